@@ -1,0 +1,43 @@
+package vfs
+
+import (
+	"os"
+	"syscall"
+)
+
+// datasync is fdatasync: data and size, without the times that fsync also writes, which would cost a second write
+// to the file system's journal for every commit into a preallocated file.
+func datasync(f *os.File) error {
+	return control(f, "fdatasync", syscall.Fdatasync)
+}
+
+// fallocate reserves space and extends the file. It returns [errors.ErrUnsupported] where the file system cannot.
+func fallocate(f *os.File, off, n int64) error {
+	return control(f, "fallocate", func(fd int) error { return syscall.Fallocate(fd, 0, off, n) })
+}
+
+// control runs a system call on the file's descriptor, again when a signal interrupted it, as package os does for
+// those that it offers.
+func control(f *os.File, act string, call func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+
+	var callErr error
+	err = conn.Control(func(fd uintptr) {
+		for {
+			callErr = call(int(fd))
+			if callErr != syscall.EINTR {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if callErr != nil {
+		return &os.PathError{Op: act, Path: f.Name(), Err: callErr}
+	}
+	return nil
+}
