@@ -1,0 +1,71 @@
+package daybook
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// JSON is the content type of an event that names none.
+const JSON = "application/json"
+
+// An Event is a fact somebody decided to keep: something that happened, in the
+// past tense. Only Type is required.
+//
+// Names (Stream, Type and each of Tags) are UTF-8 of at most [MaxNameBytes] bytes
+// without control characters; those that begin with "$" belong to the system.
+// Names stay readable when a person's data is erased, so personal data does not
+// belong in them.
+type Event struct {
+	// ID identifies the event. It is recorded once per log, for ever: appending it
+	// again is a repeat, never a second event. A caller that gives none gets a UUID
+	// of version 7.
+	ID uuid.UUID
+	// Stream names the sequence of events that this one belongs to, such as
+	// "order-42". What stands before the first "-" is its category. It may be empty:
+	// the event is then in no stream.
+	Stream string
+	// Type says what happened, such as "OrderPlaced". It means one thing in the
+	// whole log.
+	Type string
+	// Tags name what the event is about beside its stream, such as "book:1984" and
+	// "reader:ada". They keep their order. The same tag twice is invalid.
+	Tags []string
+	// Data tells the rest, in the form that ContentType names. It is kept byte for
+	// byte. Nil and empty are the same.
+	Data []byte
+	// ContentType is the media type of Data; empty means [JSON].
+	ContentType string
+	// Metadata tells about the recording rather than the fact: who, on whose behalf,
+	// because of what. It is a JSON object by default, is kept byte for byte, and is
+	// read with [Event.Trace].
+	Metadata []byte
+	// HappenedAt is when it happened, which may be long before it was recorded. The
+	// zero time means that nobody said. It is kept in nanoseconds of UTC.
+	HappenedAt time.Time
+}
+
+// Category returns what stands before the first "-" of the event's stream, or the
+// whole name where there is none. It is empty for an event in no stream.
+func (e Event) Category() string { return CategoryOf(e.Stream) }
+
+// A Recorded event is one that is in the log.
+type Recorded struct {
+	Event
+	// Position is its place in the log.
+	Position Position
+	// Version is its place in its stream; zero if it is in none.
+	Version Version
+	// RecordedAt is when the store recorded it, in UTC: the same for all events of
+	// one append, and later than that of the append before.
+	RecordedAt time.Time
+}
+
+// Happened returns when the event happened: HappenedAt, or RecordedAt where
+// nobody said.
+func (r Recorded) Happened() time.Time {
+	if r.HappenedAt.IsZero() {
+		return r.RecordedAt
+	}
+	return r.HappenedAt
+}

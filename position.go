@@ -1,0 +1,144 @@
+package daybook
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// A Position is an event's place in the log. The first event of a log is at
+// position 1 or later; zero stands for the moment before it. Positions strictly
+// increase in the order of recording and stay below 2^63. A log that was never
+// restored from another has no gaps between them.
+type Position uint64
+
+// A Version is an event's place in its stream: 1, 2, 3 and so on. Zero is the
+// version of a stream that has no events yet, and of an event in no stream.
+// Versions stay below 2^63.
+type Version uint64
+
+// A Point is a moment in the life of a log: everything up to Position has
+// happened, nothing after it. Tokens, checkpoints and receipts are made of points.
+//
+// A position alone means nothing in another log, nor in the same log after it
+// was restored from a backup: what stood at position 42 may be another event now.
+// A point therefore names the log and its incarnation too. The zero Point is the
+// moment before the first event of any log.
+type Point struct {
+	// Log identifies the log. It is kept for as long as the log exists.
+	Log uuid.UUID
+	// Incarnation identifies one unbroken life of the log. A restore or a rewind
+	// begins a new one.
+	Incarnation uuid.UUID
+	// Position is the last position that belongs to the moment.
+	Position Position
+}
+
+// IsZero reports whether p is the moment before the first event of any log.
+func (p Point) IsZero() bool { return p == Point{} }
+
+// SameLife reports whether positions of p and q may be compared: whether they are
+// of one incarnation of one log, or one of them is the zero Point.
+func (p Point) SameLife(q Point) bool {
+	return p.IsZero() || q.IsZero() || (p.Log == q.Log && p.Incarnation == q.Incarnation)
+}
+
+// At returns the point of the same log and incarnation at another position.
+func (p Point) At(position Position) Point {
+	p.Position = position
+	return p
+}
+
+// String returns p as POSITION.INCARNATION.LOG, which [ParsePoint] reads and which
+// needs no escaping in a URL, a header or a cookie.
+func (p Point) String() string {
+	return fmt.Sprintf("%d.%s.%s", p.Position, p.Incarnation, p.Log)
+}
+
+// ParsePoint reads what [Point.String] wrote. Anything else is an [*InvalidError].
+func ParsePoint(s string) (Point, error) {
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 {
+		return Point{}, &InvalidError{What: "point", Value: s, Reason: "is not POSITION.INCARNATION.LOG"}
+	}
+	position, err := strconv.ParseUint(parts[0], 10, 63)
+	if err != nil || parts[0] != strconv.FormatUint(position, 10) {
+		return Point{}, &InvalidError{What: "point", Value: s, Reason: "has a position that is not a whole number below 2^63"}
+	}
+	incarnation, err := parseUUID(parts[1])
+	if err != nil {
+		return Point{}, &InvalidError{What: "point", Value: s, Reason: "has an incarnation that is not a UUID"}
+	}
+	log, err := parseUUID(parts[2])
+	if err != nil {
+		return Point{}, &InvalidError{What: "point", Value: s, Reason: "has a log that is not a UUID"}
+	}
+	return Point{Log: log, Incarnation: incarnation, Position: Position(position)}, nil
+}
+
+// MarshalText returns what [Point.String] does.
+func (p Point) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what [Point.MarshalText] wrote.
+func (p *Point) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePoint(string(text))
+	return err
+}
+
+// parseUUID takes a UUID in the one form that String writes; uuid.Parse alone
+// would take braces, URNs and capitals as well, and one moment would have several
+// names.
+func parseUUID(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err == nil && id.String() != s {
+		err = fmt.Errorf("%q is not written as UUIDs are", s)
+	}
+	return id, err
+}
+
+// A LifeError reports a point of another log, or of another incarnation of the
+// same log, where one of this life was needed. Whoever held the point cannot go
+// on from it: what it stands for may not be what is recorded there now.
+type LifeError struct {
+	// Given is the point that was handed over.
+	Given Point
+	// Log is where it was handed to: a point of the log as it is now.
+	Log Point
+}
+
+func (e *LifeError) Error() string {
+	if e.Given.Log != e.Log.Log {
+		return fmt.Sprintf("daybook: position %d is of log %s, and this is log %s", e.Given.Position, e.Given.Log, e.Log.Log)
+	}
+	return fmt.Sprintf("daybook: position %d is of incarnation %s of the log, which was restored since and is now in incarnation %s",
+		e.Given.Position, e.Given.Incarnation, e.Log.Incarnation)
+}
+
+// DeriveID returns a UUID of version 8 that is made of seed and part alone, so
+// that whoever knows both finds the same one. It is how the n-th event of a
+// command, and an entity that a command creates, get ids that a retry finds again.
+//
+// If seed is a UUID of version 7, its first 48 bits, the time at which it was
+// made, stand in front of the derived one too, so that ids made at about the same
+// time stay near each other in an index. The rest is the head of the SHA-256 of
+// seed, a zero byte and part.
+func DeriveID(seed uuid.UUID, part string) uuid.UUID {
+	id := uuid.UUID(hash16(seed[:], []byte{0}, []byte(part)))
+	if seed.Version() == 7 {
+		copy(id[:6], seed[:6])
+	}
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// EventID returns the id of the n-th event, from zero, that a command with this id
+// records: [DeriveID] of the command's id and n as eight big-endian bytes.
+func EventID(command uuid.UUID, n int) uuid.UUID {
+	var part [8]byte
+	binary.BigEndian.PutUint64(part[:], uint64(n))
+	return DeriveID(command, string(part[:]))
+}

@@ -1,0 +1,93 @@
+package daybook
+
+import (
+	"iter"
+	"time"
+)
+
+// A Span bounds a reading. The zero span is the whole log up to now, forward.
+// Bounds combine: an event must be within all of them.
+type Span struct {
+	// After is the position after which to begin (exclusive). Zero begins at the
+	// first event.
+	After Position
+	// Before is the position before which to end (exclusive). Zero sets no bound.
+	Before Position
+	// AfterVersion and BeforeVersion bound by version (exclusive, zero sets no
+	// bound). They need a query of one item that names exactly one stream.
+	AfterVersion, BeforeVersion Version
+	// KnownAt ends the reading at what had been recorded by then (RecordedAt not
+	// later). The zero time sets no bound.
+	KnownAt time.Time
+	// Backward yields the newest event first. The interval is the same.
+	Backward bool
+	// Limit is the greatest number of events to yield. Zero sets no bound.
+	Limit int
+}
+
+// Validate returns an [*InvalidError] if the span can never bound a reading of q.
+func (s Span) Validate(q Query) error {
+	if s.Limit < 0 {
+		return &InvalidError{What: "span: limit", Reason: "is negative"}
+	}
+	if !s.KnownAt.IsZero() {
+		if reason := checkTime(s.KnownAt); reason != "" {
+			return &InvalidError{What: "span: known at", Value: s.KnownAt.String(), Reason: reason}
+		}
+	}
+	if s.AfterVersion == 0 && s.BeforeVersion == 0 {
+		return nil
+	}
+	if _, ok := q.oneStream(); !ok {
+		return &InvalidError{What: "span: version", Reason: "bounds only a query of one item that names exactly one stream"}
+	}
+	return nil
+}
+
+// partial reports whether a decision on such a reading would rest on half a past.
+func (s Span) partial() bool {
+	return s.Limit > 0 || s.Before > 0 || s.BeforeVersion > 0 || !s.KnownAt.IsZero()
+}
+
+// A Reading is what a query selected within a span, as the log stood at one
+// moment, its snapshot. Events recorded later are not in it, however long one
+// takes to range over it. It may be used by many goroutines.
+type Reading struct {
+	query    Query
+	span     Span
+	snapshot Point
+	events   iter.Seq2[Recorded, error]
+}
+
+// NewReading returns a reading. It is for those who implement stores: snapshot
+// must have been fixed before, and events must yield what q selects in the span up
+// to it, each time it is ranged over, and end with the first error.
+func NewReading(q Query, span Span, snapshot Point, events iter.Seq2[Recorded, error]) Reading {
+	return Reading{query: q, span: span, snapshot: snapshot, events: events}
+}
+
+// Events yields the events in order of position, or the other way round if the
+// span is Backward. It ends after the last one, or with the one error that stopped
+// it. It may be ranged over again, and yields the same. The caller may keep the
+// events, and must not change the bytes and tags they refer to.
+//
+// The context with which the reading was made bounds every iteration.
+func (r Reading) Events() iter.Seq2[Recorded, error] {
+	if r.events == nil {
+		return func(func(Recorded, error) bool) {}
+	}
+	return r.events
+}
+
+// Snapshot is the point up to which the log was read: its head, or the span's
+// upper bound if that is lower, also when nothing was selected. It is where a
+// follower goes on, unless the span had a limit: then the last event read is.
+func (r Reading) Snapshot() Point { return r.snapshot }
+
+// Condition says that nothing this reading's query selects has been recorded since
+// its snapshot. It is the same however far one ranges over the events. The
+// condition of a reading with a limit or an upper bound is one that Append refuses
+// as invalid: nothing can be decided on half a past.
+func (r Reading) Condition() Condition {
+	return Condition{{Kind: NothingSelected, Query: r.query, After: r.snapshot, Partial: r.span.partial()}}
+}
