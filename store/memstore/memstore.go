@@ -1,0 +1,235 @@
+// Package memstore is the plainest store: a log of events in memory.
+//
+// It keeps every promise of a [daybook.Store] but survival: when the process ends,
+// the events are gone, and its receipts say so. Use it in tests and examples, and
+// read it to see what a store is. It is also the model to which package
+// store/storetest compares the others.
+package memstore
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/google/uuid"
+)
+
+var _ daybook.Store = (*Store)(nil)
+
+// limits are generous: memory is the only thing that an append costs here.
+var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 64 << 20}
+
+// stride is small, so that whoever develops on this store meets the case.
+const stride = 1000
+
+// A Store is a log of events in memory. The zero Store is empty and ready.
+type Store struct {
+	// Now is the clock by which events are recorded; nil is the computer's. It must
+	// not be changed once the store is in use.
+	Now func() time.Time
+
+	mu      sync.Mutex
+	life    daybook.Point // log and incarnation, made when first asked for
+	events  []daybook.Recorded
+	byID    map[uuid.UUID]daybook.Position
+	streams map[string][]daybook.Position // the positions of each stream's events
+	grown   chan struct{}                 // closed, and replaced, by each append
+	closed  bool
+}
+
+// New returns an empty store.
+func New() *Store { return new(Store) }
+
+// Append implements [daybook.Store].
+func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	events, err := daybook.Prepare(events, cond, limits)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return daybook.Receipt{}, daybook.ErrClosed
+	}
+	s.begin()
+
+	if before, err := s.recorded(events); err != nil || before != nil {
+		if err != nil {
+			return daybook.Receipt{}, err
+		}
+		return daybook.ReceiptOf(s.life, before, daybook.Memory, true), nil
+	}
+	if failures := s.failures(cond); failures != nil {
+		return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: s.head()}
+	}
+	if len(events) == 0 {
+		return daybook.Receipt{Point: s.head(), Durability: daybook.Memory}, nil
+	}
+	return daybook.ReceiptOf(s.life, s.record(events), daybook.Memory, false), nil
+}
+
+// recorded returns the events as they were recorded, if this append repeats them,
+// and a ReusedError if it has an id of theirs otherwise.
+func (s *Store) recorded(events []daybook.Event) ([]daybook.Recorded, error) {
+	first := slices.IndexFunc(events, func(e daybook.Event) bool { return s.byID[e.ID] > 0 })
+	if first < 0 {
+		return nil, nil
+	}
+	reused := &daybook.ReusedError{ID: events[first].ID, Position: s.byID[events[first].ID]}
+	if first > 0 {
+		return nil, reused
+	}
+	from := int(reused.Position) - 1
+	if from+len(events) > len(s.events) {
+		return nil, reused
+	}
+	before := s.events[from : from+len(events)]
+	for i, e := range events {
+		if before[i].ID != e.ID || before[i].Stream != e.Stream || before[i].Type != e.Type {
+			return nil, reused
+		}
+	}
+	return before, nil
+}
+
+// failures returns the clauses that do not hold.
+func (s *Store) failures(cond daybook.Condition) []daybook.Failure {
+	var failures []daybook.Failure
+	for _, c := range cond {
+		if holds, newest := s.check(c); !holds {
+			failures = append(failures, daybook.Failure{Clause: c, Position: newest})
+		}
+	}
+	return failures
+}
+
+// check says whether a clause holds, and if it does not, which newest event is why.
+func (s *Store) check(c daybook.Clause) (holds bool, newest daybook.Position) {
+	if c.Kind == daybook.NothingSelected {
+		if !c.After.SameLife(s.life) {
+			return false, 0
+		}
+		newest = s.selected(c.Query, c.After.Position, s.head().Position).newest()
+		return newest == 0, newest
+	}
+	stream := s.streams[c.Stream]
+	if len(stream) > 0 {
+		newest = stream[len(stream)-1]
+	}
+	switch c.Kind {
+	case daybook.StreamAt:
+		return daybook.Version(len(stream)) == c.Version, newest
+	case daybook.StreamNew:
+		return len(stream) == 0, newest
+	default: // StreamExists; Prepare has refused what is no kind
+		return len(stream) > 0, 0
+	}
+}
+
+// record puts events at the end of the log and returns them as recorded.
+func (s *Store) record(events []daybook.Event) []daybook.Recorded {
+	now := s.now()
+	for _, e := range events {
+		e.Tags, e.Data, e.Metadata = slices.Clone(e.Tags), slices.Clone(e.Data), slices.Clone(e.Metadata)
+		r := daybook.Recorded{Event: e, Position: daybook.Position(len(s.events) + 1), RecordedAt: now}
+		if e.Stream != "" {
+			s.streams[e.Stream] = append(s.streams[e.Stream], r.Position)
+			r.Version = daybook.Version(len(s.streams[e.Stream]))
+		}
+		s.byID[e.ID] = r.Position
+		s.events = append(s.events, r)
+	}
+	close(s.grown)
+	s.grown = make(chan struct{})
+	return s.events[len(s.events)-len(events):]
+}
+
+// now returns the time to stamp on an append: the clock's, or a moment after the
+// last stamp if that is later.
+func (s *Store) now() time.Time {
+	clock := s.Now
+	if clock == nil {
+		clock = time.Now
+	}
+	now := time.Unix(0, clock().UnixNano()).UTC()
+	if n := len(s.events); n > 0 && !now.After(s.events[n-1].RecordedAt) {
+		now = s.events[n-1].RecordedAt.Add(1)
+	}
+	return now
+}
+
+// Wait implements [daybook.Store].
+func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
+	if err := q.Validate(); err != nil {
+		return 0, err
+	}
+	for seen := after; ; {
+		head, found, grown, err := s.look(q, seen)
+		if err != nil {
+			return 0, err
+		}
+		if found || head >= after+stride {
+			return head, nil
+		}
+		seen = max(seen, head)
+		select {
+		case <-ctx.Done():
+			return 0, &daybook.UnavailableError{Doing: "wait", Err: ctx.Err()}
+		case <-grown:
+		}
+	}
+}
+
+// look returns the head, whether q selects something after a position, and a
+// channel that is closed when the head moves.
+func (s *Store) look(q daybook.Query, after daybook.Position) (head daybook.Position, found bool, grown <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, false, nil, daybook.ErrClosed
+	}
+	s.begin()
+	head = s.head().Position
+	return head, s.selected(q, after, head).newest() > 0, s.grown, nil
+}
+
+// Info implements [daybook.Store].
+func (s *Store) Info(context.Context) (daybook.Info, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return daybook.Info{}, daybook.ErrClosed
+	}
+	s.begin()
+	return daybook.Info{Head: s.head(), Durability: daybook.Memory, Limits: limits, Stride: stride}, nil
+}
+
+// Close forgets nothing, but every later call answers [daybook.ErrClosed].
+// Readings that were begun can be finished. Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed && s.grown != nil {
+		close(s.grown)
+	}
+	s.closed = true
+	return nil
+}
+
+// begin gives the log its identity when it is first used.
+func (s *Store) begin() {
+	if s.grown != nil {
+		return
+	}
+	s.life = daybook.Point{Log: uuid.New(), Incarnation: uuid.New()}
+	s.byID = make(map[uuid.UUID]daybook.Position)
+	s.streams = make(map[string][]daybook.Position)
+	s.grown = make(chan struct{})
+}
+
+func (s *Store) head() daybook.Point { return s.life.At(daybook.Position(len(s.events))) }
