@@ -1,0 +1,53 @@
+# Everything one does with this tree. `make` alone lists the verbs.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt race cover bench fuzz browser
+
+# Where `make run` keeps its events. Git ignores it.
+DATA ?= data/orders
+
+# How long `make fuzz` spends on each decoder.
+FUZZTIME ?= 30s
+
+# The linter, pinned in a module of its own.
+STATICCHECK := go tool -modfile=internal/tools/go.mod staticcheck
+
+help:
+	@echo 'make VERB, where VERB is one of'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+
+run: ## the order shop on the embedded store, in DATA=data/orders; prints its address
+	go run ./apps/orders/cmd/orders --data $(DATA)
+
+test: browser check ## everything a newcomer should see pass: checks, then all tests, then the count
+	go run ./internal/testsum
+
+check: ## gofmt, vet and staticcheck over every package
+	@bad=$$(gofmt -l .) && test -z "$$bad" || { echo "gofmt would change these; run make fmt:"; echo "$$bad"; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+
+fmt: ## gofmt over every file
+	gofmt -w .
+
+race: ## all tests under the race detector, the slow packages too
+	go run ./internal/testsum -mode=race -- -timeout=60m
+
+cover: ## coverage of the library packages, each by all tests; details in coverage.out
+	go test -coverpkg=$$(go list ./... | grep -v -e /apps/ -e /cmd/ -e /internal/ | paste -sd,) -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -1
+
+bench: ## measures appends, replay and loading a stream; asserts nothing
+	go test -run='^$$' -bench=. -benchmem ./...
+
+fuzz: ## FUZZTIME=30s on each fuzz target of every decoder
+	@grep -rn --include='*_test.go' '^func Fuzz' . | \
+	sed 's|^\(.*\)/[^/]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' | \
+	while read -r dir target; do \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+# Tests of pages run in a real browser. This never fails: where none can be had
+# it says why, and those tests are skipped with that reason.
+browser:
+	@sh internal/tools/chromium.sh
