@@ -1,0 +1,41 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A DeniedError reports that a principal may not send a command. Nothing was decided.
+type DeniedError struct {
+	Principal string
+	// Type is the command's name.
+	Type string
+	// Err is why, as Authorize said it.
+	Err error
+}
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("command: %q may not send %s: %v", e.Principal, e.Type, e.Err)
+}
+
+// Unwrap returns what Authorize said.
+func (e *DeniedError) Unwrap() error { return e.Err }
+
+// A ReusedError reports that a command was sent under the id of another one that is
+// recorded: of another type, or with another content. Nothing was recorded.
+type ReusedError struct {
+	ID ID
+	// Type is the name of the command that was sent, Recorded that of the command
+	// whose events are recorded; empty where the events are of no command.
+	Type, Recorded string
+	// Event says which of its events is recorded, and where.
+	Event *daybook.ReusedError
+}
+
+func (e *ReusedError) Error() string {
+	return fmt.Sprintf("command: reused: %s was sent as %s, whose id a %s with other content has, at position %d", e.Type, e.ID, e.Recorded, e.Event.Position)
+}
+
+// Unwrap returns the [*daybook.ReusedError].
+func (e *ReusedError) Unwrap() error { return e.Event }

@@ -1,0 +1,86 @@
+package decider
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A Boundary decides on whatever a query selects: several streams, tags, any of
+// them. The query draws the line within which a decision must be consistent, and a
+// fact outside it never makes the decision conflict. Make it with [Over], once, in a
+// variable. It never changes and may be used by many goroutines.
+type Boundary[S any] struct {
+	folds[S]
+}
+
+// Over returns a boundary that folds facts of these types, which the codec names.
+// Its own name appears in errors and in the keys of snapshots.
+//
+// It panics, as a mistake to be found when the program starts, if a type is folded
+// twice or unknown to the codec.
+func Over[S any](name string, codec *daybook.Codec, folds ...Fold[S]) *Boundary[S] {
+	return &Boundary[S]{newFolds(name, codec, folds)}
+}
+
+// Revision returns a boundary whose snapshots are of this revision; see
+// [Decider.Revision].
+func (b *Boundary[S]) Revision(n int) *Boundary[S] {
+	revised := *b
+	revised.revision = n
+	return &revised
+}
+
+// Codec returns what the boundary knows of names and shapes.
+func (b *Boundary[S]) Codec() *daybook.Codec { return b.codec }
+
+// Within returns the plan to make a decision on what a query selects. The fold
+// begins with start, which usually says what the decision is about, and which folds
+// must not change through the references in it.
+//
+// Only events that can become facts of the boundary are asked for: of each item's
+// types, or of any where it names none. An item that names a type which no fold
+// handles makes the plan an [*daybook.InvalidError].
+func (b *Boundary[S]) Within(q daybook.Query, start S, decide Decision[S]) Plan {
+	query, err := b.narrow(q)
+	return Plan{
+		about:   b.name,
+		query:   query,
+		begin:   func() subject { return &folding[S]{folds: b.folds, state: start, decide: decide} },
+		invalid: err,
+	}
+}
+
+// narrow returns the query for those events alone that the folds handle, under all
+// the names that their facts were ever stored.
+func (b *Boundary[S]) narrow(q daybook.Query) (daybook.Query, error) {
+	narrowed := make(daybook.Query, len(q))
+	for i, item := range q {
+		var types []string
+		for _, named := range item.Types {
+			names := b.namesWith(named)
+			if len(names) == 0 {
+				return nil, &daybook.InvalidError{What: fmt.Sprintf("query item %d: type", i+1), Value: named, Reason: "is one that no fold of " + b.name + " handles"}
+			}
+			types = append(types, names...)
+		}
+		if len(item.Types) == 0 {
+			types = b.namesWith("")
+		}
+		slices.Sort(types)
+		narrowed[i] = daybook.Item{IDs: item.IDs, Streams: item.Streams, Categories: item.Categories, Types: slices.Compact(types), Tags: item.Tags}
+	}
+	return narrowed, nil
+}
+
+// namesWith returns every stored name of the facts that are stored, among others,
+// under this one; of all facts if it is empty.
+func (b *Boundary[S]) namesWith(name string) (all []string) {
+	for _, fold := range b.byType {
+		if names := fold.names(b.codec); name == "" || slices.Contains(names, name) {
+			all = append(all, names...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,130 @@
+package decider
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A Fact declares one kind of fact of a [Decider]: its name for ever, its tags, and
+// how it changes the state. Make it with [On].
+type Fact[S any] struct {
+	kind daybook.Kind
+	fold Fold[S]
+}
+
+// On declares that facts of type E are stored as events of this type, and how one
+// changes the state. The fold is a pure function of the two; nil says that the
+// fact changes nothing that decisions need to know. The optional functions say
+// which tags the event carries.
+//
+// E is a plain struct that encoding/json can write and read back.
+func On[S, E any](name string, fold func(*S, E), tags ...func(E) []string) Fact[S] {
+	var tagged func(E) []string
+	if len(tags) > 0 {
+		tagged = func(fact E) (all []string) {
+			for _, of := range tags {
+				all = append(all, of(fact)...)
+			}
+			return all
+		}
+	}
+	return Fact[S]{kind: daybook.KindOf(name, tagged), fold: Apply(fold)}
+}
+
+// A Fold says how one kind of fact changes the state of a [Boundary]. Make it with
+// [Apply].
+type Fold[S any] struct {
+	fact  reflect.Type
+	apply func(*S, any)
+	names func(*daybook.Codec) []string
+}
+
+// Apply says how a fact of type E changes the state. The fold is a pure function of
+// the two; nil says that the fact is decided here and changes nothing.
+func Apply[S, E any](fold func(*S, E)) Fold[S] {
+	f := Fold[S]{fact: reflect.TypeFor[E](), names: daybook.NamesOf[E]}
+	if fold != nil {
+		f.apply = func(state *S, fact any) { fold(state, fact.(E)) }
+	}
+	return f
+}
+
+// An Entry is a fact with particulars. A decision may return one in place of a bare
+// fact.
+type Entry struct {
+	Fact any
+	// Stream is where it is recorded: empty is the stream that the decision is about,
+	// or no stream if it is about a query.
+	Stream string
+	// HappenedAt is when it happened; the zero time means that nobody said.
+	HappenedAt time.Time
+	// Tags are added to those that its kind gives it.
+	Tags []string
+}
+
+// folds turn events into state, and what was decided into events.
+type folds[S any] struct {
+	name     string
+	codec    *daybook.Codec
+	revision int
+	byType   map[reflect.Type]Fold[S]
+}
+
+func newFolds[S any](name string, codec *daybook.Codec, all []Fold[S]) folds[S] {
+	byType := make(map[reflect.Type]Fold[S], len(all))
+	for _, f := range all {
+		if _, twice := byType[f.fact]; twice {
+			panic(fmt.Sprintf("decider: %s folds %s twice", name, f.fact))
+		}
+		if len(f.names(codec)) == 0 {
+			panic(fmt.Sprintf("decider: %s folds %s, which its codec has no kind for", name, f.fact))
+		}
+		byType[f.fact] = f
+	}
+	return folds[S]{name: name, codec: codec, byType: byType}
+}
+
+// apply changes the state by what an event says today.
+func (f folds[S]) apply(state *S, event daybook.Recorded) error {
+	facts, err := f.codec.Facts(event)
+	if err != nil {
+		return err
+	}
+	for _, fact := range facts {
+		if fold := f.byType[reflect.TypeOf(fact)]; fold.apply != nil {
+			fold.apply(state, fact)
+		}
+	}
+	return nil
+}
+
+// event returns one thing that was decided as an event to be recorded in a stream,
+// unless it is an entry that names another.
+func (f folds[S]) event(decided any, stream string) (daybook.Event, error) {
+	entry, particular := decided.(Entry)
+	if !particular {
+		entry.Fact = decided
+	}
+	if _, known := f.byType[reflect.TypeOf(entry.Fact)]; !known {
+		return daybook.Event{}, &daybook.InvalidError{What: fmt.Sprintf("fact %T", entry.Fact), Reason: "is decided by " + f.name + ", which has no fold for it"}
+	}
+	event, err := f.codec.Event(entry.Fact)
+	if err != nil {
+		return daybook.Event{}, err
+	}
+	event.Stream = stream
+	if entry.Stream != "" {
+		event.Stream = entry.Stream
+	}
+	event.HappenedAt = entry.HappenedAt
+	for _, tag := range entry.Tags {
+		if !slices.Contains(event.Tags, tag) {
+			event.Tags = append(event.Tags, tag)
+		}
+	}
+	return event, nil
+}
