@@ -1,0 +1,15 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/memstore"
+	"github.com/daybook-es/daybook/store/storetest"
+)
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, storetest.Subject{
+		Open: func(testing.TB) daybook.Store { return memstore.New() },
+	})
+}
