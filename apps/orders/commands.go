@@ -1,0 +1,216 @@
+package orders
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/decider"
+)
+
+// What people may ask for. Validate says whether a command makes sense at all; the
+// rules in order.go say whether it may be done to the order as it is.
+
+// PlaceOrder places a new order: of lines, or of just a total. Its id derives from
+// the command's; see [PlacedID].
+type PlaceOrder struct {
+	// Total may be left out if there are lines.
+	Total Cents `json:"total,omitempty"`
+	// Currency may be left out, and is the shop's if it is given.
+	Currency string   `json:"currency,omitempty"`
+	Customer Customer `json:"customer,omitzero"`
+	Lines    []Line   `json:"lines,omitempty"`
+}
+
+// PayOrder pays an order in full.
+type PayOrder struct {
+	Order        string `json:"order"`
+	Amount       Cents  `json:"amount"`
+	Method       string `json:"method"`
+	Installments int64  `json:"installments,omitempty"`
+}
+
+// ShipOrder hands a paid order to a carrier.
+type ShipOrder struct {
+	Order    string `json:"order"`
+	Carrier  string `json:"carrier"`
+	Tracking string `json:"tracking,omitempty"`
+}
+
+// DeliverOrder notes that a shipped order reached the customer.
+type DeliverOrder struct {
+	Order string `json:"order"`
+}
+
+// CancelOrder gives up an order that was not shipped.
+type CancelOrder struct {
+	Order  string `json:"order"`
+	Reason string `json:"reason"`
+}
+
+// ReturnOrder takes back what was delivered.
+type ReturnOrder struct {
+	Order  string `json:"order"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// RefundOrder gives money back: the amount, or all that is left of what was paid if
+// there is none.
+type RefundOrder struct {
+	Order  string `json:"order"`
+	Amount Cents  `json:"amount,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// What one command may hold.
+const (
+	MaxLines    = 500
+	MaxQuantity = 1_000_000
+	maxText     = 200
+)
+
+// Validate returns what is wrong with the command, naming the field.
+func (c PlaceOrder) Validate() error {
+	switch {
+	case len(c.Lines) == 0 && c.Total == 0:
+		return fmt.Errorf("total: is missing, and there are no lines that it could be the sum of")
+	case len(c.Lines) > MaxLines:
+		return fmt.Errorf("lines: are %d, and %d are allowed", len(c.Lines), MaxLines)
+	case c.Total < 0 || c.Total > MaxCents:
+		return fmt.Errorf("total: is %d, and must be from 1 to %d", c.Total, MaxCents)
+	}
+	for i, l := range c.Lines {
+		if err := l.validate(); err != nil {
+			return fmt.Errorf("lines[%d].%w", i, err)
+		}
+	}
+	if sum := sumOf(c.Lines); len(c.Lines) > 0 && (sum <= 0 || sum > MaxCents) {
+		return fmt.Errorf("lines: come to %d, and must come to 1 to %d", sum, MaxCents)
+	}
+	return firstOf(
+		text("currency", c.Currency, optional),
+		text("customer.id", c.Customer.ID, optional),
+		text("customer.city", c.Customer.City, optional),
+		text("customer.state", c.Customer.State, optional))
+}
+
+func (l Line) validate() error {
+	switch {
+	case l.Quantity < 1 || l.Quantity > MaxQuantity:
+		return fmt.Errorf("quantity: is %d, and must be from 1 to %d", l.Quantity, MaxQuantity)
+	case l.UnitPrice < 0 || l.UnitPrice > MaxCents/Cents(l.Quantity):
+		return fmt.Errorf("unit_price: is %d, and must be from 0 to %d", l.UnitPrice, MaxCents/Cents(l.Quantity))
+	case l.Freight < 0 || l.Freight > MaxCents:
+		return fmt.Errorf("freight: is %d, and must be from 0 to %d", l.Freight, MaxCents)
+	}
+	return firstOf(text("product", l.Product, required), text("category", l.Category, optional), text("seller", l.Seller, optional))
+}
+
+// Validate returns what is wrong with the command, naming the field.
+func (c PayOrder) Validate() error {
+	switch {
+	case c.Amount <= 0 || c.Amount > MaxCents:
+		return fmt.Errorf("amount: is %d, and must be from 1 to %d", c.Amount, MaxCents)
+	case c.Installments < 0 || c.Installments > 120:
+		return fmt.Errorf("installments: are %d, and must be from 0 to 120", c.Installments)
+	}
+	return firstOf(text("order", c.Order, required), text("method", c.Method, required))
+}
+
+// Validate returns what is wrong with the command, naming the field.
+func (c ShipOrder) Validate() error {
+	return firstOf(text("order", c.Order, required), text("carrier", c.Carrier, required), text("tracking", c.Tracking, optional))
+}
+
+// Validate returns what is wrong with the command, naming the field.
+func (c DeliverOrder) Validate() error { return text("order", c.Order, required) }
+
+// Validate returns what is wrong with the command, naming the field.
+func (c CancelOrder) Validate() error {
+	return firstOf(text("order", c.Order, required), text("reason", c.Reason, required))
+}
+
+// Validate returns what is wrong with the command, naming the field.
+func (c ReturnOrder) Validate() error {
+	return firstOf(text("order", c.Order, required), text("reason", c.Reason, optional))
+}
+
+// Validate returns what is wrong with the command, naming the field.
+func (c RefundOrder) Validate() error {
+	if c.Amount < 0 || c.Amount > MaxCents {
+		return fmt.Errorf("amount: is %d, and must be from 1 to %d, or left out to refund all that is left", c.Amount, MaxCents)
+	}
+	return firstOf(text("order", c.Order, required), text("reason", c.Reason, optional))
+}
+
+const (
+	required = true
+	optional = false
+)
+
+// text checks a field that holds a line of text.
+func text(field, value string, needed bool) error {
+	switch {
+	case needed && strings.TrimSpace(value) == "":
+		return fmt.Errorf("%s: is missing", field)
+	case len(value) > maxText:
+		return fmt.Errorf("%s: is %d bytes long, and %d are allowed", field, len(value), maxText)
+	case !utf8.ValidString(value):
+		return fmt.Errorf("%s: is not UTF-8", field)
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return fmt.Errorf("%s: has a control character", field)
+	}
+	return nil
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PlacedID returns the id of the order that a [PlaceOrder] with this command id
+// places. A retry of the command places the same one.
+func PlacedID(id command.ID) string { return id.Derive("order") }
+
+// handlers says which decision each command is. The clock tells when what is decided
+// happened.
+func handlers(now func() time.Time) []command.Handler {
+	return []command.Handler{
+		command.On("PlaceOrder", func(c PlaceOrder, id command.ID) decider.Plan {
+			placed := OrderPlaced{Customer: c.Customer, Lines: c.Lines, Total: c.Total, Currency: c.Currency}
+			if placed.Total == 0 {
+				placed.Total = sumOf(c.Lines)
+			}
+			if placed.Currency == "" {
+				placed.Currency = Currency
+			}
+			return Orders.At(PlacedID(id), happened(now(), Place(placed)))
+		}),
+		command.On("PayOrder", func(c PayOrder, _ command.ID) decider.Plan {
+			paid := PaymentReceived{Method: c.Method, Amount: c.Amount, Installments: c.Installments}
+			return Orders.At(c.Order, happened(now(), Pay(paid)))
+		}),
+		command.On("ShipOrder", func(c ShipOrder, _ command.ID) decider.Plan {
+			return Orders.At(c.Order, happened(now(), Ship(OrderShipped{Carrier: c.Carrier, Tracking: c.Tracking})))
+		}),
+		command.On("DeliverOrder", func(c DeliverOrder, _ command.ID) decider.Plan {
+			return Orders.At(c.Order, happened(now(), Deliver()))
+		}),
+		command.On("CancelOrder", func(c CancelOrder, _ command.ID) decider.Plan {
+			return Orders.At(c.Order, happened(now(), Cancel(OrderCancelled{Reason: c.Reason})))
+		}),
+		command.On("ReturnOrder", func(c ReturnOrder, _ command.ID) decider.Plan {
+			return Orders.At(c.Order, happened(now(), Return(OrderReturned{Reason: c.Reason})))
+		}),
+		command.On("RefundOrder", func(c RefundOrder, _ command.ID) decider.Plan {
+			return Orders.At(c.Order, happened(now(), Refund(PaymentRefunded{Amount: c.Amount, Reason: c.Reason})))
+		}),
+	}
+}

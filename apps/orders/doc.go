@@ -1,0 +1,13 @@
+// Package orders is a shop's order management: orders are placed, paid, shipped,
+// delivered, cancelled, returned and refunded, and nothing that happened is ever
+// forgotten.
+//
+// Read events.go first: it is what can happen to an order, in the shop's words.
+// Then order.go, the rules; commands.go, what people may ask for; shop.go, which
+// puts them to work on a store and keeps the views that answer questions;
+// overview.go and its neighbours, those views. import.go brings in the history of a
+// shop that kept it in tables.
+//
+// A [Shop] is all that a web page or a program needs. Open one on any
+// [daybook.Store].
+package orders

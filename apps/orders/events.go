@@ -1,0 +1,83 @@
+package orders
+
+import "time"
+
+// What can happen to an order. Each of these is recorded in the order's own
+// stream, under its own name, for ever; which order it is about is the stream's id
+// (see [OrderID]). All money is in hundredths of the shop's [Currency].
+
+// OrderPlaced: a customer placed an order, and the shop promised to fulfil it.
+type OrderPlaced struct {
+	Customer Customer `json:"customer,omitzero"`
+	// Lines are what was ordered. They are missing where only a total is known.
+	Lines []Line `json:"lines,omitempty"`
+	// Total is what the customer owes: all lines with their freight.
+	Total    Cents  `json:"total"`
+	Currency string `json:"currency"`
+	// PromisedFor is when the customer was told to expect the goods.
+	PromisedFor time.Time `json:"promised_for,omitzero"`
+}
+
+// A Customer is the person who ordered, by a number that means nothing outside the
+// shop, and where the goods go.
+type Customer struct {
+	ID    string `json:"id,omitempty"`
+	City  string `json:"city,omitempty"`
+	State string `json:"state,omitempty"`
+}
+
+// A Line is one article of an order.
+type Line struct {
+	Product  string `json:"product"`
+	Category string `json:"category,omitempty"`
+	Seller   string `json:"seller,omitempty"`
+	Quantity int64  `json:"quantity"`
+	// UnitPrice is for one piece, Freight for all of them together.
+	UnitPrice Cents `json:"unit_price"`
+	Freight   Cents `json:"freight,omitempty"`
+}
+
+// PaymentReceived: money, or the promise of a bank, arrived. An order may be paid in
+// several parts and by several methods.
+type PaymentReceived struct {
+	Method       string `json:"method"`
+	Amount       Cents  `json:"amount"`
+	Installments int64  `json:"installments,omitempty"`
+}
+
+// PaymentApproved: the shop considers the order paid, and may ship it.
+type PaymentApproved struct{}
+
+// OrderInvoiced: the invoice was written.
+type OrderInvoiced struct{}
+
+// ProcessingStarted: the warehouse began to gather the goods.
+type ProcessingStarted struct{}
+
+// OrderShipped: the goods were handed to the carrier.
+type OrderShipped struct {
+	Carrier  string `json:"carrier,omitempty"`
+	Tracking string `json:"tracking,omitempty"`
+}
+
+// OrderDelivered: the goods reached the customer.
+type OrderDelivered struct{}
+
+// GoodsFoundUnavailable: what was ordered cannot be had; the order ends here.
+type GoodsFoundUnavailable struct{}
+
+// OrderCancelled: the order will not be fulfilled.
+type OrderCancelled struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// OrderReturned: the customer sent the goods back.
+type OrderReturned struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// PaymentRefunded: money went back to the customer, all that was paid or a part.
+type PaymentRefunded struct {
+	Amount Cents  `json:"amount"`
+	Reason string `json:"reason,omitempty"`
+}

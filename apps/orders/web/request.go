@@ -1,0 +1,190 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	json "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/daybook-es/daybook"
+)
+
+// maxCommand is the greatest size of a command's body, in bytes. An order of a
+// thousand lines takes a tenth of it.
+const maxCommand = 1 << 20
+
+// ask returns the query of the request's address, in which only these names may
+// stand, each once: a filter that is misspelt must not silently select everything.
+// An empty value is as good as none, since that is how forms send it.
+func ask(r *http.Request, names ...string) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, malformed.problem("the address has a query that cannot be read: %v", err)
+	}
+	for name, given := range values {
+		switch {
+		case !slices.Contains(names, name):
+			return nil, malformed.problem("there is no query parameter %q here; there is %s", name, strings.Join(names, ", "))
+		case len(given) > 1:
+			return nil, malformed.problem("the query parameter %q stands there %d times", name, len(given))
+		}
+	}
+	return values, nil
+}
+
+// mediaType returns the media type of the request's body, in lower case and without
+// parameters, or a problem if it is none of those taken.
+func mediaType(r *http.Request, taken ...string) (string, error) {
+	given := r.Header.Get("Content-Type")
+	media, params, err := mime.ParseMediaType(given)
+	if err != nil || !slices.Contains(taken, media) {
+		return "", wrongMediaType.problem("its Content-Type is %q; what is taken is %s", given, strings.Join(taken, ", "))
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return "", wrongMediaType.problem("its charset is %q; what is taken is UTF-8", charset)
+	}
+	return media, nil
+}
+
+// decode reads one JSON object, and nothing behind it, into a struct. An unknown
+// member, a member that stands there twice, invalid UTF-8 and trailing bytes are
+// malformed. An empty body is an empty object: some commands need no words.
+func decode(body io.Reader, into any) error {
+	data, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		data = []byte("{}")
+	}
+	if err := json.Unmarshal(data, into, json.RejectUnknownMembers(true)); err != nil {
+		return malformed.problem("%s", whereJSON(err))
+	}
+	return nil
+}
+
+// whereJSON says what is wrong with a JSON text, and where.
+func whereJSON(err error) string {
+	syntax, semantic := (*jsontext.SyntacticError)(nil), (*json.SemanticError)(nil)
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		if errors.As(err, &syntax) {
+			return fmt.Sprintf("a member stands there twice, at %s", pointer(syntax.JSONPointer))
+		}
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("it is not JSON from byte %d on: %v", syntax.ByteOffset, syntax.Err)
+	case errors.Is(err, json.ErrUnknownName):
+		if errors.As(err, &semantic) {
+			return fmt.Sprintf("there is no member %s here", pointer(semantic.JSONPointer))
+		}
+	case errors.As(err, &semantic):
+		if semantic.Err != nil {
+			return fmt.Sprintf("%s: %v", pointer(semantic.JSONPointer), semantic.Err)
+		}
+		return fmt.Sprintf("%s is a JSON %s, which it cannot be", pointer(semantic.JSONPointer), semantic.JSONKind)
+	}
+	return err.Error()
+}
+
+func pointer(p jsontext.Pointer) string {
+	if p == "" {
+		return "the whole"
+	}
+	return string(p)
+}
+
+// keyOf returns the request's Idempotency-Key; empty if it has none.
+func keyOf(r *http.Request) (string, error) {
+	given := r.Header.Values("Idempotency-Key")
+	switch {
+	case len(given) == 0:
+		return "", nil
+	case len(given) > 1:
+		return "", malformed.problem("there are %d Idempotency-Keys; there can be one", len(given))
+	}
+	return checkKey(given[0])
+}
+
+func checkKey(key string) (string, error) {
+	if key == "" || len(key) > 255 {
+		return "", malformed.problem("an Idempotency-Key has 1 to 255 characters, and this one has %d", len(key))
+	}
+	for _, c := range []byte(key) {
+		if c < 0x20 || c > 0x7e {
+			return "", malformed.problem("an Idempotency-Key is printable ASCII")
+		}
+	}
+	return key, nil
+}
+
+// timeLayouts are the ways in which a moment may be written. Without a zone it is in
+// UTC, and a date is its first moment.
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
+
+// moment reads the time that stands under a name in a query; the zero time if none
+// does.
+func moment(asked url.Values, name string) (time.Time, error) {
+	given := asked.Get(name)
+	if given == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, given); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, malformed.problem("%s is %q, and should be a time such as 2017-11-24T23:59:00Z", name, given)
+}
+
+// number reads the whole number, from least to most, that stands under a name in a
+// query; otherwise without one.
+func number(asked url.Values, name string, least, most, otherwise uint64) (uint64, error) {
+	given := asked.Get(name)
+	if given == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(given, 10, 63)
+	if err != nil || n < least || n > most {
+		return 0, malformed.problem("%s is %q, and should be a whole number from %d to %d", name, given, least, most)
+	}
+	return n, nil
+}
+
+// sentence returns an error's words as they are shown to people: without the name of
+// the package, and beginning with a capital.
+func sentence(words string) string {
+	for _, prefix := range []string{"daybook: ", "command: ", "invalid: ", "conflict: "} {
+		words = strings.TrimPrefix(words, prefix)
+	}
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// tokenHeader carries a consistency token: in the answer to a command, the point at
+// which it stands; in a query, the point that its answer must show at least.
+const tokenHeader = "Daybook-Token"
+
+// tokenOf returns the token that the request sends, in the header or, for pages, in
+// a cookie; the zero Point if it sends none.
+func tokenOf(r *http.Request) (daybook.Point, error) {
+	given := r.Header.Get(tokenHeader)
+	if given == "" {
+		return daybook.Point{}, nil
+	}
+	point, err := daybook.ParsePoint(given)
+	if err != nil {
+		return daybook.Point{}, malformed.problem("%s: %s", tokenHeader, sentence(err.Error()))
+	}
+	return point, nil
+}
