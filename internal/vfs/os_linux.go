@@ -34,7 +34,8 @@ func control(f *os.File, act string, call func(fd int) error) error {
 		}
 	})
 	if err != nil {
-		return err
+		// The only reason; package os would call it so too.
+		callErr = os.ErrClosed
 	}
 	if callErr != nil {
 		return &os.PathError{Op: act, Path: f.Name(), Err: callErr}
