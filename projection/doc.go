@@ -1,0 +1,25 @@
+// Package projection is the read side: it keeps what readers want to know, a read
+// model, in step with a log of events.
+//
+// A projection is a name, a version, a query and handlers, each typed by the fact
+// that it handles. What they build is a [View]: in memory with package
+// projection/memview, in a database with package projection/sqlview. A [Runner]
+// reads the log and hands the view batches of events, in order of position. The
+// view keeps a [Checkpoint] that says how far it has come, and keeps it together
+// with what the events changed, all or nothing. So each event is applied exactly
+// once, whatever crashes and however many runners there are.
+//
+//	runner := projection.NewRunner(store, view, nil)
+//	go runner.Run(ctx)
+//	…
+//	receipt, err := Orders.Decide(ctx, store, "42", Pay(total))
+//	err = runner.Wait(ctx, receipt.Point) // the view now shows the payment
+//
+// A handler that fails is tried again, for as long as it takes; nothing is skipped.
+// [Runner.Status] and the log say where the projection stands and what it is stuck
+// on.
+//
+// Handlers run in order of position, the order of recording, also where facts
+// happened in another order. They are given the recorded event, which tells both
+// times.
+package projection

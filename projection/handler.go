@@ -1,0 +1,117 @@
+package projection
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A Handler applies facts of one type to a T, which is whatever gives access to a
+// read model. Make it with [Handle]; packages memview and sqlview have an On for
+// their own.
+type Handler[T any] struct {
+	fact   reflect.Type
+	names  func(*daybook.Codec) []string
+	handle func(target T, fact any, at daybook.Recorded) error
+}
+
+// Handle returns a handler of facts of type E. It is given the fact, and the event
+// that it was recorded as.
+func Handle[T, E any](handle func(target T, fact E, at daybook.Recorded) error) Handler[T] {
+	return Handler[T]{
+		fact:  reflect.TypeFor[E](),
+		names: daybook.NamesOf[E],
+		handle: func(target T, fact any, at daybook.Recorded) error {
+			return handle(target, fact.(E), at)
+		},
+	}
+}
+
+// Handlers are what a projection does with events, for those who implement views.
+// They never change and may be used by many goroutines.
+type Handlers[T any] struct {
+	codec  *daybook.Codec
+	names  []string
+	byFact map[reflect.Type]Handler[T]
+}
+
+// NewHandlers returns handlers that read events with a codec. It panics, as a
+// mistake to be found when the program starts, if there are none, if two handle the
+// same type, or if the codec has no kind that becomes the type.
+func NewHandlers[T any](codec *daybook.Codec, handlers ...Handler[T]) *Handlers[T] {
+	if len(handlers) == 0 {
+		panic("projection: a projection without handlers shows nothing")
+	}
+	h := &Handlers[T]{codec: codec, byFact: make(map[reflect.Type]Handler[T], len(handlers))}
+	for _, handler := range handlers {
+		if _, twice := h.byFact[handler.fact]; twice {
+			panic(fmt.Sprintf("projection: two handlers of %s", handler.fact))
+		}
+		names := handler.names(codec)
+		if len(names) == 0 {
+			panic(fmt.Sprintf("projection: a handler of %s, which the codec has no kind for", handler.fact))
+		}
+		h.byFact[handler.fact] = handler
+		h.names = append(h.names, names...)
+	}
+	slices.Sort(h.names)
+	h.names = slices.Compact(h.names)
+	return h
+}
+
+// Query selects every event that can become a fact that is handled.
+func (h *Handlers[T]) Query() daybook.Query {
+	return daybook.Query{{Types: slices.Clone(h.names)}}
+}
+
+// Fingerprint identifies what the handlers' codec knows; see
+// [daybook.Codec.Fingerprint].
+func (h *Handlers[T]) Fingerprint() string { return h.codec.Fingerprint() }
+
+// Facts returns what the events say today, those of each event in a slice of its
+// own, so that a view can read a whole batch before it changes anything. An event
+// that cannot be read is an [*EventError].
+func (h *Handlers[T]) Facts(events []daybook.Recorded) ([][]any, error) {
+	facts := make([][]any, len(events))
+	for i, e := range events {
+		var err error
+		if facts[i], err = h.codec.Facts(e); err != nil {
+			return nil, &EventError{Event: e, Err: err}
+		}
+	}
+	return facts, nil
+}
+
+// Apply hands the facts of one event to their handlers, in order; a fact that no
+// handler is for is passed over. The error of a handler comes back as an
+// [*EventError], and what the handlers before it did to the target is then to be
+// undone.
+func (h *Handlers[T]) Apply(target T, facts []any, at daybook.Recorded) error {
+	for _, fact := range facts {
+		handler, handled := h.byFact[reflect.TypeOf(fact)]
+		if !handled {
+			continue
+		}
+		if err := handler.handle(target, fact, at); err != nil {
+			return &EventError{Event: at, Err: err}
+		}
+	}
+	return nil
+}
+
+// An EventError reports an event that a view could not apply: its handler failed,
+// or it cannot be read.
+type EventError struct {
+	Event daybook.Recorded
+	// Err is what the handler returned, or a [*daybook.UnreadableError].
+	Err error
+}
+
+func (e *EventError) Error() string {
+	return fmt.Sprintf("projection: %s at position %d cannot be applied: %v", e.Event.Type, e.Event.Position, e.Err)
+}
+
+// Unwrap returns what the handler returned.
+func (e *EventError) Unwrap() error { return e.Err }

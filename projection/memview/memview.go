@@ -1,0 +1,103 @@
+// Package memview keeps a read model in memory: any Go value, such as a struct of
+// maps, that handlers change and readers look at.
+//
+// It is the simplest view and the fastest to ask, and it is gone with the process:
+// the next one builds it again from the log, or from a snapshot that [View.Save]
+// left in a file and the events since. For what does not fit into memory, or takes
+// too long to build, see package projection/sqlview.
+package memview
+
+import (
+	"context"
+	"sync"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+)
+
+// A View is a read model of type V in memory. It implements [projection.View] and
+// is safe for use by many goroutines.
+type View[V any] struct {
+	name     string
+	version  int
+	handlers *projection.Handlers[*V]
+
+	mu    sync.RWMutex // guards what follows, and all that model refers to
+	model V
+	at    projection.Checkpoint
+}
+
+// A Handler changes a read model of type V. Make it with [On].
+type Handler[V any] = projection.Handler[*V]
+
+// On returns a handler that changes the read model by a fact of type E. It is given
+// the event that the fact was recorded as, too.
+//
+// Handlers run one at a time. What they do cannot be undone, so they cannot fail; a
+// handler that panics takes the program with it, and the next one begins with what
+// was there before.
+func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V] {
+	return projection.Handle(func(model *V, fact E, at daybook.Recorded) error {
+		handle(model, fact, at)
+		return nil
+	})
+}
+
+// New returns a view that begins with the value that start returns, which has to be
+// a new one, and is changed by handlers of facts that the codec knows. Raise the
+// version whenever V or a handler changes. It panics on mistakes that can be found
+// when the program starts; see [projection.NewHandlers].
+func New[V any](name string, version int, codec *daybook.Codec, start func() V, handlers ...Handler[V]) *View[V] {
+	return &View[V]{
+		name:     name,
+		version:  version,
+		handlers: projection.NewHandlers(codec, handlers...),
+		model:    start(),
+	}
+}
+
+// Name implements [projection.View].
+func (v *View[V]) Name() string { return v.name }
+
+// Version implements [projection.View].
+func (v *View[V]) Version() int { return v.version }
+
+// Query implements [projection.View].
+func (v *View[V]) Query() daybook.Query { return v.handlers.Query() }
+
+// Checkpoint implements [projection.View]. It does not fail.
+func (v *View[V]) Checkpoint(context.Context) (projection.Checkpoint, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.at, nil
+}
+
+// Apply implements [projection.View]. Readers see all of the events or none.
+func (v *View[V]) Apply(_ context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
+	// What can fail comes first: then nothing has to be undone.
+	facts, err := v.handlers.Facts(events)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.at != from {
+		return projection.ErrMoved
+	}
+	for i, e := range events {
+		if err := v.handlers.Apply(&v.model, facts[i], e); err != nil {
+			return err
+		}
+	}
+	v.at = to
+	return nil
+}
+
+// Read lets look see the read model as it is at a checkpoint. It must not change
+// the model, and not keep anything that the model refers to: handlers wait until it
+// returns, and then go on to change it.
+func (v *View[V]) Read(look func(model V, at projection.Checkpoint)) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	look(v.model, v.at)
+}

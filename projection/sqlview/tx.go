@@ -1,0 +1,132 @@
+package sqlview
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+)
+
+// ErrNoRow is what [Row.Scan] returns where a query found nothing.
+var ErrNoRow = errors.New("sqlview: no row")
+
+// A Tx is what a handler changes tables with. It is used by one goroutine, and is
+// good until the handler returns.
+//
+// Statements have one parameter ? for each argument, or ?1, ?2 and so on. An argument
+// is nil, a bool, a number, a string, a []byte, a type that is one of these
+// underneath, or a time.Time, which is kept as a number of nanoseconds since 1970 in
+// UTC (as null if it is zero) and is scanned back from it. A statement is prepared
+// once and then kept: write values as arguments, never into the statement.
+type Tx struct {
+	ctx context.Context
+	w   *writer
+}
+
+// Exec runs a statement.
+func (tx *Tx) Exec(statement string, args ...any) error {
+	_, err := tx.ExecCount(statement, args...)
+	return err
+}
+
+// ExecCount runs a statement and returns how many rows it inserted, updated or
+// deleted.
+func (tx *Tx) ExecCount(statement string, args ...any) (int64, error) {
+	s, err := tx.w.take(tx.ctx, statement)
+	if err != nil {
+		return 0, err
+	}
+	defer tx.w.giveBack(statement, s)
+	result, err := s.ExecContext(tx.ctx, arguments(args)...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// Query yields the rows that a query finds, and ends after the last one or with the
+// one error that stopped it. A row is good until the next one.
+func (tx *Tx) Query(query string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		s, err := tx.w.take(tx.ctx, query)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		defer tx.w.giveBack(query, s)
+		rows, err := s.QueryContext(tx.ctx, arguments(args)...)
+		each(rows, err, yield)
+	}
+}
+
+// QueryRow returns the first row that a query finds. It asks when Scan is called,
+// which returns [ErrNoRow] if there is none.
+func (tx *Tx) QueryRow(query string, args ...any) Row { return first(tx.Query(query, args...)) }
+
+// script runs several statements without parameters.
+func (tx *Tx) script(statements string) error {
+	_, err := tx.w.conn.ExecContext(tx.ctx, statements)
+	return err
+}
+
+// A Reader asks the tables of a read model. It is used by one goroutine, and is good
+// until the function that was given it returns. Queries and arguments are as for
+// [Tx].
+type Reader struct {
+	ctx context.Context
+	db  interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	}
+}
+
+// Query yields the rows that a query finds, and ends after the last one or with the
+// one error that stopped it. A row is good until the next one.
+func (r *Reader) Query(query string, args ...any) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		rows, err := r.db.QueryContext(r.ctx, query, arguments(args)...)
+		each(rows, err, yield)
+	}
+}
+
+// QueryRow returns the first row that a query finds. It asks when Scan is called,
+// which returns [ErrNoRow] if there is none.
+func (r *Reader) QueryRow(query string, args ...any) Row { return first(r.Query(query, args...)) }
+
+// each yields rows.
+func each(rows *sql.Rows, err error, yield func(Row, error) bool) {
+	if err != nil {
+		yield(Row{}, err)
+		return
+	}
+	for rows.Next() {
+		if !yield(Row{scan: rows.Scan}, nil) {
+			_ = rows.Close() // the caller has seen enough, and is not there to be told
+			return
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		yield(Row{}, err)
+	}
+}
+
+// A Row is one row that a query found.
+type Row struct {
+	scan func(dest ...any) error
+}
+
+// Scan copies the row's columns into what the pointers point at. A column that may
+// be null needs a pointer to a pointer, to a time.Time or to a []byte.
+func (r Row) Scan(dest ...any) error { return r.scan(destinations(dest)...) }
+
+// first returns the first of rows.
+func first(rows iter.Seq2[Row, error]) Row {
+	return Row{scan: func(dest ...any) error {
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			return row.Scan(dest...)
+		}
+		return ErrNoRow
+	}}
+}

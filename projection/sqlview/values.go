@@ -1,0 +1,80 @@
+package sqlview
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// arguments returns what the driver is given for what callers pass. Times become
+// nanoseconds since 1970 in UTC, as a number that compares and sorts as they do; the
+// zero time becomes null.
+func arguments(args []any) []any {
+	for i, arg := range args {
+		t, isTime := arg.(time.Time)
+		if !isTime {
+			continue
+		}
+		converted := append([]any(nil), args...)
+		converted[i] = nil
+		if !t.IsZero() {
+			converted[i] = t.UnixNano()
+		}
+		return arguments(converted)
+	}
+	return args
+}
+
+// destinations returns where the driver is to put what callers want to have: the
+// other way round.
+func destinations(dest []any) []any {
+	converted := make([]any, len(dest))
+	for i, d := range dest {
+		converted[i] = d
+		if t, isTime := d.(*time.Time); isTime {
+			converted[i] = (*nanoseconds)(t)
+		}
+	}
+	return converted
+}
+
+// nanoseconds is a time that is read from a number.
+type nanoseconds time.Time
+
+// Scan implements the interface of package database/sql.
+func (n *nanoseconds) Scan(value any) error {
+	switch value := value.(type) {
+	case nil:
+		*n = nanoseconds{}
+	case int64:
+		*n = nanoseconds(time.Unix(0, value).UTC())
+	default:
+		return fmt.Errorf("a time is kept as a number, and this is %T", value)
+	}
+	return nil
+}
+
+// Value implements the interface of package database/sql.
+func (i id) Value() (driver.Value, error) {
+	if i == (id{}) {
+		return "", nil
+	}
+	return uuid.UUID(i).String(), nil
+}
+
+// Scan implements the interface of package database/sql.
+func (i *id) Scan(value any) error {
+	text, isText := value.(string)
+	if !isText {
+		return fmt.Errorf("a UUID is kept as text, and this is %T", value)
+	}
+	if text == "" {
+		*i = id{}
+		return nil
+	}
+	parsed, err := uuid.Parse(text)
+	*i = id(parsed)
+	return err
+}

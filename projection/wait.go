@@ -1,0 +1,100 @@
+package projection
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A view may be moved by another process, which cannot tell: so whoever waits also
+// looks for himself, soon at first and then less often.
+const (
+	firstLook = time.Millisecond
+	laterLook = 50 * time.Millisecond
+)
+
+// Wait returns nil when the view shows everything up to a point: that of a receipt,
+// or of a token that came back from a client. That is so when the view's checkpoint
+// is there, or when nothing that the projection is about was recorded between the
+// checkpoint and the point; no runner needs to have moved for that. It does not
+// itself move the view.
+//
+// The zero Point is shown by every view. A point of another log or incarnation is a
+// [*daybook.LifeError]. When ctx ends first, the error is a
+// [*daybook.UnavailableError] that wraps the context's and says where the view
+// stands and what it is stuck on, if it is.
+func (r *Runner) Wait(ctx context.Context, token daybook.Point) error {
+	if token.IsZero() {
+		return nil
+	}
+	look := firstLook
+	for {
+		moved := r.movement()
+		at, shown, err := r.shows(ctx, token)
+		if shown {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return r.late(ctx, token, at)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return r.late(ctx, token, at)
+		case <-moved:
+		case <-time.After(look):
+			look = min(2*look, laterLook)
+		}
+	}
+}
+
+// movement returns a channel that is closed when this runner next moves the view.
+func (r *Runner) movement() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.moved
+}
+
+// shows reports whether the view shows everything up to a point now, and where it
+// stands.
+func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bool, error) {
+	at, err := r.view.Checkpoint(ctx)
+	if err != nil {
+		return at, false, fmt.Errorf("projection %s version %d: read its checkpoint: %w", r.view.Name(), r.view.Version(), err)
+	}
+	if !at.IsZero() && at.SameLife(token) && token.Position <= at.Position {
+		return at, true, nil
+	}
+	reading, err := r.store.Read(ctx, r.query, daybook.Span{After: at.Position, Before: token.Position + 1, Limit: 1})
+	if err != nil {
+		return at, false, err
+	}
+	now := reading.Snapshot()
+	if !token.SameLife(now) {
+		return at, false, &daybook.LifeError{Given: token, Log: now}
+	}
+	// A view of the incarnation before is yet to be taken over, or not: positions
+	// cannot be compared with it. A store that is behind the one that gave the token
+	// has yet to see what it stands for.
+	if !at.SameLife(now) || now.Position < token.Position {
+		return at, false, nil
+	}
+	for _, err := range reading.Events() {
+		return at, false, err
+	}
+	return at, true, nil
+}
+
+// late returns the error of a wait that ctx ended.
+func (r *Runner) late(ctx context.Context, token daybook.Point, at Checkpoint) error {
+	doing := fmt.Sprintf("wait for projection %s version %d, at position %d, to show position %d",
+		r.view.Name(), r.view.Version(), at.Position, token.Position)
+	if stuck := r.stuckOn(); stuck != nil {
+		doing += fmt.Sprintf(" (it is stuck: %v)", stuck.Err)
+	}
+	return &daybook.UnavailableError{Doing: doing, Err: ctx.Err()}
+}
