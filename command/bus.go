@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/decider"
@@ -13,7 +14,7 @@ import (
 // a new command, by nobody in particular, on no condition.
 type Envelope struct {
 	// ID is the command's id. Zero derives it from Key, or makes a new one where there
-	// is no key either.
+	// is no key either. Both an id and a key are invalid.
 	ID ID
 	// Principal is who sends the command: it is what Authorize is asked about, what
 	// keys belong to, and the actor where the context's trace names none.
@@ -21,15 +22,16 @@ type Envelope struct {
 	// Key is the sender's own name for the command, such as an Idempotency-Key.
 	Key string
 	// If is a condition of the sender's own, such as that of an If-Match. It is
-	// final; see [decider.Plan.If].
+	// final (see [decider.Plan.If]), and is not looked at if the command is recorded
+	// already.
 	If daybook.Condition
 }
 
 // Options adjust a bus. The zero value, and nil, are right for a program without
 // permissions.
 type Options struct {
-	// Authorize is asked whether a principal may send a command, before it is
-	// validated. An error of it is returned in a [*DeniedError]. Nil permits all.
+	// Authorize is asked whether a principal may send a command, before anything else
+	// is said about it. An error of it is returned in a [*DeniedError]. Nil permits all.
 	Authorize func(ctx context.Context, principal string, command any) error
 	// Around, if set, is called for every command that was decoded, and calls next to
 	// have it run: for logs, metrics and spans. It returns what next returns.
@@ -40,13 +42,15 @@ type Options struct {
 
 // Sent is a command on its way.
 type Sent struct {
-	ID        ID
+	ID ID
+	// Type is the command's name, and Command the value of its Go type.
 	Type      string
-	Principal string
 	Command   any
+	Principal string
 }
 
-// A Bus runs commands against a store. It may be used by many goroutines.
+// A Bus runs commands against a store. It never changes and may be used by many
+// goroutines, and any number of buses, in as many processes, may serve one log.
 type Bus struct {
 	store   daybook.Store
 	options Options
@@ -55,13 +59,16 @@ type Bus struct {
 }
 
 // NewBus returns a bus for these commands. It panics, as a mistake to be found when
-// the program starts, if a name or a type is declared twice.
+// the program starts, if a name is missing or a name or a type is declared twice.
 func NewBus(store daybook.Store, handlers []Handler, options *Options) *Bus {
 	b := &Bus{store: store, byName: make(map[string]Handler), byType: make(map[reflect.Type]Handler)}
 	if options != nil {
 		b.options = *options
 	}
 	for _, h := range handlers {
+		if h.name == "" {
+			panic(fmt.Sprintf("command: %s has no name", h.of))
+		}
 		if _, twice := b.byName[h.name]; twice {
 			panic(fmt.Sprintf("command: %q is declared twice", h.name))
 		}
@@ -73,39 +80,73 @@ func NewBus(store daybook.Store, handlers []Handler, options *Options) *Bus {
 	return b
 }
 
-// Send runs the command of this name that is written in data as a JSON object.
+// Send runs the command of this name that is written in data as a JSON object, and
+// returns the receipt of its events: those recorded now, or, with Repeated set,
+// those recorded when it was sent before. If nothing was to be recorded, the receipt
+// has no versions, and the point at which that was decided.
+//
+// The errors are those of [decider.Decide], and
+//
+//   - a [*daybook.InvalidError] that says what is wrong and where, for an unknown
+//     name, data that is not exactly such a command, and a command that its Validate
+//     does not accept;
+//   - a [*DeniedError] if the principal may not send it;
+//   - a [*ReusedError] if another command was recorded under its id.
 func (b *Bus) Send(ctx context.Context, e Envelope, name string, data []byte) (daybook.Receipt, error) {
 	h, known := b.byName[name]
 	if !known {
-		return daybook.Receipt{}, &daybook.InvalidError{What: "command", Value: name, Reason: "is not known here"}
+		return daybook.Receipt{}, &daybook.InvalidError{What: "command", Value: name, Reason: "is not one of this bus"}
 	}
 	c, err := h.decode(data)
 	if err != nil {
-		return daybook.Receipt{}, &daybook.InvalidError{What: "command " + name, Reason: err.Error()}
+		return daybook.Receipt{}, invalid(name, err)
 	}
-	return b.run(ctx, e, h, c)
+	return b.send(ctx, e, h, c)
 }
 
-// Do runs a command, a value of a declared type.
+// Do runs a command, a value of a declared type. It is [Bus.Send] for callers in the
+// same program.
 func (b *Bus) Do(ctx context.Context, e Envelope, c any) (daybook.Receipt, error) {
 	h, known := b.byType[reflect.TypeOf(c)]
 	if !known {
-		return daybook.Receipt{}, &daybook.InvalidError{What: fmt.Sprintf("command %T", c), Reason: "is not known here"}
+		return daybook.Receipt{}, &daybook.InvalidError{What: fmt.Sprintf("command %T", c), Reason: "is not one of this bus"}
 	}
-	return b.run(ctx, e, h, c)
+	return b.send(ctx, e, h, c)
 }
 
-func (b *Bus) run(ctx context.Context, e Envelope, h Handler, c any) (daybook.Receipt, error) {
-	id := e.ID
+// send finds out the command's id and runs it.
+func (b *Bus) send(ctx context.Context, e Envelope, h Handler, c any) (daybook.Receipt, error) {
+	sent := Sent{ID: e.ID, Type: h.name, Command: c, Principal: e.Principal}
 	switch {
-	case id != ID{}:
+	case e.ID != ID{} && e.Key != "":
+		return daybook.Receipt{}, &daybook.InvalidError{What: "command " + h.name, Reason: "has both an id and a key; the id of one would hide the other"}
 	case e.Key != "":
-		id = KeyID(e.Principal, h.name, e.Key)
-	default:
-		id = NewID()
+		sent.ID = KeyID(e.Principal, h.name, e.Key)
+	case e.ID == ID{}:
+		sent.ID = NewID()
 	}
-	if err := validate(h.name, c); err != nil {
-		return daybook.Receipt{}, err
+	next := func(ctx context.Context) (daybook.Receipt, error) { return b.run(ctx, sent, h, e.If) }
+	if b.options.Around == nil {
+		return next(ctx)
 	}
-	return decider.Decide(ctx, b.store, h.plan(c, id).If(e.If), b.options.Decide...)
+	return b.options.Around(ctx, sent, next)
+}
+
+// run authorises, validates and decides.
+func (b *Bus) run(ctx context.Context, sent Sent, h Handler, final daybook.Condition) (daybook.Receipt, error) {
+	if b.options.Authorize != nil {
+		if err := b.options.Authorize(ctx, sent.Principal, sent.Command); err != nil {
+			return daybook.Receipt{}, &DeniedError{Principal: sent.Principal, Type: sent.Type, Err: err}
+		}
+	}
+	if err := h.validate(sent.Command); err != nil {
+		return daybook.Receipt{}, invalid(sent.Type, err)
+	}
+	digest, err := digest(sent.Command)
+	if err != nil {
+		return daybook.Receipt{}, invalid(sent.Type, err)
+	}
+	r := run{store: b.store, sent: sent, digest: digest}
+	return decider.Decide(ctx, b.store, h.plan(sent.Command, sent.ID).If(final),
+		slices.Concat(b.options.Decide, []decider.Option{decider.Recall(r.recall), decider.Stamp(r.stamp(ctx))})...)
 }

@@ -34,7 +34,15 @@ type ReusedError struct {
 }
 
 func (e *ReusedError) Error() string {
-	return fmt.Sprintf("command: reused: %s was sent as %s, whose id a %s with other content has, at position %d", e.Type, e.ID, e.Recorded, e.Event.Position)
+	recorded := "something that is no command"
+	switch e.Recorded {
+	case "":
+	case e.Type:
+		recorded = "a " + e.Type + " with other content"
+	default:
+		recorded = "a " + e.Recorded
+	}
+	return fmt.Sprintf("command: reused: the id of this %s, %s, is that of %s, recorded at position %d", e.Type, e.ID, recorded, e.Event.Position)
 }
 
 // Unwrap returns the [*daybook.ReusedError].

@@ -1,10 +1,15 @@
 package command
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 
-	json "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/decider"
@@ -12,37 +17,117 @@ import (
 
 // A Handler says what is to be decided on one type of command. Make it with [On].
 type Handler struct {
-	name   string
-	of     reflect.Type
-	decode func([]byte) (any, error)
-	plan   func(any, ID) decider.Plan
+	name     string
+	of       reflect.Type
+	decode   func([]byte) (any, error)
+	validate func(any) error
+	plan     func(any, ID) decider.Plan
 }
 
 // On declares that commands of type C are sent under this name, for ever, and which
-// decision each is. The id is for what the command creates; see [ID.Derive].
+// decision each is. The id is for what the command creates; see [ID.Derive]. The
+// plan is a pure function of the two.
 //
 // C is a plain struct. If it has a method Validate() error, that is asked before
-// anything is decided; its error makes the command invalid.
+// anything is decided, and its error makes the command invalid. On panics, as a
+// mistake to be found when the program starts, if C cannot be written as JSON.
 func On[C any](name string, plan func(c C, id ID) decider.Plan) Handler {
-	return Handler{
+	h := Handler{
 		name: name,
 		of:   reflect.TypeFor[C](),
 		decode: func(data []byte) (any, error) {
 			var c C
-			err := json.Unmarshal(data, &c, json.RejectUnknownMembers(true))
+			err := decode(data, &c)
 			return c, err
+		},
+		validate: func(c any) error {
+			addressed := c.(C)
+			v, ok := any(&addressed).(interface{ Validate() error })
+			if !ok {
+				return nil
+			}
+			return v.Validate()
 		},
 		plan: func(c any, id ID) decider.Plan { return plan(c.(C), id) },
 	}
+	var zero C
+	if h.of.Kind() != reflect.Struct {
+		panic(fmt.Sprintf("command: %q is declared as %s; a command is a plain struct", name, h.of))
+	}
+	if _, err := digest(zero); err != nil {
+		panic(fmt.Sprintf("command: %q cannot be written as JSON: %v", name, err))
+	}
+	return h
 }
 
-func validate(name string, c any) error {
-	v, ok := c.(interface{ Validate() error })
-	if !ok {
-		return nil
+// decode reads one JSON object, all of the data and nothing else. Unknown fields,
+// fields twice, names in another case and text that is not UTF-8 are errors: what
+// the sender meant by them would be lost.
+func decode(data []byte, c any) error {
+	if kind := jsontext.Value(data).Kind(); kind != '{' && kind != 0 {
+		return fmt.Errorf("is %s where an object was expected", kinds[kind])
 	}
-	if err := v.Validate(); err != nil {
-		return &daybook.InvalidError{What: "command " + name, Reason: fmt.Sprintf("is not valid: %v", err)}
+	return json.Unmarshal(data, c, json.RejectUnknownMembers(true))
+}
+
+// kinds are what a JSON value that is no object is called.
+var kinds = map[jsontext.Kind]string{'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '[': "an array"}
+
+// digest returns the SHA-256, in hexadecimal, of a command as it was understood:
+// two ways of writing the same command have the same digest.
+func digest(c any) (string, error) {
+	canonical, err := json.Marshal(c, json.Deterministic(true))
+	if err != nil {
+		return "", err
 	}
-	return nil
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// invalid returns what is wrong with a command, and where, as an InvalidError.
+func invalid(name string, err error) error {
+	if known := (*daybook.InvalidError)(nil); errors.As(err, &known) {
+		return err
+	}
+	e := &daybook.InvalidError{What: "command " + name}
+	syntactic, semantic := (*jsontext.SyntacticError)(nil), (*json.SemanticError)(nil)
+	switch {
+	case errors.As(err, &syntactic):
+		e.What += place(syntactic.JSONPointer, syntactic.ByteOffset)
+		e.Reason = reason(syntactic.Err)
+	case errors.As(err, &semantic):
+		e.What += place(semantic.JSONPointer, semantic.ByteOffset)
+		e.Value = string(semantic.JSONValue)
+		e.Reason = reason(semantic.Err)
+		if semantic.Err == nil || e.Value != "" {
+			e.Reason = fmt.Sprintf("cannot be read into a %s", semantic.GoType)
+			if semantic.Err != nil {
+				e.Reason += ": " + semantic.Err.Error()
+			}
+		}
+	default:
+		e.Reason = err.Error()
+	}
+	return e
+}
+
+// place says where in a document something is.
+func place(pointer jsontext.Pointer, offset int64) string {
+	if pointer == "" {
+		return " at byte " + strconv.FormatInt(offset, 10)
+	}
+	return fmt.Sprintf(" at %s (byte %d)", pointer, offset)
+}
+
+// reason says in our words what is wrong there, if they are better.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, json.ErrUnknownName):
+		return "is a field that the command does not have"
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "is there twice"
+	case err == nil:
+		return "is not understood"
+	}
+	return "is not understood: " + err.Error()
 }

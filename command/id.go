@@ -41,3 +41,9 @@ func (id ID) EventID(n int) uuid.UUID { return daybook.EventID(uuid.UUID(id), n)
 
 // String returns the id as UUIDs are written.
 func (id ID) String() string { return uuid.UUID(id).String() }
+
+// MarshalText returns what [ID.String] does.
+func (id ID) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() }
+
+// UnmarshalText reads what [ID.MarshalText] wrote.
+func (id *ID) UnmarshalText(text []byte) error { return (*uuid.UUID)(id).UnmarshalText(text) }

@@ -45,9 +45,11 @@ func (b *Boundary[S]) Codec() *daybook.Codec { return b.codec }
 func (b *Boundary[S]) Within(q daybook.Query, start S, decide Decision[S]) Plan {
 	query, err := b.narrow(q)
 	return Plan{
-		about:   b.name,
-		query:   query,
-		begin:   func() subject { return &folding[S]{folds: b.folds, state: start, decide: decide} },
+		about: b.name,
+		query: query,
+		begin: func() subject {
+			return &folding[S]{folds: b.folds, now: start, decide: decide, within: within[S]{query, start}}
+		},
 		invalid: err,
 	}
 }

@@ -1,6 +1,7 @@
 package decider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,70 +12,151 @@ import (
 )
 
 // Decide reads what the plan is about, makes the decision, and records the facts
-// that it returned, if nothing it rests on was recorded in the meantime.
+// that it returned, together or not at all, if nothing that the plan asked for was
+// recorded in the meantime. If something was, it waits until that can be read, and
+// reads and decides again, up to [DefaultAttempts] times with pauses between them
+// (see [Attempts]).
+//
+// The receipt is that of the events. If nothing was decided, it has no versions, and
+// its Point is that at which it was decided. The errors are
+//
+//   - a [*daybook.RefusedError] with what the decision returned, and the point at
+//     which it was decided;
+//   - a [*daybook.ConflictError] if a clause of [Plan.If] does not hold, or if others
+//     were first at every attempt;
+//   - a [*daybook.InvalidError] if what was decided can never be recorded, such as a
+//     fact that no fold knows;
+//   - a [*daybook.UnreadableError] if the past has an event that the decider of a
+//     stream does not know;
+//   - a [*daybook.UnknownError] if the events may be recorded and the store would not
+//     tell, although it was asked again;
+//   - any other that the store returned.
+//
+// Events that carry no metadata get that of the context's trace.
 func Decide(ctx context.Context, store daybook.Store, plan Plan, options ...Option) (daybook.Receipt, error) {
 	s := settle(options)
+	if receipt, recorded, err := s.recall(ctx); recorded || err != nil {
+		return receipt, err
+	}
+	var d draft
+	var doubt error // why it is not known whether the draft was recorded
+	var pauses = newPauses()
 	for attempt := 1; ; attempt++ {
-		if receipt, recorded, err := s.recall(ctx); recorded || err != nil {
-			return receipt, err
+		var receipt daybook.Receipt
+		var err error
+		if doubt == nil {
+			d, err = plan.decide(ctx, store, s)
 		}
-		d, err := decide(ctx, store, plan, s)
-		if err != nil {
-			return daybook.Receipt{}, err
-		}
-		if len(d.events) == 0 && len(plan.final) == 0 {
-			return daybook.Receipt{Point: d.at}, nil
-		}
-		receipt, err := store.Append(ctx, d.events, d.condition)
-		conflict := (*daybook.ConflictError)(nil)
-		if !errors.As(err, &conflict) || attempt == s.attempts {
-			return receipt, err
-		}
-	}
-}
-
-type decided struct {
-	events    []daybook.Event
-	condition daybook.Condition
-	at        daybook.Point
-}
-
-func decide(ctx context.Context, store daybook.Store, plan Plan, s settings) (decided, error) {
-	if plan.begin == nil {
-		return decided{}, &daybook.InvalidError{What: "plan", Reason: "is empty"}
-	}
-	if plan.invalid != nil {
-		return decided{}, plan.invalid
-	}
-	reading, err := store.Read(ctx, plan.query, daybook.Span{})
-	if err != nil {
-		return decided{}, err
-	}
-	subject := plan.begin()
-	for event, err := range reading.Events() {
 		if err == nil {
-			err = subject.fold(event)
+			receipt, err = d.record(ctx, store)
 		}
-		if err != nil {
-			return decided{}, fmt.Errorf("decider: read %s: %w", plan.about, err)
+		if err == nil && !receipt.Repeated && len(d.events) > 0 {
+			return receipt, nil
+		}
+
+		// Any other answer may be the echo of ourselves: of an earlier attempt whose
+		// answer was lost, or of the same command run elsewhere. What is recorded counts.
+		conflict, unknown := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil)
+		if errors.As(err, &unknown) {
+			doubt = err
+		}
+		recorded, found, missed := s.recall(ctx)
+		switch {
+		case found:
+			return recorded, missed
+		case missed != nil:
+			return daybook.Receipt{}, cmp.Or(doubt, missed)
+		case unknown != nil:
+			// The same events are appended again, which is safe, and tells.
+		case errors.As(err, &conflict):
+			doubt = nil // nor can the lost append still be recorded: it had the same condition
+			if broken := d.broken(conflict); broken != nil {
+				return daybook.Receipt{}, broken
+			}
+		case err != nil:
+			return daybook.Receipt{}, cmp.Or(doubt, err)
+		default:
+			return receipt, nil
+		}
+
+		if attempt == s.attempts {
+			return daybook.Receipt{}, fmt.Errorf("decider: %s: gave up after %d attempts: %w", plan.about, attempt, err)
+		}
+		if err := pauses.next(ctx, store, conflict); err != nil {
+			return daybook.Receipt{}, cmp.Or(doubt, err)
 		}
 	}
-	d := decided{at: reading.Snapshot(), condition: append(plan.final, reading.Condition()...)}
+}
+
+// A draft is what was decided and is to be recorded.
+type draft struct {
+	events []daybook.Event
+	final  daybook.Condition // the caller's own
+	own    daybook.Condition // that nothing was recorded since the draft's reading
+	at     daybook.Point     // the draft's reading
+}
+
+// decide reads, folds and decides.
+func (p Plan) decide(ctx context.Context, store daybook.Store, s settings) (draft, error) {
+	if p.begin == nil {
+		return draft{}, &daybook.InvalidError{What: "plan", Reason: "is empty: it says nothing about what to decide"}
+	}
+	if p.invalid != nil {
+		return draft{}, p.invalid
+	}
+	subject, reading, err := p.read(ctx, store, s.snapshots)
+	if err != nil {
+		return draft{}, err
+	}
+	d := draft{final: p.final, own: reading.Condition(), at: reading.Snapshot()}
 	facts, err := subject.decided()
 	if err != nil {
-		return decided{}, daybook.Refused(err, d.at)
+		return draft{}, daybook.Refused(err, d.at)
 	}
 	metadata := daybook.TraceOf(ctx).Metadata()
 	for _, fact := range facts {
 		event, err := subject.event(fact)
 		if err != nil {
-			return decided{}, err
+			return draft{}, err
 		}
+		// The store would give ids, too; but only whoever knows them can ask again.
 		if event.ID, err = uuid.NewV7(); err != nil {
-			return decided{}, err
+			return draft{}, fmt.Errorf("decider: make an id: %w", err)
 		}
 		event.Metadata = metadata
 		d.events = append(d.events, event)
 	}
-	return d, s.stamp(d.events)
+	if err := s.stamp(d.events); err != nil {
+		return draft{}, err
+	}
+	return d, nil
+}
+
+// record hands the draft to the store. Where there is nothing to record and nothing
+// that the caller wants checked, what was read is the answer.
+func (d draft) record(ctx context.Context, store daybook.Store) (daybook.Receipt, error) {
+	if len(d.events) == 0 && len(d.final) == 0 {
+		return daybook.Receipt{Point: d.at}, nil
+	}
+	return store.Append(ctx, d.events, append(d.final[:len(d.final):len(d.final)], d.own...))
+}
+
+// broken returns the part of a conflict that is about the caller's own clauses; nil
+// if only the draft's reading was overtaken. A clause of the caller's that cannot be
+// told from the draft's own is told from it at the next attempt, which reads at
+// another point.
+func (d draft) broken(conflict *daybook.ConflictError) *daybook.ConflictError {
+	if len(d.final) == 0 {
+		return nil
+	}
+	var failures []daybook.Failure
+	for _, f := range conflict.Failures {
+		if f.Clause.Kind != daybook.NothingSelected || f.Clause.After != d.at {
+			failures = append(failures, f)
+		}
+	}
+	if len(failures) == 0 {
+		return nil
+	}
+	return &daybook.ConflictError{Failures: failures, At: conflict.At}
 }

@@ -68,13 +68,19 @@ type Entry struct {
 
 // folds turn events into state, and what was decided into events.
 type folds[S any] struct {
-	name     string
-	codec    *daybook.Codec
-	revision int
-	byType   map[reflect.Type]Fold[S]
+	name   string
+	codec  *daybook.Codec
+	byType map[reflect.Type]Fold[S]
+	// Of which revision the state is, and of which shape it and its facts: only such
+	// snapshots of it are good.
+	revision    int
+	fingerprint string
 }
 
 func newFolds[S any](name string, codec *daybook.Codec, all []Fold[S]) folds[S] {
+	if kind := reflect.TypeFor[S]().Kind(); kind == reflect.Pointer || kind == reflect.Interface {
+		panic(fmt.Sprintf("decider: the state of %s is %s; a state is a plain value, so that each attempt has its own", name, reflect.TypeFor[S]()))
+	}
 	byType := make(map[reflect.Type]Fold[S], len(all))
 	for _, f := range all {
 		if _, twice := byType[f.fact]; twice {
@@ -85,7 +91,8 @@ func newFolds[S any](name string, codec *daybook.Codec, all []Fold[S]) folds[S] 
 		}
 		byType[f.fact] = f
 	}
-	return folds[S]{name: name, codec: codec, byType: byType}
+	shape := daybook.NewCodec(daybook.KindOf[S]("state", nil)).Fingerprint()
+	return folds[S]{name: name, codec: codec, byType: byType, fingerprint: codec.Fingerprint() + shape}
 }
 
 // apply changes the state by what an event says today.

@@ -6,30 +6,41 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// An Option adjusts how [Decide] runs a plan.
+// An Option adjusts how [Decide] runs a plan. Options change how fast and how often,
+// never what a decision means.
 type Option func(*settings)
 
-// Attempts bounds how often the facts are handed to the store before Decide gives
-// up. Without it, that is [DefaultAttempts].
-func Attempts(n int) Option { return func(s *settings) { s.attempts = max(n, 1) } }
-
-// DefaultAttempts is how often Decide tries without the option.
+// DefaultAttempts is how often Decide hands what it decided to the store before it
+// gives up, without the option [Attempts]. The pauses between so many take about
+// four seconds.
 const DefaultAttempts = 25
 
-// Recall lets Decide ask whether what it is about to decide is recorded already.
+// Attempts bounds how often Decide hands what it decided to the store. Anything
+// below one is one.
+func Attempts(n int) Option { return func(s *settings) { s.attempts = max(n, 1) } }
+
+// Recall tells Decide how to find out whether what is to be decided is recorded
+// already. It is asked before the first decision, and again before any answer but
+// that the events were recorded just now. If it reports true, Decide returns its
+// receipt and its error and does nothing more; an error with false says that it
+// could not find out.
+//
+// With [Stamp], it is how package command decides every command once.
 func Recall(recall func(context.Context) (daybook.Receipt, bool, error)) Option {
 	return func(s *settings) { s.recall = recall }
 }
 
-// Stamp lets the caller give events their ids and metadata before they are recorded.
+// Stamp is called with the events of every decision before they are recorded, to
+// give them ids and metadata. An error ends Decide.
 func Stamp(stamp func([]daybook.Event) error) Option {
 	return func(s *settings) { s.stamp = stamp }
 }
 
 type settings struct {
-	attempts int
-	recall   func(context.Context) (daybook.Receipt, bool, error)
-	stamp    func([]daybook.Event) error
+	attempts  int
+	recall    func(context.Context) (daybook.Receipt, bool, error)
+	stamp     func([]daybook.Event) error
+	snapshots snapshots
 }
 
 func settle(options []Option) settings {

@@ -1,6 +1,8 @@
 package decider
 
 import (
+	"context"
+	"fmt"
 	"slices"
 
 	"github.com/daybook-es/daybook"
@@ -8,7 +10,7 @@ import (
 
 // A Plan is one decision, bound to what it is about. Make it with [Decider.At] or
 // [Boundary.Within], and run it with [Decide]. It never changes, and may be run any
-// number of times.
+// number of times. The zero Plan is an [*daybook.InvalidError] when it is run.
 type Plan struct {
 	about   string
 	query   daybook.Query
@@ -19,8 +21,9 @@ type Plan struct {
 
 // If returns the plan with a condition of the caller's own, such as that a stream
 // is still at the version that somebody was shown. It is final: if it does not
-// hold, Decide returns the [*daybook.ConflictError] and does not decide again. It is
-// checked, too, when nothing is decided.
+// hold, Decide returns a [*daybook.ConflictError] with the clauses that failed and
+// does not decide again. It is checked, too, when nothing is decided; not when the
+// decision refuses, which is then the answer.
 func (p Plan) If(cond daybook.Condition) Plan {
 	p.final = slices.Concat(p.final, cond)
 	return p
@@ -29,26 +32,42 @@ func (p Plan) If(cond daybook.Condition) Plan {
 // About returns what the plan is about: a stream, or the name of a boundary.
 func (p Plan) About() string { return p.about }
 
-// subject is a state that events are folded into and that is decided on, its type
+// read returns the plan's subject with its past folded into it, and the reading
+// that the past ends with.
+func (p Plan) read(ctx context.Context, store daybook.Store, snapshots snapshots) (subject, daybook.Reading, error) {
+	subject := p.begin()
+	from := snapshots.restore(ctx, subject)
+	reading, err := store.Read(ctx, p.query, daybook.Span{After: from.Position})
+	if err == nil && from.Precedes(reading.Snapshot()) != nil {
+		// The snapshot is of another life of the log, and says nothing about this one.
+		subject = p.begin()
+		reading, err = store.Read(ctx, p.query, daybook.Span{})
+	}
+	if err != nil {
+		return nil, reading, err
+	}
+	folded := 0
+	for event, err := range reading.Events() {
+		if err == nil {
+			err = subject.fold(event)
+		}
+		if err != nil {
+			return nil, reading, fmt.Errorf("decider: fold %s: %w", p.about, err)
+		}
+		folded++
+	}
+	snapshots.keep(ctx, subject, reading.Snapshot(), folded)
+	return subject, reading, nil
+}
+
+// A subject is a state that events are folded into and that is decided on, its type
 // forgotten.
 type subject interface {
 	fold(daybook.Recorded) error
 	decided() ([]any, error)
 	event(decided any) (daybook.Event, error)
-}
-
-// folding is the subject of state S.
-type folding[S any] struct {
-	folds  folds[S]
-	stream string
-	state  S
-	decide Decision[S]
-}
-
-func (f *folding[S]) fold(e daybook.Recorded) error { return f.folds.apply(&f.state, e) }
-
-func (f *folding[S]) decided() ([]any, error) { return f.decide(f.state) }
-
-func (f *folding[S]) event(decided any) (daybook.Event, error) {
-	return f.folds.event(decided, f.stream)
+	// key says which cached states are of this subject.
+	key() (string, bool)
+	state() ([]byte, bool)
+	restore(state []byte) bool
 }

@@ -1,0 +1,114 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// run is one command being run: what it takes to recognise its events and to mark
+// them.
+type run struct {
+	store  daybook.Store
+	sent   Sent
+	digest string
+}
+
+// stamp returns what gives the command's events their ids and metadata, with the
+// trace of the context that the command was sent in.
+func (r run) stamp(ctx context.Context) func([]daybook.Event) error {
+	trace := daybook.TraceOf(ctx)
+	cause := trace.Causation
+	trace.Causation = r.sent.ID.String()
+	if trace.Correlation == "" {
+		trace.Correlation = r.sent.ID.String()
+	}
+	if trace.Actor == "" {
+		trace.Actor = r.sent.Principal
+	}
+	return func(events []daybook.Event) error {
+		for i := range events {
+			m := metadata{Trace: trace}
+			if i == 0 {
+				m.Command = &Record{ID: r.sent.ID, Type: r.sent.Type, Digest: r.digest, Events: len(events), Causation: cause}
+			}
+			encoded, err := json.Marshal(m)
+			if err != nil {
+				return fmt.Errorf("command: %s: write its record: %w", r.sent.Type, err)
+			}
+			events[i].ID, events[i].Metadata = r.sent.ID.EventID(i), encoded
+		}
+		return nil
+	}
+}
+
+// recall returns the receipt of the command's events if they are recorded, or, with
+// true, the [*ReusedError] if they are those of another command.
+func (r run) recall(ctx context.Context) (daybook.Receipt, bool, error) {
+	events, at, err := r.events(ctx, 1)
+	if err != nil || len(events) == 0 {
+		return daybook.Receipt{}, false, err
+	}
+	first := events[0]
+	if isStub(first) {
+		events, at, err = r.all(ctx)
+	} else {
+		record, ok := RecordOf(first.Event)
+		if !ok || record.ID != r.sent.ID || record.Type != r.sent.Type || record.Digest != r.digest {
+			return daybook.Receipt{}, true, &ReusedError{ID: r.sent.ID, Type: r.sent.Type, Recorded: record.Type,
+				Event: &daybook.ReusedError{ID: first.ID, Position: first.Position}}
+		}
+		events, at, err = r.events(ctx, record.Events)
+		if err == nil && len(events) != record.Events {
+			err = &daybook.CorruptError{Where: fmt.Sprintf("command %s", r.sent.ID), Position: first.Position,
+				Err: fmt.Errorf("of its %d events there are %d", record.Events, len(events))}
+		}
+	}
+	if err != nil {
+		return daybook.Receipt{}, false, err
+	}
+	info, err := r.store.Info(ctx)
+	if err != nil {
+		return daybook.Receipt{}, false, err
+	}
+	return daybook.ReceiptOf(at, events, info.Durability, true), true, nil
+}
+
+// events returns the first n events of the command, as far as they are recorded,
+// and the point at which they were read.
+func (r run) events(ctx context.Context, n int) ([]daybook.Recorded, daybook.Point, error) {
+	ids := make([]uuid.UUID, n)
+	for i := range ids {
+		ids[i] = r.sent.ID.EventID(i)
+	}
+	reading, err := r.store.Read(ctx, daybook.Query{{IDs: ids}}, daybook.Span{})
+	if err != nil {
+		return nil, daybook.Point{}, err
+	}
+	events := make([]daybook.Recorded, 0, n)
+	for event, err := range reading.Events() {
+		if err != nil {
+			return nil, daybook.Point{}, err
+		}
+		events = append(events, event)
+	}
+	return events, reading.Snapshot(), nil
+}
+
+// all returns the events of a command that no longer says how many they are.
+func (r run) all(ctx context.Context) ([]daybook.Recorded, daybook.Point, error) {
+	for n := 16; ; n *= 4 {
+		events, at, err := r.events(ctx, n)
+		if err != nil || len(events) < n {
+			return events, at, err
+		}
+	}
+}
+
+// isStub reports whether all that is left of an event is its place: what it was has
+// been forgotten and scavenged, and there is nothing to compare a command with.
+func isStub(e daybook.Recorded) bool { return e.Type == "" && len(e.Metadata) == 0 }

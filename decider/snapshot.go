@@ -1,0 +1,76 @@
+package decider
+
+import (
+	"context"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Snapshots keep states that were folded, so that the next decision folds only
+// what was recorded since. They are a cache outside the log: what they lose, or
+// keep too long, costs time and never changes an answer. Implementations may be
+// used by many goroutines, and deal with their own failures, since deciding can do
+// without them. [NewCache] returns one in memory.
+type Snapshots interface {
+	// Load returns the snapshot that was last saved under the key, if it has one.
+	Load(ctx context.Context, key string) (Snapshot, bool)
+	// Save keeps a snapshot under the key. It may forget any, at any time.
+	Save(ctx context.Context, key string, snapshot Snapshot)
+}
+
+// A Snapshot is a state and the point of the log up to which it was folded.
+type Snapshot struct {
+	At daybook.Point `json:"at"`
+	// State is the state as JSON. Nobody may change it.
+	State []byte `json:"state"`
+}
+
+// WithSnapshots lets Decide begin with a snapshot, and save one whenever it had to
+// fold this many events, which is at least one. Without it, Decide folds the whole
+// past.
+//
+// Only a state that comes back from JSON equal to what it was is ever saved; package
+// daybooktest shows whether it does. The key of a snapshot names the decider, its
+// revision, and the shapes of its facts and of its state, and one of another
+// incarnation of the log is ignored. What a key cannot see is a change inside a
+// fold: raise the decider's Revision with it.
+func WithSnapshots(store Snapshots, every int) Option {
+	return func(s *settings) { s.snapshots = snapshots{store, max(every, 1)} }
+}
+
+// snapshots are the option's; the zero snapshots keep nothing.
+type snapshots struct {
+	store Snapshots
+	every int
+}
+
+// restore gives the subject the state of its snapshot and returns the point which
+// that is of; the zero Point if there is none.
+func (s snapshots) restore(ctx context.Context, subject subject) daybook.Point {
+	if s.store == nil {
+		return daybook.Point{}
+	}
+	key, ok := subject.key()
+	if !ok {
+		return daybook.Point{}
+	}
+	snapshot, ok := s.store.Load(ctx, key)
+	if !ok || !subject.restore(snapshot.State) {
+		return daybook.Point{}
+	}
+	return snapshot.At
+}
+
+// keep saves the subject's state as of a point if it took enough events to get there.
+func (s snapshots) keep(ctx context.Context, subject subject, at daybook.Point, folded int) {
+	if s.store == nil || folded < s.every {
+		return
+	}
+	key, ok := subject.key()
+	if !ok {
+		return
+	}
+	if state, ok := subject.state(); ok {
+		s.store.Save(ctx, key, Snapshot{At: at, State: state})
+	}
+}
