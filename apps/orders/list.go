@@ -1,0 +1,232 @@
+package orders
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+// Orders returns a page of the orders that a filter selects. A filter that cannot
+// be is a [*daybook.InvalidError], and a cursor from before the log was restored a
+// [*daybook.LifeError].
+//
+// Pages go on where the last one ended, so an order that is placed or changes in
+// between is neither repeated nor does it push another one out.
+func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, err error) {
+	if err := f.settle(); err != nil {
+		return Page{}, Shown{}, err
+	}
+	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		shown = listShown(at)
+		where, args := f.where()
+		if err := rows.QueryRow(`select count(*) from orders`+where, args...).Scan(&page.Matching); err != nil {
+			return err
+		}
+		page.Orders, page.Next, err = f.page(rows, at.Point)
+		return err
+	})
+	return page, shown, err
+}
+
+// listShown says what an answer shows that every event may change.
+func listShown(at projection.Checkpoint) Shown {
+	return Shown{At: at.Point, Tag: fmt.Sprintf("%d.%s.v%d", at.Applied, at.Incarnation, Overview.Version())}
+}
+
+// settle checks the filter, and fills in what it leaves out.
+func (f *Filter) settle() error {
+	if f.Sort == "" {
+		f.Sort = ByNewest
+	}
+	if _, known := sorts[f.Sort]; !known {
+		return &daybook.InvalidError{What: "sort", Value: string(f.Sort), Reason: fmt.Sprintf("is none of %v", Sorts())}
+	}
+	if f.Limit == 0 {
+		f.Limit = DefaultLimit
+	}
+	if f.Limit < 1 || f.Limit > MaxLimit {
+		return &daybook.InvalidError{What: "limit", Value: fmt.Sprint(f.Limit), Reason: fmt.Sprintf("is not from 1 to %d", MaxLimit)}
+	}
+	if len(f.Search) > maxText {
+		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(f.Search), maxText)}
+	}
+	return nil
+}
+
+// sorts says which column each order of a list goes by, and in which direction. Ids
+// order those that are equal in it.
+var sorts = map[Sort]struct{ column, direction, next string }{
+	ByNewest:   {"listed_at", "desc", "<"},
+	ByOldest:   {"listed_at", "asc", ">"},
+	ByDearest:  {"total", "desc", "<"},
+	ByCheapest: {"total", "asc", ">"},
+	ByUpdated:  {"position", "desc", "<"},
+}
+
+// where returns the condition that the filter is in SQL, with its arguments.
+func (f Filter) where() (string, []any) {
+	var clauses []string
+	var args []any
+	add := func(clause string, values ...any) {
+		clauses = append(clauses, clause)
+		args = append(args, values...)
+	}
+	if len(f.Statuses) > 0 {
+		values := make([]any, len(f.Statuses))
+		for i, s := range f.Statuses {
+			values[i] = int(s)
+		}
+		add("status in (?"+strings.Repeat(", ?", len(values)-1)+")", values...)
+	}
+	if f.Customer != "" {
+		add("customer = ?", f.Customer)
+	}
+	if !f.From.IsZero() {
+		add("listed_at >= ?", f.From)
+	}
+	if !f.To.IsZero() {
+		add("listed_at < ?", f.To)
+	}
+	for _, word := range strings.Fields(strings.ToLower(f.Search)) {
+		add("instr(search, ?) > 0", word)
+	}
+	if len(clauses) == 0 {
+		return " where 1", nil
+	}
+	return " where " + strings.Join(clauses, " and "), args
+}
+
+// page reads one page of the list, and returns it with the cursor of the next.
+func (f Filter) page(rows *sqlview.Reader, at daybook.Point) ([]Summary, string, error) {
+	order := sorts[f.Sort]
+	where, args := f.where()
+	if f.Cursor != "" {
+		c, err := f.cursor(at)
+		if err != nil {
+			return nil, "", err
+		}
+		where += fmt.Sprintf(" and (%s, id) %s (?, ?)", order.column, order.next)
+		args = append(args, c.Value, c.ID)
+	}
+	query := fmt.Sprintf("select %s, %s from orders%s order by %[2]s %[4]s, id %[4]s limit ?", summaryColumns, order.column, where, order.direction)
+	list := make([]Summary, 0, f.Limit)
+	var last cursor
+	more := false
+	for row, err := range rows.Query(query, append(args, f.Limit+1)...) {
+		if err != nil {
+			return nil, "", err
+		}
+		if len(list) == f.Limit {
+			more = true
+			break
+		}
+		var o Summary
+		var value int64
+		if err := row.Scan(append(summaryFields(&o), &value)...); err != nil {
+			return nil, "", err
+		}
+		list = append(list, o)
+		last.Value, last.ID = value, o.ID
+	}
+	if !more {
+		return list, "", nil
+	}
+	last.Life, last.View, last.Question = at.At(0), Overview.Version(), f.question()
+	return list, last.encode(), nil
+}
+
+const summaryColumns = "id, version, status, customer, city, state, currency, total, paid, refunded, units, placed_at, updated_at"
+
+// summaryFields returns where the columns of a summary go.
+func summaryFields(o *Summary) []any {
+	return []any{&o.ID, &o.Version, &o.Status, &o.Customer.ID, &o.Customer.City, &o.Customer.State, &o.Currency,
+		&o.Total, &o.Paid, &o.Refunded, &o.Units, &o.PlacedAt, &o.UpdatedAt}
+}
+
+// A cursor stands right after one order of a list.
+type cursor struct {
+	// Value and ID are what that order has in the column the list is sorted by, and
+	// its id.
+	Value int64  `json:"v"`
+	ID    string `json:"id"`
+	// Life and View name the log and the read model, and Question the filter and sort,
+	// that it is of.
+	Life     daybook.Point `json:"life"`
+	View     int           `json:"view"`
+	Question string        `json:"q"`
+}
+
+func (c cursor) encode() string {
+	encoded, _ := json.Marshal(c) // numbers and text always marshal
+	return base64.RawURLEncoding.EncodeToString(encoded)
+}
+
+// cursor returns what the filter's cursor says, if it is one of this list.
+func (f Filter) cursor(at daybook.Point) (c cursor, err error) {
+	encoded, err := base64.RawURLEncoding.DecodeString(f.Cursor)
+	if err == nil {
+		err = json.Unmarshal(encoded, &c)
+	}
+	switch {
+	case err != nil:
+		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is none that a list gave"}
+	case c.Question != f.question() || c.View != Overview.Version():
+		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is of another list; begin at its first page"}
+	case !c.Life.SameLife(at):
+		return c, &daybook.LifeError{Given: c.Life, Log: at}
+	}
+	return c, nil
+}
+
+// question identifies what the filter asks, whichever page.
+func (f Filter) question() string {
+	f.Cursor, f.Limit = "", 0
+	f.Statuses = slices.Sorted(slices.Values(f.Statuses))
+	encoded, _ := json.Marshal(f)
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Customer returns what the shop knows of a customer, or [ErrNoSuchCustomer].
+func (s *Shop) Customer(ctx context.Context, id string) (buyer Buyer, shown Shown, err error) {
+	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		var changed daybook.Position
+		row := rows.QueryRow(`select count(*), coalesce(sum(paid), 0), min(listed_at), max(listed_at), coalesce(max(position), 0)
+			from orders where customer = ? and customer <> ''`, id)
+		if err := row.Scan(&buyer.Orders, &buyer.Paid, &buyer.FirstPlaced, &buyer.LastPlaced, &changed); err != nil {
+			return err
+		}
+		if buyer.Orders == 0 {
+			return ErrNoSuchCustomer
+		}
+		newest := Filter{Customer: id, Sort: ByNewest, Limit: DefaultLimit}
+		if buyer.Recent, _, err = newest.page(rows, at.Point); err != nil {
+			return err
+		}
+		buyer.Customer = buyer.Recent[0].Customer
+		shown = entityShown(at.Point, uint64(changed))
+		return nil
+	})
+	return buyer, shown, err
+}
+
+// entityShown says what an answer about one thing shows, which changes with its own
+// version alone.
+func entityShown(at daybook.Point, version uint64) Shown {
+	life := at.Incarnation
+	if life == uuid.Nil {
+		return Shown{At: at, Tag: fmt.Sprintf("%d.v%d", version, Overview.Version())}
+	}
+	return Shown{At: at, Tag: fmt.Sprintf("%d.%s.v%d", version, life, Overview.Version())}
+}

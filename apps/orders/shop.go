@@ -1,0 +1,137 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+// A Shop takes commands and answers questions. It is safe for use by many
+// goroutines.
+//
+// One goroutine of its own keeps the views in step with the store, from [Open] to
+// [Shop.Close].
+type Shop struct {
+	store  daybook.Store
+	bus    *command.Bus
+	view   *sqlview.View
+	runner *projection.Runner
+	// figures remembers the dashboards that were asked for last.
+	figures figureCache
+
+	stop context.CancelFunc // tells the goroutine to end
+	done sync.WaitGroup     // ends with it
+}
+
+// Options adjust a shop. The zero value, and nil, are right for a shop that everybody
+// may command.
+type Options struct {
+	// Commands are options of the command bus: who may send what, and what goes on
+	// around it.
+	Commands command.Options
+	// Now tells the time at which what a command decides happened. Nil means time.Now.
+	Now func() time.Time
+	// Log is told when the views get stuck. Nil means slog.Default.
+	Log *slog.Logger
+}
+
+// Open opens the shop that is recorded in a store, with its views in a directory,
+// which is made if it is not there. The views may be deleted while no shop is open;
+// they are then built again from the store.
+//
+// The caller closes the shop, and the store after it.
+func Open(ctx context.Context, store daybook.Store, views string, options *Options) (*Shop, error) {
+	var o Options
+	if options != nil {
+		o = *options
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := os.MkdirAll(views, 0o755); err != nil {
+		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
+	}
+	view, err := Overview.Open(ctx, views)
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Shop{
+		store:  store,
+		bus:    command.NewBus(store, handlers(o.Now), &o.Commands),
+		view:   view,
+		runner: projection.NewRunner(store, view, &projection.Options{Log: o.Log}),
+		stop:   stop,
+	}
+	s.done.Go(func() {
+		// What makes Run give up it has logged, and Status tells.
+		_ = s.runner.Run(running)
+	})
+	return s, nil
+}
+
+// Close stops the views and closes them. What was recorded stays recorded.
+func (s *Shop) Close() error {
+	s.stop()
+	s.done.Wait()
+	return s.view.Close()
+}
+
+// Bus takes the commands in commands.go.
+func (s *Shop) Bus() *command.Bus { return s.bus }
+
+// Store is where the shop is recorded.
+func (s *Shop) Store() daybook.Store { return s.store }
+
+// Wait returns when the views show everything up to a point, such as that of a
+// command's receipt. See [projection.Runner.Wait].
+func (s *Shop) Wait(ctx context.Context, token daybook.Point) error { return s.runner.Wait(ctx, token) }
+
+// Status says where the views stand.
+func (s *Shop) Status(ctx context.Context) (projection.Status, error) { return s.runner.Status(ctx) }
+
+// Changes yields what happens to orders after a point, each when the views show it,
+// for as long as ctx lasts. It ends with the error that stopped it, the context's
+// included. The zero Point begins with the first event; [Shop.Now] is now.
+func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for reading, err := range daybook.Follow(ctx, s.store, Overview.Query(), after) {
+			if err == nil {
+				err = s.Wait(ctx, reading.Snapshot())
+			}
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			for e, err := range reading.Events() {
+				if err != nil {
+					yield(Change{}, err)
+					return
+				}
+				change := Change{At: reading.Snapshot().At(e.Position), Order: OrderID(e.Stream), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt}
+				if !yield(change, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Now returns the newest point of the store.
+func (s *Shop) Now(ctx context.Context) (daybook.Point, error) {
+	info, err := s.store.Info(ctx)
+	return info.Head, err
+}
+
+// ErrNoSuchCustomer is returned where nobody with a customer's id ever ordered.
+var ErrNoSuchCustomer = errors.New("there is no such customer")
