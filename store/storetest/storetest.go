@@ -89,7 +89,13 @@ var (
 func chapters() []promise {
 	return slices.Concat(
 		orderPromises,
+		versionPromises,
+		namePromises,
+		contentPromises,
+		readingPromises,
+		spanPromises,
 		conflictPromises,
+		idempotencePromises,
 	)
 }
 
