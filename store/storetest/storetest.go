@@ -96,6 +96,12 @@ func chapters() []promise {
 		spanPromises,
 		conflictPromises,
 		idempotencePromises,
+		followPromises,
+		concurrencyPromises,
+		errorPromises,
+		identityPromises,
+		durablePromises,
+		faultPromises,
 	)
 }
 
