@@ -375,18 +375,29 @@ func (d *Disk) SyncDir(dir string) error {
 	if err != nil {
 		return pathError("syncdir", dir, err)
 	}
-	return d.sync(call{kind: syncDir, name: dir, dir: id}, failedSyncDir)
+	if d.failSync != nil && d.failSync(dir) {
+		return d.lose(call{kind: failedSyncDir, name: dir, dir: id})
+	}
+	d.record(call{kind: syncDir, name: dir, dir: id})
+	return nil
 }
 
-// sync records a sync, or its failure if the test asked for one.
-func (d *Disk) sync(c call, failed kind) error {
-	if d.failSync != nil && d.failSync(c.name) {
-		c.kind = failed
-		d.record(c)
-		return pathError("sync", c.name, syscall.EIO)
+// LoseSyncDir is a SyncDir that fails, whatever [Disk.FailSync] says. The files of a Disk have a method LoseSync.
+func (d *Disk) LoseSyncDir(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	id, err := d.findDir(dir)
+	if err != nil {
+		return pathError("syncdir", dir, err)
 	}
+	return d.lose(call{kind: failedSyncDir, name: dir, dir: id})
+}
+
+// lose records a sync that fails.
+func (d *Disk) lose(c call) error {
 	d.record(c)
-	return nil
+	return pathError("sync", c.name, syscall.EIO)
 }
 
 // Size implements [vfs.FS].

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -276,6 +277,35 @@ func TestChangesOfOtherNamesSurviveInAnyOrder(t *testing.T) {
 	look := func(d *crashfs.Disk) string { return list(t, d) }
 	wantOutcomes(t, outcomes(d, crashfs.Torn, look), "", "a=", "b=", "a= b=", "c=", "b= c=")
 	wantOutcomes(t, outcomes(d, crashfs.Prefix, look), "a=", "a= b=", "b= c=")
+}
+
+func TestChangesOfOneNameSurviveInOrder(t *testing.T) {
+	setup := func() *crashfs.Disk {
+		d := crashfs.New(1)
+		must(t, create(t, d, "a", "A").Sync())
+		must(t, create(t, d, "b", "B").Sync())
+		must(t, d.Rename("a", "b"))
+		return d
+	}
+	look := func(d *crashfs.Disk) string { return list(t, d) }
+
+	// A new a beside the old b would mean that the old a is lost.
+	d := setup()
+	_, err := d.Create("a")
+	must(t, err)
+	wantOutcomes(t, outcomes(d, crashfs.Torn, look), "a=A b=B", "b=A", "a= b=A")
+
+	// The same for a new a that is durable, though the sync of the rename failed.
+	d = setup()
+	if err := d.LoseSyncDir("."); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("a lost sync: %v, want EIO", err)
+	}
+	_, err = d.Create("a")
+	must(t, err)
+	must(t, d.SyncDir("."))
+	for _, s := range every {
+		wantOutcomes(t, outcomes(d, s, look), "a= b=A")
+	}
 }
 
 func TestNothingIsFoundInADirectoryWhoseOwnNameWasLost(t *testing.T) {
@@ -641,7 +671,6 @@ func TestAFileThatIsGoneForGoodMakesNoMoreCuts(t *testing.T) {
 	must(t, d.Remove("x"))
 	must(t, d.SyncDir("."))
 	write(t, f, "still never", 0)
-	must(t, f.Sync())
 
 	last := make(map[string]int)
 	_, err := d.Recording().EveryCut(1, func(c crashfs.Cut) error {
@@ -683,6 +712,34 @@ func TestEveryCutReportsTheEarliestFailure(t *testing.T) {
 	}
 	if n < 200*6 || n > d.Calls()*8 {
 		t.Errorf("%d cuts checked before it failed, want at least %d", n, 200*6)
+	}
+}
+
+func TestEveryCutReportsTheEarliestOfTwoFailures(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	d := crashfs.New(1)
+	f := create(t, d, "x", "")
+	for range 126 {
+		write(t, f, "y", 0)
+	}
+
+	// Whoever has the first call waits until a later one has failed, and then fails too.
+	failed := make(chan struct{})
+	var once sync.Once
+	_, err := d.Recording().EveryCut(1, func(c crashfs.Cut) error {
+		switch {
+		case c.Call == 10:
+			<-failed
+			return errors.New("early")
+		case c.Call >= 100:
+			once.Do(func() { close(failed) })
+			return errors.New("late")
+		}
+		return nil
+	})
+	var cut *crashfs.CutError
+	if !errors.As(err, &cut) || cut.Call != 10 {
+		t.Errorf("got error %v, want the one after call 10", err)
 	}
 }
 

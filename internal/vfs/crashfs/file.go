@@ -117,7 +117,21 @@ func (f *file) Sync() error {
 		return err
 	}
 	defer f.disk.mu.Unlock()
-	return f.disk.sync(call{kind: syncFile, name: f.name, node: f.id}, failedSync)
+
+	if f.disk.failSync != nil && f.disk.failSync(f.name) {
+		return f.disk.lose(call{kind: failedSync, name: f.name, node: f.id})
+	}
+	f.disk.record(call{kind: syncFile, name: f.name, node: f.id})
+	return nil
+}
+
+// LoseSync is a Sync that fails.
+func (f *file) LoseSync() error {
+	if err := f.enter("sync", false); err != nil {
+		return err
+	}
+	defer f.disk.mu.Unlock()
+	return f.disk.lose(call{kind: failedSync, name: f.name, node: f.id})
 }
 
 // Preallocate implements [vfs.File].
