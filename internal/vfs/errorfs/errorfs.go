@@ -224,28 +224,28 @@ func (f *FS) Calls(kinds Kinds) int {
 	return sum
 }
 
-// meet counts a call and returns the error that it must return, and what it does all the same; or nil.
-func (f *FS) meet(kind Kinds, name string) (error, Effect) {
+// meet counts a call and returns the error that it must return, or nil, and what it does all the same.
+func (f *FS) meet(kind Kinds, name string) (Effect, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
 	f.calls[bits.TrailingZeros32(uint32(kind))]++
 	if f.fault.Call == 0 || kind&f.fault.Kinds == 0 || f.fault.Match != nil && !f.fault.Match(name) {
-		return nil, Nothing
+		return Nothing, nil
 	}
 	f.count++
 	if f.count < f.fault.Call || f.count > f.fault.Call && !f.fault.Forever {
-		return nil, Nothing
+		return Nothing, nil
 	}
 
 	act := kind.String()
 	f.met = append(f.met, act+" "+name)
-	return &fs.PathError{Op: act, Path: name, Err: f.fault.Err}, f.fault.Effect
+	return f.fault.Effect, &fs.PathError{Op: act, Path: name, Err: f.fault.Err}
 }
 
 // do makes a call that is done or not.
 func (f *FS) do(kind Kinds, name string, call func() error) error {
-	fault, effect := f.meet(kind, name)
+	effect, fault := f.meet(kind, name)
 	if fault == nil {
 		return call()
 	}
@@ -322,7 +322,7 @@ type syncLoser interface {
 
 // SyncDir implements [vfs.FS].
 func (f *FS) SyncDir(dir string) error {
-	fault, effect := f.meet(SyncDir, dir)
+	effect, fault := f.meet(SyncDir, dir)
 	if fault == nil {
 		return f.inner.SyncDir(dir)
 	}

@@ -30,7 +30,7 @@ func (e Effect) counted(n int) int {
 
 // ReadAt implements [vfs.File].
 func (f *file) ReadAt(b []byte, off int64) (int, error) {
-	fault, effect := f.fs.meet(ReadAt, f.Name())
+	effect, fault := f.fs.meet(ReadAt, f.Name())
 	if fault == nil {
 		return f.File.ReadAt(b, off)
 	}
@@ -41,7 +41,7 @@ func (f *file) ReadAt(b []byte, off int64) (int, error) {
 
 // WriteAt implements [vfs.File].
 func (f *file) WriteAt(b []byte, off int64) (int, error) {
-	fault, effect := f.fs.meet(WriteAt, f.Name())
+	effect, fault := f.fs.meet(WriteAt, f.Name())
 	if fault == nil {
 		return f.File.WriteAt(b, off)
 	}
@@ -72,7 +72,7 @@ func (f *file) Truncate(n int64) error {
 
 // Sync implements [vfs.File].
 func (f *file) Sync() error {
-	fault, effect := f.fs.meet(Sync, f.Name())
+	effect, fault := f.fs.meet(Sync, f.Name())
 	if fault == nil {
 		return f.File.Sync()
 	}
@@ -89,7 +89,7 @@ func (f *file) Sync() error {
 
 // Preallocate implements [vfs.File].
 func (f *file) Preallocate(off, n int64) error {
-	fault, effect := f.fs.meet(Preallocate, f.Name())
+	effect, fault := f.fs.meet(Preallocate, f.Name())
 	if fault == nil {
 		return f.File.Preallocate(off, n)
 	}
@@ -102,7 +102,7 @@ func (f *file) Preallocate(off, n int64) error {
 
 // Close implements [vfs.File]. The handle is released even if it fails.
 func (f *file) Close() error {
-	fault, _ := f.fs.meet(Close, f.Name())
+	_, fault := f.fs.meet(Close, f.Name())
 	if err := f.File.Close(); err != nil {
 		return err
 	}
