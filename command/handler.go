@@ -26,7 +26,7 @@ type Handler struct {
 
 // On declares that commands of type C are sent under this name, for ever, and which
 // decision each is. The id is for what the command creates; see [ID.Derive]. The
-// plan is a pure function of the two.
+// function is called once whenever such a command is sent.
 //
 // C is a plain struct. If it has a method Validate() error, that is asked before
 // anything is decided, and its error makes the command invalid. On panics, as a
