@@ -37,8 +37,8 @@ cover: ## coverage of the library packages, each by all tests; details in covera
 	go test -coverpkg=$$(go list ./... | grep -v -e /apps/ -e /cmd/ -e /internal/ | paste -sd,) -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -1
 
-bench: ## measures appends, replay and loading a stream; asserts nothing
-	go test -run='^$$' -bench=. -benchmem ./...
+bench: ## measures appends, replay and loading a stream against peers; asserts nothing
+	go -C bench run .
 
 fuzz: ## FUZZTIME=30s on each fuzz target of every decoder
 	@grep -rn --include='*_test.go' '^func Fuzz' . | \

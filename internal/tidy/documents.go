@@ -94,6 +94,37 @@ func anchors(lines []string) []string {
 	return names
 }
 
+// The README shows the heart of an example that is compiled and run.
+const (
+	readme  = "README.md"
+	example = "example_test.go"
+)
+
+// readmeCode checks that every line of the README's blocks of Go, and of the
+// output below each, is in the example, in the same order. What stands between
+// them in the example may be left out.
+func readmeCode(t *Tree) []string {
+	var complaints []string
+	inExample := t.lines(example)
+	from := 0
+	for _, line := range slices.Concat(fenced(t.lines(readme), "go"), fenced(t.lines(readme), "output")) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		found := slices.IndexFunc(inExample[from:], func(have string) bool {
+			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(have), "// ")) == strings.TrimPrefix(line, "// ")
+		})
+		if found < 0 {
+			complaints = append(complaints, fmt.Sprintf(
+				"%s shows %q, which %s does not have at this place: copy it from there", readme, line, example))
+			continue
+		}
+		from += found + 1
+	}
+	return complaints
+}
+
 // decisionsDir is where the decision records lie.
 const decisionsDir = "docs/decisions"
 

@@ -18,8 +18,9 @@ var sound = map[string]string{
 	"side/side.go":      "// Package side is a side.\npackage side\n\nimport (\n\t_ \"fmt\"\n\t_ \"example.com/far/v2/deep\"\n\t_ \"example.com/m\"\n)\n",
 	"side/side_test.go": "package side\n\nimport _ \"example.com/m\"\n",
 
-	"store/logstore/log.go":      "// Package logstore is the engine.\npackage logstore\n\nimport \"time\"\n\n// Second is one.\nconst Second = time.Second\n",
-	"store/logstore/log_test.go": "package logstore\n\nimport (\n\t_ \"os\"\n\t\"time\"\n)\n\nvar _ = time.Now\n",
+	"store/logstore/log.go":        "// Package logstore is the engine.\npackage logstore\n\nimport \"time\"\n\n// Second is one.\nconst Second = time.Second\n",
+	"store/logstore/mutants_on.go": "//go:build mutants\n\npackage logstore\n\nimport _ \"os\"\n",
+	"store/logstore/log_test.go":   "package logstore\n\nimport (\n\t_ \"os\"\n\t\"time\"\n)\n\nvar _ = time.Now\n",
 
 	"apps/shop/shop.go":            "// Package shop sells.\npackage shop\n\nimport _ \"example.com/m/apps/shop/internal/till\"\n",
 	"apps/shop/internal/till/t.go": "// Package till counts.\npackage till\n",
@@ -32,7 +33,8 @@ var sound = map[string]string{
 		"apps/shop -> apps/shop/internal/till\napps/shop/internal/till ->\n```\n\n```test-arrows\n. -> side\n```\n\n" +
 		"## Dependencies\n\n| module | why |\n| --- | --- |\n| `example.com/far/v2` | it is far |\n\n## After\n",
 	"README.md": "# M\n\n[map](ARCHITECTURE.md#the-map), [side](side), [out](https://example.com/x#y), [here](#m)\n\n" +
-		"```\n[not a link](nowhere)\n```\n`[nor](this)`\n",
+		"```\n[not a link](nowhere)\n```\n`[nor](this)`\n\n```go\nsay(1)\n\n\tsay(2)\n```\n\n```output\nsaid 1\n```\n",
+	"example_test.go":                      "package m_test\n\nfunc Example() {\n\tsay(1)\n\tvar _ int\n\tsay(2)\n\t// Output:\n\t// said 1\n\t// said 2\n}\n",
 	"docs/guarantees.md":                   "# G\n\n## The promises\n\n### Order\n\n- first things are first\n- nothing is lost\n\n## Not promised\n\n- the weather\n",
 	"docs/decisions/README.md":             "[1](0001-keep-it-short.md)\n",
 	"docs/decisions/0001-keep-it-short.md": "# 1. Keep it short\n",
@@ -205,6 +207,21 @@ func TestRulesFindWhatIsPlanted(t *testing.T) {
 		{"a dead link", with("README.md", "[side](side)", "[side](sideways)"), "README.md:3 links to sideways, which is not there"},
 		{"a dead heading", with("README.md", "#the-map", "#the-mop"), "README.md:3 links to ARCHITECTURE.md#the-mop, a heading that is not there"},
 		{"a dead link in a nested module", map[string]string{"bench/notes.md": "[up](README.md)\n"}, "bench/notes.md:1 links to README.md"},
+		{
+			"code in the README that is not in the example",
+			with("README.md", "say(1)", "say(3)"),
+			`README.md shows "say(3)", which example_test.go does not have at this place`,
+		},
+		{
+			"code in the README in another order",
+			with("README.md", "say(1)\n\n\tsay(2)", "say(2)\nsay(1)"),
+			`README.md shows "say(1)", which example_test.go does not have at this place`,
+		},
+		{
+			"output in the README that is not the example's",
+			with("README.md", "said 1", "said 3"),
+			`README.md shows "said 3", which example_test.go does not have at this place`,
+		},
 		{
 			"a decision without a number",
 			map[string]string{"docs/decisions/keep.md": "# Keep\n"},

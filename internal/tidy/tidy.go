@@ -29,5 +29,6 @@ var Rules = []Rule{
 	{"nothing is left to do in a comment", noTodo},
 	{"a file of more than 700 lines has its reason", longFiles},
 	{"every relative link leads somewhere", links},
+	{"the README shows code that runs", readmeCode},
 	{"decisions are numbered and listed", decisions},
 }
