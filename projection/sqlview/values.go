@@ -12,19 +12,17 @@ import (
 // nanoseconds since 1970 in UTC, as a number that compares and sorts as they do; the
 // zero time becomes null.
 func arguments(args []any) []any {
+	converted := make([]any, len(args))
 	for i, arg := range args {
-		t, isTime := arg.(time.Time)
-		if !isTime {
-			continue
+		converted[i] = arg
+		if t, isTime := arg.(time.Time); isTime {
+			converted[i] = nil
+			if !t.IsZero() {
+				converted[i] = t.UnixNano()
+			}
 		}
-		converted := append([]any(nil), args...)
-		converted[i] = nil
-		if !t.IsZero() {
-			converted[i] = t.UnixNano()
-		}
-		return arguments(converted)
 	}
-	return args
+	return converted
 }
 
 // destinations returns where the driver is to put what callers want to have: the

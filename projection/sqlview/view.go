@@ -20,7 +20,7 @@ import (
 // A View is an open read model. It implements [projection.View] and is safe for use
 // by many goroutines; other processes may have the same one open.
 type View struct {
-	*Definition
+	def  *Definition
 	path string
 
 	// readers is a pool of connections, each of which sees what was committed when it
@@ -46,7 +46,7 @@ func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlview: open %s version %d: %w", d.name, d.version, err)
 	}
-	v := &View{Definition: d, path: path}
+	v := &View{def: d, path: path}
 	if err := v.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlview: open %s: %w", path, err), v.Close())
 	}
@@ -108,21 +108,24 @@ func (v *View) create(tx *Tx) error {
 		return err
 	}
 	var schema string
-	err := tx.QueryRow(`select tables from daybook_projection where name = ? and version = ? and part = 0`, v.name, v.version).Scan(&schema)
-	if err == nil && schema != v.schema {
-		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or delete the file to build it again", v.name, v.version)
+	err := tx.QueryRow(`select tables from daybook_projection where name = ? and version = ? and part = 0`, v.def.name, v.def.version).Scan(&schema)
+	if err == nil && schema != v.def.schema {
+		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or delete the file to build it again", v.def.name, v.def.version)
 	}
 	if !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	if err := tx.script(v.schema); err != nil {
+	if err := tx.script(v.def.schema); err != nil {
 		return err
 	}
-	return tx.Exec(beginSQL, v.name, v.version, v.schema)
+	return tx.Exec(beginSQL, v.def.name, v.def.version, v.def.schema)
 }
 
-// Close closes the database. It must not be called while the view is in use.
+// Close closes the database, when what is being done with it has ended. Whoever uses
+// the view later gets an error.
 func (v *View) Close() error {
+	v.writing.Lock()
+	defer v.writing.Unlock()
 	var errs []error
 	if v.writer != nil {
 		errs = append(errs, v.writer.close())
@@ -139,24 +142,26 @@ func (v *View) Close() error {
 }
 
 // Name implements [projection.View].
-func (d *Definition) Name() string { return d.name }
+func (v *View) Name() string { return v.def.name }
 
 // Version implements [projection.View].
-func (d *Definition) Version() int { return d.version }
+func (v *View) Version() int { return v.def.version }
 
 // Query implements [projection.View].
-func (d *Definition) Query() daybook.Query { return d.handlers.Query() }
+func (v *View) Query() daybook.Query { return v.def.handlers.Query() }
 
 // Checkpoint implements [projection.View].
 func (v *View) Checkpoint(ctx context.Context) (projection.Checkpoint, error) {
-	return v.find(&Reader{ctx: ctx, db: v.readers})
+	at, err := v.find(&Reader{ctx: ctx, db: v.readers})
+	if err != nil {
+		return at, fmt.Errorf("sqlview: read %s: %w", v.path, err)
+	}
+	return at, nil
 }
 
 // find reads the checkpoint.
-func (v *View) find(rows interface {
-	QueryRow(string, ...any) Row
-}) (at projection.Checkpoint, err error) {
-	err = rows.QueryRow(findSQL, v.name, v.version).Scan(
+func (v *View) find(reader *Reader) (at projection.Checkpoint, err error) {
+	err = reader.QueryRow(findSQL, v.def.name, v.def.version).Scan(
 		(*id)(&at.Log), (*id)(&at.Incarnation), &at.Position, &at.Applied, (*id)(&at.EventID), (*id)(&at.Owner))
 	return at, err
 }
@@ -164,18 +169,18 @@ func (v *View) find(rows interface {
 // Apply implements [projection.View]. Everything is one transaction: the handlers
 // and the checkpoint.
 func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
-	facts, err := v.handlers.Facts(events)
+	facts, err := v.def.handlers.Facts(events)
 	if err != nil {
 		return err
 	}
 	v.writing.Lock()
 	defer v.writing.Unlock()
-	return v.writer.transact(ctx, func(tx *Tx) error {
+	err = v.writer.transact(ctx, func(tx *Tx) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
 		moved, err := tx.ExecCount(moveSQL,
 			id(to.Log), id(to.Incarnation), to.Position, to.Applied, id(to.EventID), id(to.Owner),
-			v.name, v.version,
+			v.def.name, v.def.version,
 			id(from.Log), id(from.Incarnation), from.Position, id(from.EventID), id(from.Owner))
 		if err != nil {
 			return err
@@ -187,12 +192,16 @@ func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []d
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := v.handlers.Apply(tx, facts[i], e); err != nil {
+			if err := v.def.handlers.Apply(tx, facts[i], e); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("sqlview: change %s: %w", v.path, err)
+	}
+	return nil
 }
 
 // Read lets look ask the tables, all of its questions about the same moment: that of

@@ -39,23 +39,25 @@ func (w *writer) transact(ctx context.Context, do func(*Tx) error) (err error) {
 	// A transaction that begins by reading could find, when it comes to write, that
 	// another process has written since.
 	if _, err := w.conn.ExecContext(ctx, "begin immediate"); err != nil {
+		w.rollback(within) // a context that ends just now can hide that it has begun
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	if err := do(&Tx{ctx: within, w: w}); err != nil {
-		return errors.Join(err, w.rollback(within))
+		w.rollback(within)
+		return err
 	}
 	if _, err := w.conn.ExecContext(within, "commit"); err != nil {
-		return errors.Join(fmt.Errorf("commit: %w", err), w.rollback(within))
+		w.rollback(within)
+		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
 
-// rollback undoes a transaction, unless a statement that failed has undone it.
-func (w *writer) rollback(ctx context.Context) error {
-	if _, err := w.conn.ExecContext(ctx, "rollback"); err != nil && !errors.Is(err, sql.ErrConnDone) {
-		return fmt.Errorf("roll back: %w", err)
-	}
-	return nil
+// rollback undoes a transaction. Its own error is not told: mostly it would be that
+// there is nothing to undo, because the statement that failed has undone everything.
+// If there is, the next transaction cannot begin and says so, and undoes it then.
+func (w *writer) rollback(ctx context.Context) {
+	_, _ = w.conn.ExecContext(ctx, "rollback")
 }
 
 // take returns a prepared statement that is not in use.
