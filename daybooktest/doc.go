@@ -1,0 +1,15 @@
+// Package daybooktest tells in tests what a domain does: given these facts, when
+// this is decided, then those facts are recorded, or the rule that forbids it.
+//
+//	daybooktest.Given(t, Orders, Placed{Cents: 2000}).
+//		When(Pay).
+//		Then(Paid{Cents: 2000})
+//
+// Nothing is simulated: facts are encoded, recorded in a store in memory, read,
+// folded and decided on by the code that does so in production. So a scenario also
+// fails for a fact that is not declared, or that does not survive its encoding.
+//
+// [Given] is for the decider of a stream, [GivenLog] for a decision over any part of
+// the log, [Project] for a read model, and [Snapshots] shows that a state may be
+// cached. An [Unreliable] store loses answers, for programs that must not mind.
+package daybooktest

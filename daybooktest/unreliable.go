@@ -1,0 +1,87 @@
+package daybooktest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A Fault is what goes wrong with one append.
+type Fault uint8
+
+const (
+	// NoFault: nothing.
+	NoFault Fault = iota
+	// Unavailable: the events do not reach the store, and the caller is told so.
+	Unavailable
+	// RequestLost: the events do not reach the store, and the caller is told that it
+	// is not known.
+	RequestLost
+	// AnswerLost: the store does what it is asked, and the caller is told that it is
+	// not known.
+	AnswerLost
+)
+
+// ErrFault is in the errors of an [Unreliable] store's faults.
+var ErrFault = errors.New("daybooktest: a fault")
+
+// An Unreliable store is one whose appends go wrong as it is told. It is a store of
+// its own right: every answer it gives is one that callers must be ready for.
+type Unreliable struct {
+	daybook.Store
+	// Fault says what goes wrong with the n-th append, counted from one. Nil is
+	// nothing. It may be called by many goroutines.
+	Fault func(n int) Fault
+	// Before, if set, is called before the n-th append is handed over: to be faster
+	// than it, for instance.
+	Before func(n int)
+	// After, if set, is called when the store has done the n-th append, before the
+	// caller is answered: to end a context, for instance.
+	After func(n int)
+
+	appends atomic.Int64
+}
+
+// Appends returns how many appends there were.
+func (u *Unreliable) Appends() int { return int(u.appends.Load()) }
+
+// Append implements [daybook.Store].
+func (u *Unreliable) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	n := int(u.appends.Add(1))
+	fault := NoFault
+	if u.Fault != nil {
+		fault = u.Fault(n)
+	}
+	if u.Before != nil {
+		u.Before(n)
+	}
+	switch fault {
+	case Unavailable:
+		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: ErrFault}
+	case RequestLost:
+		return daybook.Receipt{}, unknown(events, ErrFault)
+	}
+	receipt, err := u.Store.Append(ctx, events, cond)
+	if u.After != nil {
+		u.After(n)
+	}
+	if fault == AnswerLost {
+		return daybook.Receipt{}, unknown(events, ErrFault)
+	}
+	if ended := ctx.Err(); ended != nil {
+		return daybook.Receipt{}, unknown(events, ended)
+	}
+	return receipt, err
+}
+
+func unknown(events []daybook.Event, err error) *daybook.UnknownError {
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return &daybook.UnknownError{IDs: ids, Err: err}
+}
