@@ -37,7 +37,7 @@ func (s *Shop) Dashboard(ctx context.Context, asOf time.Time) (d Dashboard, show
 
 func readDashboard(rows *sqlview.Reader, asOf time.Time) (Dashboard, error) {
 	f := figuring{rows: rows, asOf: asOf}
-	d := Dashboard{AsOf: asOf}
+	d := Dashboard{AsOf: asOf, PerStatus: []StatusFigures{}, PerMethod: []MethodFigures{}, PerState: []StateFigures{}}
 	f.ask(func(row sqlview.Row) error {
 		return row.Scan(&d.Orders, &d.Units, &d.Paid, &d.ItemPrice, &d.Freight, &d.Refunded, &d.DeliveredInTime, &d.DeliveredLate)
 	}, `select count(*), coalesce(sum(units), 0), coalesce(sum(paid), 0), coalesce(sum(item_price), 0), coalesce(sum(freight), 0), coalesce(sum(refunded), 0),
@@ -60,8 +60,8 @@ func readDashboard(rows *sqlview.Reader, asOf time.Time) (Dashboard, error) {
 		defer func() { d.PerState = append(d.PerState, s) }()
 		return row.Scan(&s.State, &s.Orders, &s.Paid)
 	}, `select state, count(*), sum(paid) from o group by state order by 2 desc, state`)
-	d.TopByUnits = f.products("units desc, item_price desc, product")
-	d.TopByItemPrice = f.products("item_price desc, units desc, product")
+	d.TopByUnits = f.products("units desc, product")
+	d.TopByItemPrice = f.products("item_price desc, product")
 	for _, delivered := range []bool{false, true} {
 		for _, between := range [][2]Status{{Placed, Paid}, {Paid, Shipped}, {Shipped, Delivered}, {Placed, Delivered}} {
 			d.StageDurations = append(d.StageDurations, f.duration(between[0], between[1], delivered))
@@ -127,7 +127,8 @@ func (f *figuring) ask(each func(sqlview.Row) error, query string, args ...any) 
 }
 
 // periods returns the figures of the orders placed in each day or month.
-func (f *figuring) periods(format string) (all []PeriodFigures) {
+func (f *figuring) periods(format string) []PeriodFigures {
+	all := []PeriodFigures{}
 	f.ask(func(row sqlview.Row) error {
 		var p PeriodFigures
 		defer func() { all = append(all, p) }()
@@ -139,7 +140,8 @@ func (f *figuring) periods(format string) (all []PeriodFigures) {
 }
 
 // products returns the ten products that are first in an order.
-func (f *figuring) products(order string) (all []ProductFigures) {
+func (f *figuring) products(order string) []ProductFigures {
+	all := []ProductFigures{}
 	f.ask(func(row sqlview.Row) error {
 		var p ProductFigures
 		defer func() { all = append(all, p) }()

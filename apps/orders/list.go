@@ -41,7 +41,7 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 
 // listShown says what an answer shows that every event may change.
 func listShown(at projection.Checkpoint) Shown {
-	return Shown{At: at.Point, Tag: fmt.Sprintf("%d.%s.v%d", at.Applied, at.Incarnation, Overview.Version())}
+	return Shown{At: at.Point, Tag: fmt.Sprintf("%d.%s.v%d", at.Applied, at.Incarnation, overviewVersion)}
 }
 
 // settle checks the filter, and fills in what it leaves out.
@@ -142,7 +142,7 @@ func (f Filter) page(rows *sqlview.Reader, at daybook.Point) ([]Summary, string,
 	if !more {
 		return list, "", nil
 	}
-	last.Life, last.View, last.Question = at.At(0), Overview.Version(), f.question()
+	last.Life, last.View, last.Question = at.At(0), overviewVersion, f.question()
 	return list, last.encode(), nil
 }
 
@@ -181,7 +181,7 @@ func (f Filter) cursor(at daybook.Point) (c cursor, err error) {
 	switch {
 	case err != nil:
 		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is none that a list gave"}
-	case c.Question != f.question() || c.View != Overview.Version():
+	case c.Question != f.question() || c.View != overviewVersion:
 		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is of another list; begin at its first page"}
 	case !c.Life.SameLife(at):
 		return c, &daybook.LifeError{Given: c.Life, Log: at}
@@ -226,7 +226,7 @@ func (s *Shop) Customer(ctx context.Context, id string) (buyer Buyer, shown Show
 func entityShown(at daybook.Point, version uint64) Shown {
 	life := at.Incarnation
 	if life == uuid.Nil {
-		return Shown{At: at, Tag: fmt.Sprintf("%d.v%d", version, Overview.Version())}
+		return Shown{At: at, Tag: fmt.Sprintf("%d.v%d", version, overviewVersion)}
 	}
-	return Shown{At: at, Tag: fmt.Sprintf("%d.%s.v%d", version, life, Overview.Version())}
+	return Shown{At: at, Tag: fmt.Sprintf("%d.%s.v%d", version, life, overviewVersion)}
 }

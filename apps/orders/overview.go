@@ -12,9 +12,12 @@ import (
 //go:embed sql/overview.sql
 var overviewSchema string
 
-// Overview is the read model behind every list, page and figure. Raise its version
-// whenever a handler or a table changes: it is then built anew from the log.
-var Overview = sqlview.New("overview", 1, Orders.Codec(), overviewSchema,
+// overviewVersion is raised whenever a handler or a table changes: the read model is
+// then built anew from the log.
+const overviewVersion = 1
+
+// Overview is the read model behind every list, page and figure.
+var Overview = sqlview.New("overview", overviewVersion, Orders.Codec(), overviewSchema,
 	sqlview.On(func(tx *sqlview.Tx, e OrderPlaced, at daybook.Recorded) error {
 		if err := reach(tx, Placed, at); err != nil {
 			return err

@@ -131,35 +131,24 @@ func (d *Details) add(fact any, at daybook.Recorded) {
 			d.Units += l.Quantity
 		}
 		d.PlacedAt = at.HappenedAt
-		d.reach(Placed, at)
 	case PaymentReceived:
 		d.Paid += e.Amount
 		d.Payments = append(d.Payments, Payment{e, at.HappenedAt})
-	case PaymentApproved:
-		d.reach(Paid, at)
-	case OrderInvoiced:
-		d.reach(Invoiced, at)
-	case ProcessingStarted:
-		d.reach(Processing, at)
 	case OrderShipped:
 		d.Carrier, d.Tracking = e.Carrier, e.Tracking
-		d.reach(Shipped, at)
-	case OrderDelivered:
-		d.reach(Delivered, at)
-	case GoodsFoundUnavailable:
-		d.reach(Unavailable, at)
 	case OrderCancelled:
 		d.Reason = e.Reason
-		d.reach(Cancelled, at)
 	case OrderReturned:
 		d.Reason = e.Reason
-		d.reach(Returned, at)
 	case PaymentRefunded:
 		d.Refunded += e.Amount
 		d.Refunds = append(d.Refunds, RefundPaid{e, at.HappenedAt})
 		if d.Refunded >= d.Paid {
 			d.reach(Refunded, at)
 		}
+	}
+	if status := reachedBy(fact); status != NotPlaced {
+		d.reach(status, at)
 	}
 }
 

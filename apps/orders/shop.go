@@ -105,7 +105,7 @@ func (s *Shop) Status(ctx context.Context) (projection.Status, error) { return s
 // included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for reading, err := range daybook.Follow(ctx, s.store, Overview.Query(), after) {
+		for reading, err := range daybook.Follow(ctx, s.store, s.view.Query(), after) {
 			if err == nil {
 				err = s.Wait(ctx, reading.Snapshot())
 			}

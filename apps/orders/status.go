@@ -68,3 +68,29 @@ func (s *Status) UnmarshalText(text []byte) (err error) {
 
 // reach takes the status as far as to, and never back.
 func (s *Status) reach(to Status) { *s = max(*s, to) }
+
+// reachedBy returns the status that a fact takes its order to; NotPlaced if it takes
+// it nowhere, or if that depends on what happened before.
+func reachedBy(fact any) Status {
+	switch fact.(type) {
+	case OrderPlaced:
+		return Placed
+	case PaymentApproved:
+		return Paid
+	case OrderInvoiced:
+		return Invoiced
+	case ProcessingStarted:
+		return Processing
+	case OrderShipped:
+		return Shipped
+	case OrderDelivered:
+		return Delivered
+	case GoodsFoundUnavailable:
+		return Unavailable
+	case OrderCancelled:
+		return Cancelled
+	case OrderReturned:
+		return Returned
+	}
+	return NotPlaced
+}

@@ -1,0 +1,209 @@
+package orders
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A History is what happened to one order while another system kept it, in the order
+// in which it happened. Recording it decides nothing: what happened, happened.
+type History struct {
+	Order string  `json:"order"`
+	Facts []Dated `json:"facts"`
+}
+
+// A Dated is a fact of a history: a value of one of the types in events.go, and when
+// it happened; the zero time means that nobody said.
+type Dated struct {
+	Fact any
+	At   time.Time
+}
+
+// writtenFact is how a [Dated] is written in JSON.
+type writtenFact struct {
+	Type string          `json:"type"`
+	At   time.Time       `json:"at,omitzero"`
+	Data json.RawMessage `json:"data"`
+}
+
+// MarshalJSON writes the fact under the name that it is recorded under.
+func (d Dated) MarshalJSON() ([]byte, error) {
+	event, err := Orders.Codec().Event(d.Fact)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(writtenFact{event.Type, d.At, event.Data})
+}
+
+// UnmarshalJSON reads what [Dated.MarshalJSON] wrote.
+func (d *Dated) UnmarshalJSON(data []byte) error {
+	var w writtenFact
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&w); err != nil {
+		return err
+	}
+	facts, err := Orders.Codec().Facts(daybook.Recorded{Event: daybook.Event{Type: w.Type, Data: w.Data}})
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	d.Fact, d.At = facts[0], w.At
+	return nil
+}
+
+// imported is the namespace of the ids of imported events: a UUID made up once, for
+// ever.
+var imported = uuid.MustParse("2b1d6a0c-8a1e-4d0e-9c53-7f4f4c1b9e06")
+
+// events returns the history as events to be recorded. Their ids derive from the
+// order's, so that whoever imports it again finds them there.
+func (h History) events() ([]daybook.Event, error) {
+	if err := text("order", h.Order, required); err != nil {
+		return nil, &daybook.InvalidError{What: "history", Reason: err.Error()}
+	}
+	if len(h.Facts) == 0 {
+		return nil, &daybook.InvalidError{What: "history of order", Value: h.Order, Reason: "has no facts"}
+	}
+	seed := daybook.DeriveID(imported, h.Order)
+	metadata := daybook.Trace{Actor: "import", Correlation: seed.String()}.Metadata()
+	events := make([]daybook.Event, len(h.Facts))
+	for i, dated := range h.Facts {
+		event, err := Orders.Codec().Event(dated.Fact)
+		if err != nil {
+			return nil, err
+		}
+		event.ID = daybook.EventID(seed, i)
+		event.Stream = Orders.Stream(h.Order)
+		event.HappenedAt = dated.At
+		event.Metadata = metadata
+		events[i] = event
+	}
+	return events, nil
+}
+
+// Recorded counts what came of recording histories.
+type Recorded struct {
+	// Added orders and Events were recorded now; Repeated orders had been before.
+	Added    int `json:"added"`
+	Events   int `json:"events"`
+	Repeated int `json:"repeated"`
+	// Different are orders that are there already with another history. They were left
+	// as they are.
+	Different []string `json:"different,omitempty"`
+}
+
+// Plus returns the sum of two counts.
+func (r Recorded) Plus(other Recorded) Recorded {
+	r.Added += other.Added
+	r.Events += other.Events
+	r.Repeated += other.Repeated
+	r.Different = append(r.Different[:len(r.Different):len(r.Different)], other.Different...)
+	return r
+}
+
+// A Recorder keeps histories: a [Shop], or one at the other end of a wire.
+type Recorder interface {
+	// Record keeps each history that is not there already, whole. After an error some
+	// may have been kept and some not; doing it again is safe, and adds only the rest.
+	Record(ctx context.Context, histories []History) (Recorded, error)
+}
+
+// appendsAtOnce is how many histories are handed to the store at the same time. A
+// store that syncs once for all who wait has the more of them in each sync.
+const appendsAtOnce = 64
+
+// Record implements [Recorder]. Each history is one append: all of it is recorded, or
+// nothing.
+func (s *Shop) Record(ctx context.Context, histories []History) (Recorded, error) {
+	var mu sync.Mutex
+	var sum Recorded
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(appendsAtOnce)
+	for _, h := range histories {
+		group.Go(func() error {
+			one, err := s.record(ctx, h)
+			mu.Lock()
+			defer mu.Unlock()
+			sum = sum.Plus(one)
+			return err
+		})
+	}
+	return sum, group.Wait()
+}
+
+func (s *Shop) record(ctx context.Context, h History) (Recorded, error) {
+	events, err := h.events()
+	if err != nil {
+		return Recorded{}, err
+	}
+	receipt, err := s.store.Append(ctx, events, daybook.New(Orders.Stream(h.Order)))
+	var reused *daybook.ReusedError
+	var conflict *daybook.ConflictError
+	switch {
+	case errors.As(err, &reused), errors.As(err, &conflict):
+		return Recorded{Different: []string{h.Order}}, nil
+	case err != nil:
+		return Recorded{}, fmt.Errorf("record order %s: %w", h.Order, err)
+	case receipt.Repeated:
+		return Recorded{Repeated: 1}, nil
+	}
+	return Recorded{Added: 1, Events: len(events)}, nil
+}
+
+// maxHistoryBytes bounds a line of [ReadHistories]. A store takes about as much in
+// one append.
+const maxHistoryBytes = 1 << 20
+
+// WriteHistories writes histories as JSON Lines: one of them in each line.
+func WriteHistories(w io.Writer, histories []History) error {
+	encoder := json.NewEncoder(w)
+	for _, h := range histories {
+		if err := encoder.Encode(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadHistories yields what [WriteHistories] wrote. A line that is no history is a
+// [*daybook.InvalidError] that names it, and ends the reading.
+func ReadHistories(r io.Reader) iter.Seq2[History, error] {
+	return func(yield func(History, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, maxHistoryBytes)
+		for n := 1; lines.Scan(); n++ {
+			var h History
+			decoder := json.NewDecoder(bytes.NewReader(lines.Bytes()))
+			decoder.DisallowUnknownFields()
+			err := decoder.Decode(&h)
+			if err == nil && decoder.More() {
+				err = errors.New("has more than one value")
+			}
+			if err != nil {
+				yield(History{}, &daybook.InvalidError{What: fmt.Sprintf("line %d", n), Reason: err.Error()})
+				return
+			}
+			if !yield(h, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+			yield(History{}, &daybook.InvalidError{What: "a line", Reason: fmt.Sprintf("is longer than %d bytes", maxHistoryBytes)})
+		} else if err != nil {
+			yield(History{}, err)
+		}
+	}
+}
