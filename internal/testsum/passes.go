@@ -114,8 +114,9 @@ func isSlow(path string) bool {
 
 // listed calls go list and decodes its answer.
 func listed(args []string) ([]listing, error) {
+	// With -e a package that does not load is listed too; go test then says why.
 	const fields = "-json=ImportPath,ForTest,Deps,TestGoFiles,XTestGoFiles"
-	out, err := goList(append([]string{fields}, args...)...)
+	out, err := goList(append([]string{"-e", fields}, args...)...)
 	if err != nil {
 		return nil, err
 	}
