@@ -1,0 +1,78 @@
+package logstore
+
+import (
+	"context"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Append implements [daybook.Store]. What can be checked against what is durable is
+// checked here, on the caller's goroutine; the sequencer is left with what came since.
+func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	events, err := daybook.Prepare(events, cond, limits)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err}
+	}
+	if s.isClosed() {
+		return daybook.Receipt{}, daybook.ErrClosed
+	}
+
+	r := newRequest(events, cond)
+	receipt, err := s.precheck(r)
+	if err != nil || receipt.Durability != 0 {
+		return receipt, err
+	}
+	if err := s.order.take(r); err != nil {
+		return daybook.Receipt{}, err
+	}
+	select {
+	case <-r.done:
+		return r.receipt, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-r.done: // both at once: the answer is worth more
+		return r.receipt, r.err
+	default:
+		return daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: ctx.Err()}
+	}
+}
+
+// precheck checks a request against what is durable, and answers it if that is
+// enough: a repeat, ids that are taken, an append of no events. A conflict is not
+// answered here: the same events may be on their way already, and then it is a repeat.
+func (s *Store) precheck(r *request) (daybook.Receipt, error) {
+	v := s.view.Load()
+	c := newCheck(v, place{}, s.life)
+	before, err := c.recorded(r)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if before != nil {
+		return daybook.ReceiptOf(s.life, before, daybook.Disk, true), nil
+	}
+	for i := range r.streams {
+		st := &r.streams[i]
+		if st.version, _, err = s.heads.find(c, st.name, st.term); err != nil {
+			return daybook.Receipt{}, err
+		}
+	}
+	failures, final, err := c.clauses(r)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if len(r.ids) == 0 {
+		if failures != nil {
+			return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: s.life.At(v.head)}
+		}
+		return daybook.Receipt{Point: s.life.At(v.head), Durability: daybook.Disk}, nil
+	}
+	if final {
+		r.failures = failures
+	}
+	r.checked, r.at = v.endPlace(), v.head
+	return daybook.Receipt{}, nil
+}

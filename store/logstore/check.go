@@ -1,0 +1,152 @@
+package logstore
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/term"
+)
+
+// A check asks a view the questions that an append depends on, as far as they are
+// about what lies behind a place. It is used by one goroutine.
+type check struct {
+	view  *view
+	since place
+	life  daybook.Point
+	in    *fetcher
+}
+
+func newCheck(v *view, since place, life daybook.Point) *check {
+	return &check{view: v, since: since, life: life, in: &fetcher{unsynced: v.unsynced}}
+}
+
+// recorded looks for the ids of a request. If the request repeats an append it returns the
+// events as they were recorded; if it has an id of theirs otherwise, a ReusedError; if all of
+// its ids are new, neither.
+func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
+	if c.since == c.view.endPlace() {
+		return nil, nil
+	}
+	var before []daybook.Recorded
+	for i, id := range r.ids {
+		e, found, err := c.byID(id)
+		if err != nil {
+			return nil, err
+		}
+		if !found && len(before) == 0 {
+			continue
+		}
+		if len(before) == 0 && found && i > 0 {
+			return nil, &daybook.ReusedError{ID: id, Position: e.Position}
+		}
+		if !found || !repeats(r, i, e, before) {
+			return nil, reused(id, e, found, before)
+		}
+		before = append(before, e)
+	}
+	return before, nil
+}
+
+// repeats reports whether e, which has the i-th id, is the i-th event of the request recorded next
+// to the ones before.
+func repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) bool {
+	written := r.frame.At(r.written[i].offset)
+	if string(written.Stream()) != e.Stream || string(written.Type()) != e.Type {
+		return false
+	}
+	return len(before) == 0 || e.Position == before[len(before)-1].Position+1
+}
+
+// reused names the first overlapping id in the append's order.
+func reused(id uuid.UUID, e daybook.Recorded, found bool, before []daybook.Recorded) error {
+	if len(before) > 0 {
+		id, e = before[0].ID, before[0]
+	}
+	return &daybook.ReusedError{ID: id, Position: e.Position}
+}
+
+// byID finds the event that has an id.
+func (c *check) byID(id uuid.UUID) (daybook.Recorded, bool, error) {
+	hash := term.OfID(id)
+	made, timed := term.Made(id)
+	v := c.view
+	for i := len(v.segments) - 1; i >= 0 && v.segments[i].number >= c.since.segment; i-- {
+		ix, err := v.segments[i].terms()
+		if err != nil {
+			return daybook.Recorded{}, false, err
+		}
+		if timed && !ix.MayHaveID(made) {
+			continue
+		}
+		from := uint32(0)
+		if v.segments[i].number == c.since.segment {
+			from = posting(c.since.offset)
+		}
+		f, e, err := newestIn(c.in, v.segments[i], v.endOf(i), ix, []uint64{hash}, from, func(_ frame.Frame, e frame.Event) bool {
+			return e.ID() == id
+		})
+		if err != nil {
+			return daybook.Recorded{}, false, err
+		}
+		if e != nil {
+			return f.Recorded(e), true, nil
+		}
+	}
+	return daybook.Recorded{}, false, nil
+}
+
+// head returns the version of a stream and the position of its newest event, if one
+// of its events lies behind the place; otherwise what it is given.
+func (c *check) head(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
+	if c.since == c.view.endPlace() {
+		return version, newest, nil
+	}
+	f, e, err := c.view.newest(c.in, [][]uint64{{hash}}, c.since, func(_ frame.Frame, e frame.Event) bool {
+		return string(e.Stream()) == name
+	})
+	if err != nil || e == nil {
+		return version, newest, err
+	}
+	return e.Version(), positionOf(f, e), nil
+}
+
+// clauses brings what is known of the request's clauses up to the view, and returns those that do not hold.
+// final says that one of them will not hold later either.
+func (c *check) clauses(r *request) (failures []daybook.Failure, final bool, err error) {
+	for i := range r.clauses {
+		cl := &r.clauses[i]
+		if cl.Kind == daybook.NothingSelected {
+			if !cl.After.SameLife(c.life) {
+				failures, final = append(failures, daybook.Failure{Clause: cl.Clause}), true
+				continue
+			}
+			newest, err := cl.plan.newest(c.view, c.in, cl.After.Position, c.since)
+			if err != nil {
+				return nil, false, err
+			}
+			if cl.newest = max(cl.newest, newest); cl.newest > 0 {
+				failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: cl.newest}), true
+			}
+			continue
+		}
+		if cl.version, cl.newest, err = c.head(cl.Stream, cl.term, cl.version, cl.newest); err != nil {
+			return nil, false, err
+		}
+		switch cl.Kind {
+		case daybook.StreamAt:
+			if cl.version != cl.Version && !planted("ignore expected version") {
+				failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: cl.newest}), final || cl.version > cl.Version
+			}
+		case daybook.StreamNew:
+			if cl.version > 0 {
+				failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: cl.newest}), true
+			}
+		default: // StreamExists: Prepare has refused what is no kind
+			if cl.version == 0 {
+				failures = append(failures, daybook.Failure{Clause: cl.Clause})
+			}
+		}
+	}
+	return failures, final, nil
+}

@@ -1,0 +1,144 @@
+package logstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+
+	"github.com/daybook-es/daybook"
+)
+
+var le = binary.LittleEndian
+
+// A segment file: header, frames end to end, and once it is sealed a footer. These
+// bytes are on people's disks; numbers are little-endian.
+//
+// The header:
+//
+//	offset  size  what
+//	     0     8  magic: "daybkseg"
+//	     8     4  version of the format: 1
+//	    12     4  salt, with which every checksum of a frame begins
+//	    16    16  log
+//	    32     8  number of the segment
+//	    40     8  first position that it may hold
+//	    48     4  checksum of the frame before its first one; of the first segment, the salt
+//	    52     8  zero
+//	    60     4  CRC32C of the 60 bytes before
+const (
+	segmentHeaderBytes = 64
+	segmentMagic       = "daybkseg"
+	formatVersion      = 1
+)
+
+func encodeSegmentHeader(s *segment, m *manifest) []byte {
+	b := make([]byte, 0, segmentHeaderBytes)
+	b = append(b, segmentMagic...)
+	b = le.AppendUint32(b, formatVersion)
+	b = le.AppendUint32(b, m.salt)
+	b = append(b, m.log[:]...)
+	b = le.AppendUint64(b, s.number)
+	b = le.AppendUint64(b, uint64(s.first))
+	b = le.AppendUint32(b, s.before)
+	b = le.AppendUint64(b, 0)
+	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// checkSegmentHeader returns what is wrong with the header of a segment.
+func checkSegmentHeader(b []byte, s *segment, m *manifest) error {
+	if string(b) == string(encodeSegmentHeader(s, m)) {
+		return nil
+	}
+	if string(b[:8]) == segmentMagic && le.Uint32(b[8:]) != formatVersion && le.Uint32(b[60:]) == crc32.Checksum(b[:60], castagnoli) {
+		return fmt.Errorf("the segment is of version %d of the format, and this program knows %d", le.Uint32(b[8:]), formatVersion)
+	}
+	return errors.New("the segment's header is not that of this segment of this log")
+}
+
+// The footer: one mark for about every 64 KiB of frames, then the trailer, with which
+// the file ends. The first mark is of the first frame.
+//
+//	offset  size  what
+//	     0     8  first position of a frame
+//	     8     8  when it was recorded
+//	    16     8  where it begins in the file
+//
+// The trailer:
+//
+//	offset  size  what
+//	     0     8  magic: "daybkend"
+//	     8     8  number of the segment
+//	    16     8  where the frames end
+//	    24     8  last position
+//	    32     4  checksum of the last frame
+//	    36     4  number of marks
+//	    40     4  CRC32C of the marks
+//	    44     4  CRC32C of the 44 bytes before, begun with the salt
+const (
+	markSize     = 24
+	trailerBytes = 48
+	trailerMagic = "daybkend"
+)
+
+func encodeFooter(marks []mark, s sealedSegment, salt uint32) []byte {
+	b := make([]byte, 0, len(marks)*markSize+trailerBytes)
+	for _, m := range marks {
+		b = le.AppendUint64(b, uint64(m.position))
+		b = le.AppendUint64(b, uint64(m.stamp))
+		b = le.AppendUint64(b, uint64(m.offset))
+	}
+	sum := crc32.Checksum(b, castagnoli)
+	at := len(b)
+	b = append(b, trailerMagic...)
+	b = le.AppendUint64(b, s.number)
+	b = le.AppendUint64(b, uint64(s.end))
+	b = le.AppendUint64(b, uint64(s.last))
+	b = le.AppendUint32(b, s.checksum)
+	b = le.AppendUint32(b, uint32(len(marks)))
+	b = le.AppendUint32(b, sum)
+	return le.AppendUint32(b, crc32.Update(salt, castagnoli, b[at:]))
+}
+
+// decodeTrailer reads the last bytes of a segment's file. It returns false if they are
+// no trailer.
+func decodeTrailer(b []byte, salt uint32) (s sealedSegment, marks int, marksSum uint32, ok bool) {
+	if string(b[:8]) != trailerMagic || le.Uint32(b[44:]) != crc32.Update(salt, castagnoli, b[:44]) {
+		return s, 0, 0, false
+	}
+	s.number = le.Uint64(b[8:])
+	s.end = int64(le.Uint64(b[16:]))
+	s.last = daybook.Position(le.Uint64(b[24:]))
+	s.checksum = le.Uint32(b[32:])
+	return s, int(le.Uint32(b[36:])), le.Uint32(b[40:]), true
+}
+
+// decodeFooter reads the marks of a segment's footer.
+func decodeFooter(b []byte, s *segment, salt uint32) ([]mark, error) {
+	if len(b) < trailerBytes {
+		return nil, errors.New("the footer is too short")
+	}
+	table, trailer := b[:len(b)-trailerBytes], b[len(b)-trailerBytes:]
+	sealed, n, sum, ok := decodeTrailer(trailer, salt)
+	if !ok || sealed.number != s.number || sealed.end != s.end || n*markSize != len(table) || crc32.Checksum(table, castagnoli) != sum {
+		return nil, errors.New("the footer is not what was written")
+	}
+	marks := make([]mark, n)
+	for i := range marks {
+		m := table[i*markSize:]
+		marks[i] = mark{daybook.Position(le.Uint64(m)), int64(le.Uint64(m[8:])), int64(le.Uint64(m[16:]))}
+	}
+	return marks, nil
+}
+
+// segmentNumber returns the number in the name of a segment's file.
+func segmentNumber(name string) (uint64, bool) {
+	digits, is := strings.CutSuffix(name, ".seg")
+	if !is {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, err == nil && segmentName(n) == name
+}

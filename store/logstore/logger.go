@@ -1,0 +1,12 @@
+package logstore
+
+import "log/slog"
+
+// A logger tells the operator what the store did to the directory, and what the disk
+// did to the store.
+type logger struct{ *slog.Logger }
+
+func (l *logger) fault(g *group, f *fault) {
+	l.Error("a group of appends was not made durable", "segment", g.segment.name(), "offset", g.offset,
+		"appends", len(g.requests), "unknown", f.unknown, "read_only", f.fatal, "err", f.err)
+}

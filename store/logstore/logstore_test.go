@@ -1,0 +1,76 @@
+package logstore
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+)
+
+func TestWhatWasAppendedIsReadAfterOpeningAgain(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	s, err := Open(dir, &Options{SegmentBytes: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				_, err := s.Append(ctx, []daybook.Event{{Stream: fmt.Sprintf("order-%d", w), Type: "Placed", Tags: []string{"a:1"}, Data: []byte(`{}`)}},
+					daybook.At(fmt.Sprintf("order-%d", w), daybook.Version(i)))
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for round := range 3 {
+		for w := range 8 {
+			r, err := s.Read(ctx, daybook.Stream(fmt.Sprintf("order-%d", w)), daybook.Span{Backward: round == 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for e, err := range r.Events() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+				want := daybook.Version(n)
+				if round == 1 {
+					want = daybook.Version(51 - n)
+				}
+				if e.Version != want {
+					t.Errorf("round %d: version %d, want %d", round, e.Version, want)
+				}
+			}
+			if n != 50 {
+				t.Errorf("round %d: read %d events of a stream, want 50", round, n)
+			}
+		}
+		r, _ := s.Read(ctx, daybook.All(), daybook.Span{})
+		n := 0
+		for e, err := range r.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			if e.Position != daybook.Position(n) {
+				t.Errorf("round %d: position %d, want %d", round, e.Position, n)
+			}
+		}
+		if n != 400 {
+			t.Errorf("round %d: read %d events, want 400", round, n)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s, err = Open(dir, &Options{SegmentBytes: 4096}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+}

@@ -1,0 +1,53 @@
+package logstore
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Options adjust a store. The zero value, and nil, are right for most programs.
+type Options struct {
+	// SegmentBytes is the size at which a segment file is sealed and the next one
+	// begun. Zero begins with 1 MiB, so that a small log takes little room, and doubles it
+	// with each segment up to 64 MiB.
+	SegmentBytes int64
+
+	// Stride is how many positions the head moves past a waiter before Wait returns to
+	// it though nothing it waits for was recorded. Zero means 10,000.
+	Stride uint64
+
+	// Owner tells others who has the directory open, such as "orders at
+	// http://localhost:8080, process 42". They find it in their [LockedError].
+	Owner string
+
+	// Logger is told what was set aside at recovery, and of faults. Nil means
+	// [slog.Default].
+	Logger *slog.Logger
+}
+
+const (
+	firstSegmentBytes = 1 << 20
+	// A segment is what is read again when the store was not closed, and what is indexed in
+	// memory: 64 MiB are scanned in a fraction of a second.
+	mostSegmentBytes = 64 << 20
+
+	// A follower that saves its checkpoint every 10,000 positions reads again what is
+	// read in about a millisecond.
+	defaultStride = 10_000
+)
+
+// limits: the sequencer handles an append whole, so while it checks and copies a
+// large one the others wait. 16 MiB and 10,000 events are some ten milliseconds.
+var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
+
+// segmentBytes returns the size at which a segment is sealed.
+func (s *Store) segmentBytes(number uint64) int64 {
+	if s.options.SegmentBytes > 0 {
+		return s.options.SegmentBytes
+	}
+	return min(mostSegmentBytes, int64(firstSegmentBytes)<<min(number-1, 16))
+}
+
+func timeOf(nanoseconds int64) time.Time { return time.Unix(0, nanoseconds).UTC() }

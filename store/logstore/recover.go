@@ -1,0 +1,439 @@
+package logstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+	"github.com/daybook-es/daybook/store/logstore/internal/term"
+)
+
+// recover implements journal. FORMAT.md numbers its steps.
+func (d *disk) recover() (*view, error) {
+	if err := d.tidy(); err != nil {
+		return nil, err
+	}
+	if err := d.openSealed(); err != nil {
+		return nil, err
+	}
+	if d.manifest.active == 0 {
+		return &view{checksum: d.manifest.salt}, nil
+	}
+
+	s := &segment{home: d.home, number: d.manifest.active, first: d.manifest.activeFirst, before: d.checksum, marked: true}
+	s.setTerms(new(index.Table))
+	d.segments, d.active = append(d.segments, s), s
+	size, err := d.checkActive(s)
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.scan(s, size)
+	if err != nil {
+		return nil, err
+	}
+	d.end, d.head, d.checksum = found.end, found.head, found.checksum
+	v := &view{segments: d.segments, end: found.end, head: found.head, stamp: found.stamp, checksum: found.checksum}
+	if planted("reuse stamp after restart") {
+		v.stamp = 0
+	}
+	if d.manifest.clean != nil {
+		return v, d.checkEnding(s, found, size)
+	}
+	if err := d.judge(s, found, size); err != nil {
+		return nil, err
+	}
+	if err := d.secure(s, found); err != nil {
+		return nil, err
+	}
+	if d.leftover == nil {
+		return v, nil
+	}
+	if err := d.setAside(); vfs.IsNoSpace(err) {
+		d.home.log.Warn("the disk is too full to set aside what a crash left; until it is not, nothing is recorded", "err", err)
+	} else if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// tidy sees to it that every segment that the manifest names is there, and none that it does not
+// name.
+func (d *disk) tidy() error {
+	names, err := d.home.world.FS.List(d.home.dir)
+	if err != nil {
+		return fmt.Errorf("logstore: list %s: %w", d.home.dir, err)
+	}
+	named := map[uint64]bool{}
+	for _, s := range d.manifest.sealed {
+		named[s.number] = true
+	}
+	if d.manifest.active > 0 {
+		named[d.manifest.active] = true
+	}
+	moved := false
+	for _, name := range names {
+		n, segment := segmentNumber(name)
+		if !segment {
+			continue
+		}
+		if named[n] {
+			delete(named, n)
+			continue
+		}
+		if err := d.removeUnknown(name, names); err != nil {
+			return fmt.Errorf("logstore: set aside %s, which the manifest does not name: %w", name, err)
+		}
+		moved = true
+	}
+	for n := range named {
+		return &daybook.CorruptError{Where: d.home.path(segmentName(n)), Err: errors.New("the manifest names this segment, and it is missing")}
+	}
+	if !moved && d.manifest.clean != nil {
+		return nil
+	}
+	// The names that are there now may not be durable: whoever made them may have been stopped before
+	// he had synced them.
+	if err := d.home.syncDir(); err != nil {
+		return fmt.Errorf("logstore: sync %s: %w", d.home.dir, err)
+	}
+	return nil
+}
+
+// removeUnknown renames a segment that no manifest names. One without a frame was made by a roll that a crash
+// interrupted, and is removed.
+func (d *disk) removeUnknown(name string, names []string) error {
+	s := &segment{home: d.home, number: 0}
+	f, err := d.home.world.FS.Open(d.home.path(name))
+	if err != nil {
+		return err
+	}
+	s.attach(f)
+	size, err := f.Size()
+	if err == nil {
+		var end int64
+		if end, err = s.lastByte(min(size, segmentHeaderBytes), size); err == nil && end <= segmentHeaderBytes {
+			err = errors.Join(s.close(), d.home.world.FS.Remove(d.home.path(name)))
+			return err
+		}
+	}
+	if err = errors.Join(err, s.close()); err != nil {
+		return err
+	}
+	aside := unusedName(name+".aside", names)
+	d.home.log.Warn("a segment that the manifest does not name was set aside", "segment", name, "as", aside)
+	return d.home.world.FS.Rename(d.home.path(name), d.home.path(aside))
+}
+
+// unusedName returns a name that is none of those there are.
+func unusedName(name string, names []string) string {
+	used := make(map[string]bool, len(names))
+	for _, n := range names {
+		used[n] = true
+	}
+	unused := name
+	for i := 2; used[unused]; i++ {
+		unused = fmt.Sprintf("%s-%d", name, i)
+	}
+	return unused
+}
+
+// openSealed lists the sealed segments. Nothing is read of them, but that they are as long as they
+// were.
+func (d *disk) openSealed() error {
+	for _, sealed := range d.manifest.sealed {
+		s := &segment{home: d.home, number: sealed.number, first: sealed.first, before: d.checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
+		size, err := d.home.world.FS.Size(d.home.path(s.name()))
+		if err != nil {
+			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+		}
+		if size != sealed.size {
+			return s.corrupt(min(size, sealed.size), 0, fmt.Errorf("the sealed file had %d bytes and has %d", sealed.size, size))
+		}
+		d.segments = append(d.segments, s)
+		d.head, d.checksum = sealed.last, sealed.checksum
+	}
+	return nil
+}
+
+// checkActive looks at the header of the active segment and returns the file's size.
+func (d *disk) checkActive(s *segment) (int64, error) {
+	size, err := d.home.world.FS.Size(d.home.path(s.name()))
+	if err != nil {
+		return 0, fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+	}
+	if size < segmentHeaderBytes {
+		return 0, s.corrupt(size, d.head, errors.New("the file is too short for its header"))
+	}
+	header := make([]byte, segmentHeaderBytes)
+	if err := s.readAt(header, 0); err != nil {
+		return 0, err
+	}
+	if err := checkSegmentHeader(header, s, d.manifest); err != nil {
+		return 0, s.corrupt(0, d.head, err)
+	}
+	return size, nil
+}
+
+// A tail is what a scan of the active segment found: frames that follow each other from the first one
+// on, and where they end.
+type tail struct {
+	end      int64
+	head     daybook.Position
+	stamp    int64
+	checksum uint32
+	group    int64 // where the last group begins
+	durable  daybook.Position
+	err      error // what is wrong with what lies behind
+}
+
+// scan follows the frames of the active segment and takes them into its index.
+func (d *disk) scan(s *segment, size int64) (tail, error) {
+	t := tail{end: segmentHeaderBytes, head: d.head, checksum: d.checksum, group: segmentHeaderBytes}
+	t.durable = d.head
+	table := (*s.index.Load()).(*index.Table)
+	bad, err := walk(s, segmentHeaderBytes, size, func(offset int64, f frame.Frame) error {
+		if err := follows(f, t); err != nil {
+			return err
+		}
+		if f.Durable() != t.durable {
+			t.group, t.durable = offset, f.Durable()
+		}
+		s.mark(f, offset)
+		addFrame(table, f, offset)
+		t.end, t.head, t.stamp, t.checksum = offset+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()
+		return nil
+	})
+	t.err = bad
+	if t.stamp == 0 && t.head > 0 && err == nil {
+		t.stamp, err = d.lastStamp()
+	}
+	return t, err
+}
+
+// lastStamp returns when the last sealed frame was recorded.
+func (d *disk) lastStamp() (int64, error) {
+	before := d.segments[len(d.segments)-2]
+	marks, err := before.marksBefore(before.end)
+	if err != nil || len(marks) == 0 {
+		return 0, err
+	}
+	stamp := int64(0)
+	bad, err := walk(before, marks[len(marks)-1].offset, before.end, func(_ int64, f frame.Frame) error {
+		stamp = f.Stamp()
+		return nil
+	})
+	if bad != nil {
+		return 0, before.corrupt(before.end, 0, bad)
+	}
+	return stamp, err
+}
+
+// follows returns why a frame, sound by itself, is not the one behind the tail.
+func follows(f frame.Frame, t tail) error {
+	if planted("ignore position and chain in a frame") {
+		return nil
+	}
+	if f.Before() != t.checksum {
+		return fmt.Errorf("a frame follows one with checksum %08x, and the one before has %08x", f.Before(), t.checksum)
+	}
+	if f.First() <= t.head || f.Durable() > t.head {
+		return fmt.Errorf("a frame of positions from %d, written when %d was durable, comes after position %d", f.First(), f.Durable(), t.head)
+	}
+	return nil
+}
+
+func addFrame(table *index.Table, f frame.Frame, offset int64) {
+	var terms []uint64
+	for at, e := range f.Events() {
+		terms = appendTerms(terms[:0], e)
+		table.Add(posting(offset+int64(at)), terms)
+		if made, timed := term.Made(e.ID()); timed {
+			table.AddMade(made)
+		}
+	}
+}
+
+// walk yields the frames that lie end to end in a segment's file, until yield objects or there is none.
+// bad is why it came to no further frame; err is why it could not tell.
+func walk(s *segment, offset, end int64, yield func(int64, frame.Frame) error) (bad, err error) {
+	in := &fetcher{seg: s, ahead: stretchBytes}
+	for offset < end {
+		err := in.load(offset, end)
+		if corrupt := (*daybook.CorruptError)(nil); errors.As(err, &corrupt) {
+			return corrupt.Err, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := yield(offset, in.frame); err != nil {
+			return err, nil
+		}
+		offset += int64(len(in.frame))
+	}
+	return nil, nil
+}
+
+// checkEnding makes sure that a log that was closed properly ends where it did then.
+func (d *disk) checkEnding(s *segment, t tail, size int64) error {
+	clean := d.manifest.clean
+	if t.head == clean.head && t.end == clean.end && t.checksum == clean.checksum && size == clean.end {
+		return nil
+	}
+	bad := t.err
+	if bad == nil {
+		bad = fmt.Errorf("the log was closed at position %d, where this file had %d bytes; now it has %d, and its frames end at %d", clean.head, clean.end, size, t.end)
+	}
+	return s.corrupt(t.end, t.head, bad)
+}
+
+// A leftover is what lies behind the last sound frame after a crash.
+type leftover struct{ begin, end int64 }
+
+// judge decides what the bytes behind the last sound frame are. A power cut keeps any part of
+// a group that was not synced, so a sound frame behind a bad one proves nothing; but one that
+// was written when the bad one was already durable proves that the bad one was damaged since.
+func (d *disk) judge(s *segment, t tail, size int64) error {
+	end, err := s.lastByte(t.end, size)
+	if err != nil {
+		return err
+	}
+	if end == t.end {
+		return nil // zeros: reserved and not yet used
+	}
+	rest := make([]byte, end-t.end)
+	if err := s.readAt(rest, t.end); err != nil {
+		return err
+	}
+	if footer, ok := footerIn(rest, d.home.salt); ok && footer.number == s.number && footer.last > t.head {
+		return s.corrupt(t.end, t.head, fmt.Errorf("the segment was sealed at position %d, and from here on its frames cannot be read: %w", footer.last, orNone(t.err)))
+	}
+	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut at the first bad record in the middle"); at += frame.Align {
+		if frame.Length(rest[at:]) == 0 {
+			continue
+		}
+		if f, err := frame.Parse(rest[at:], d.home.salt); err == nil && f.Durable() > t.head {
+			return s.corrupt(t.end, t.head, fmt.Errorf("position %d was durable when the frame at %d was written, and it cannot be read: %w", f.Durable(), t.end+int64(at), orNone(t.err)))
+		}
+	}
+	d.leftover = &leftover{t.end, end}
+	return nil
+}
+
+func orNone(err error) error {
+	if err == nil {
+		return frame.ErrNone
+	}
+	return err
+}
+
+// footerIn looks for the trailer at the end of some bytes, whose last ones may be zeros that
+// were cut off.
+func footerIn(b []byte, salt uint32) (sealedSegment, bool) {
+	at := bytes.LastIndex(b, []byte(trailerMagic))
+	if at < 0 {
+		return sealedSegment{}, false
+	}
+	trailer := append(bytes.Clone(b[at:]), make([]byte, trailerBytes)...)[:trailerBytes]
+	s, _, _, ok := decodeTrailer(trailer, salt)
+	return s, ok
+}
+
+// lastByte returns where the bytes between two offsets end that are not zero.
+func (s *segment) lastByte(begin, end int64) (int64, error) {
+	buffer := make([]byte, min(stretchBytes, end-begin))
+	for end > begin {
+		b := buffer[:min(int64(len(buffer)), end-begin)]
+		if err := s.readAt(b, end-int64(len(b))); err != nil {
+			return 0, err
+		}
+		if n := len(bytes.TrimRight(b, "\x00")); n > 0 {
+			return end - int64(len(b)) + int64(n), nil
+		}
+		end -= int64(len(b))
+	}
+	return begin, nil
+}
+
+// secure makes durable what will be read. After a sync that failed, the last group may be readable and yet not
+// on the disk, and syncing again would change nothing; so it is written again, where it is.
+func (d *disk) secure(s *segment, t tail) error {
+	f, err := d.home.world.FS.OpenWrite(d.home.path(s.name()))
+	if err != nil {
+		return fmt.Errorf("logstore: open %s for writing: %w", s.name(), err)
+	}
+	d.file = f
+	group := make([]byte, t.end-t.group)
+	if err := s.readAt(group, t.group); err != nil {
+		return err
+	}
+	if len(group) > 0 {
+		if _, err := f.WriteAt(group, t.group); err != nil {
+			return fmt.Errorf("logstore: write the last group of %s again: %w", s.name(), err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("logstore: sync %s: %w", s.name(), err)
+	}
+	return nil
+}
+
+// setAside keeps what a crash left behind the last sound frame in a file of its own, and
+// cuts it off, durably, before anything can be written there.
+func (d *disk) setAside() error {
+	names, err := d.home.world.FS.List(d.home.dir)
+	if err != nil {
+		return fmt.Errorf("logstore: list %s: %w", d.home.dir, err)
+	}
+	l := d.leftover
+	b := make([]byte, l.end-l.begin)
+	if err := d.active.readAt(b, l.begin); err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%s.torn-%d", strings.TrimSuffix(d.active.name(), ".seg"), l.begin)
+	if name = unusedName(name, names); len(bytes.Trim(b, "\x00")) > 0 {
+		if err := d.keep(name, b); err != nil {
+			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", len(b), d.active.name(), l.begin, err)
+		}
+	}
+	if err := d.file.Truncate(l.begin); err != nil {
+		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.name(), l.begin, err)
+	}
+	if err := d.file.Sync(); err != nil {
+		return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
+	}
+	d.home.log.Warn("what a crash left of appends that were never acknowledged was set aside",
+		"segment", d.active.name(), "offset", l.begin, "bytes", len(b), "as", name)
+	d.leftover = nil
+	return nil
+}
+
+// keep makes a file of some bytes, durably. A part of one, left by an attempt that failed, is replaced.
+func (d *disk) keep(name string, b []byte) error {
+	fsys, temp := d.home.world.FS, d.home.path("torn.tmp")
+	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsys.Create(temp)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil {
+		return &syncError{errors.Join(err, f.Close())}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := fsys.Rename(temp, d.home.path(name)); err != nil {
+		return err
+	}
+	return d.home.syncDir()
+}

@@ -1,0 +1,132 @@
+package logstore
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/term"
+)
+
+// A request is an append on its way: the events as a frame, and all that the
+// sequencer needs to check and to answer. It holds nothing of the caller's, who may
+// have gone away.
+type request struct {
+	ids     []uuid.UUID
+	frame   frame.Frame // not sealed yet; nil without events
+	streams []streamHead
+	written []written // one for each event
+	terms   []uint64
+	clauses []clause
+
+	// What the caller's goroutine checked, it checked up to here.
+	checked place
+	at      daybook.Position
+
+	// failures are the clauses that did not hold then, if one of them cannot hold later
+	// either.
+	failures []daybook.Failure
+
+	// The answer is there when done is closed.
+	done    chan struct{}
+	receipt daybook.Receipt
+	err     error
+}
+
+// A streamHead is a stream that an append writes, and where it stood when the append
+// was checked.
+type streamHead struct {
+	name    string
+	term    uint64
+	version daybook.Version
+}
+
+// written says of an event of a request where it lies in the frame, which of the
+// request's streams it is in (-1 for none), and which of its terms are the event's.
+type written struct {
+	offset        int
+	stream        int
+	terms, endsAt int
+}
+
+// A clause is one of a condition's, made ready to be checked, and how it stood when
+// the append was checked on the caller's goroutine.
+type clause struct {
+	daybook.Clause
+	plan plan
+	term uint64 // of the stream
+
+	version daybook.Version  // of the stream
+	newest  daybook.Position // of the stream's events, or of those that the query selects after the point
+}
+
+// newRequest makes a request of events and a condition that [daybook.Prepare] passed.
+func newRequest(events []daybook.Event, cond daybook.Condition) *request {
+	r := &request{done: make(chan struct{}), clauses: make([]clause, len(cond))}
+	for i, c := range cond {
+		if c.Kind == daybook.NothingSelected {
+			r.clauses[i].plan, c.Query = planQuery(c.Query)
+		} else {
+			r.clauses[i].term = term.Hash(term.Stream, c.Stream)
+		}
+		r.clauses[i].Clause = c
+	}
+	if len(events) == 0 {
+		return r
+	}
+
+	size := frame.HeaderBytes
+	for i := range events {
+		size += events[i].Size() + frame.Align
+	}
+	r.frame = frame.Encode(make([]byte, 0, size), events)
+	r.ids = make([]uuid.UUID, 0, len(events))
+	r.written = make([]written, 0, len(events))
+	r.terms = make([]uint64, 0, 6*len(events))
+	byName := streamsByName(len(events))
+	for offset, e := range r.frame.Events() {
+		i := len(r.ids)
+		from := len(r.terms)
+		r.terms = appendTerms(r.terms, e)
+		w := written{offset: offset, stream: -1, terms: from, endsAt: len(r.terms)}
+		if name := events[i].Stream; name != "" {
+			w.stream = r.stream(name, r.terms[from], byName)
+		}
+		r.written = append(r.written, w)
+		r.ids = append(r.ids, events[i].ID)
+	}
+	return r
+}
+
+// streamsByName returns a map for appends that may write many streams, nil for those
+// that are searched faster.
+func streamsByName(events int) map[string]int {
+	if events <= 8 {
+		return nil
+	}
+	return make(map[string]int)
+}
+
+// stream returns the place of a stream among those that the request writes.
+func (r *request) stream(name string, hash uint64, byName map[string]int) int {
+	if byName != nil {
+		if i, known := byName[name]; known {
+			return i
+		}
+		byName[name] = len(r.streams)
+	} else {
+		for i := range r.streams {
+			if r.streams[i].name == name {
+				return i
+			}
+		}
+	}
+	r.streams = append(r.streams, streamHead{name: name, term: hash})
+	return len(r.streams) - 1
+}
+
+// answer tells whoever waits. It is called once.
+func (r *request) answer(receipt daybook.Receipt, err error) {
+	r.receipt, r.err = receipt, err
+	close(r.done)
+}

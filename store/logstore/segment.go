@@ -1,0 +1,180 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+)
+
+// A segment is one file of the log and what is known of it. The active one is the
+// last and grows at its end; the others never change.
+//
+// Readers reach a segment through a [view]. What a view does not cover (frames past
+// its end, postings of them) is none of their business, so the sequencer adds to the
+// index and to the marks of the active segment while they read.
+type segment struct {
+	home   *home
+	number uint64
+	first  daybook.Position // the first position that it may hold
+	before uint32           // the checksum of the frame before its first one
+
+	// end is where the frames of a segment end that is no longer the active one. It is
+	// set before a view is published that has another segment after this one.
+	end int64
+	// size and last are those of the file and of the last frame's checksum, once it is sealed.
+	size int64
+	last uint32
+
+	// full is set when the journal has begun to seal the segment: no more frames go there.
+	full atomic.Bool
+
+	index   atomic.Pointer[index.Index] // nil until it is needed, in a sealed segment
+	loading sync.Mutex                  // held by who loads it
+
+	mu     sync.RWMutex // guards what follows
+	file   vfs.File     // nil until it is needed, and after close
+	closed bool
+	marks  []mark // where frames begin, one for about every markBytes
+	marked bool   // marks are complete: they need not be read from the footer
+}
+
+// A mark says where a frame begins, when it was recorded, and its first position, so
+// that reading can begin near a position or a time.
+type mark struct {
+	position daybook.Position
+	stamp    int64
+	offset   int64
+}
+
+// A mark costs 24 bytes and is looked for by halving, a few dozen nanoseconds; what is read in vain
+// behind it is half of this, some ten microseconds.
+const markBytes = 64 << 10
+
+// home is where a store lives and what all of its parts need.
+type home struct {
+	dir   string
+	world vfs.World
+	salt  uint32 // begins every frame's checksum
+	log   *logger
+}
+
+func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
+
+func segmentName(number uint64) string { return fmt.Sprintf("%08d.seg", number) }
+
+func (s *segment) name() string { return segmentName(s.number) }
+
+// corrupt says that something in the segment is not what was written there.
+func (s *segment) corrupt(offset int64, sound daybook.Position, err error) error {
+	return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", s.home.path(s.name()), offset), Position: sound, Err: err}
+}
+
+// readAt fills b from an offset of the file, which is opened if it is not open.
+func (s *segment) readAt(b []byte, offset int64) error {
+	s.mu.RLock()
+	for s.file == nil {
+		s.mu.RUnlock()
+		if err := s.open(); err != nil {
+			return err
+		}
+		s.mu.RLock()
+	}
+	n, err := s.file.ReadAt(b, offset)
+	s.mu.RUnlock()
+	if n == len(b) {
+		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		return s.corrupt(offset+int64(n), 0, fmt.Errorf("the file ends here, and %d more bytes were in it", len(b)-n))
+	}
+	return &daybook.UnavailableError{Doing: fmt.Sprintf("read %s at %d", s.home.path(s.name()), offset), Err: err}
+}
+
+func (s *segment) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return daybook.ErrClosed
+	}
+	if s.file != nil {
+		return nil
+	}
+	f, err := s.home.world.FS.Open(s.home.path(s.name()))
+	if err != nil {
+		return &daybook.UnavailableError{Doing: "open a segment", Err: err}
+	}
+	s.file = f
+	return nil
+}
+
+// attach gives a new segment its file.
+func (s *segment) attach(f vfs.File) {
+	s.mu.Lock()
+	s.file = f
+	s.mu.Unlock()
+}
+
+// close ends all reading. It waits for reads that have begun.
+func (s *segment) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	return err
+}
+
+// mark takes note of a frame, if the last one that was noted is far enough behind it.
+func (s *segment) mark(f frame.Frame, offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.marks); n == 0 || offset-s.marks[n-1].offset >= markBytes {
+		s.marks = append(s.marks, mark{f.First(), f.Stamp(), offset})
+	}
+}
+
+// unmark forgets the marks from an offset on.
+func (s *segment) unmark(offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := sort.Search(len(s.marks), func(i int) bool { return s.marks[i].offset >= offset })
+	s.marks = append([]mark(nil), s.marks[:n]...) // those who read hold the slice there was
+}
+
+// marksBefore returns the marks of frames before an offset, in order. The slice does
+// not change.
+func (s *segment) marksBefore(offset int64) ([]mark, error) {
+	s.mu.RLock()
+	marks, marked := s.marks, s.marked
+	s.mu.RUnlock()
+	if !marked {
+		var err error
+		if marks, err = s.loadMarks(); err != nil {
+			return nil, err
+		}
+	}
+	n := sort.Search(len(marks), func(i int) bool { return marks[i].offset >= offset })
+	return marks[:n], nil
+}
+
+// terms returns the segment's index.
+func (s *segment) terms() (index.Index, error) {
+	if ix := s.index.Load(); ix != nil {
+		return *ix, nil
+	}
+	return s.loadIndex()
+}
+
+func (s *segment) setTerms(ix index.Index) { s.index.Store(&ix) }

@@ -1,0 +1,429 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+	"github.com/daybook-es/daybook/store/logstore/internal/term"
+)
+
+// A group is handed to the disk at the latest when it has this many bytes: at 500 MB/s
+// that is 8 ms of writing, several times what a sync costs, so larger groups would
+// make all who wait wait longer and the disk no faster.
+const groupBytes = 4 << 20
+
+// A sequencer puts appends into one order. It checks each against everything before
+// it, durable or not, gives it its place, and answers when what the answer rests on
+// is durable.
+//
+// It has two goroutines, which are there only while there is something to do: run
+// checks and fills the group that is written next, and commit, one for each group, has the
+// journal write the one before. Fields are run's alone unless they are below mu. Both end
+// by themselves when nothing waits; stop waits for that.
+type sequencer struct {
+	store   *Store
+	journal journal
+
+	tail    view   // the log as it will be when everything handed over is durable
+	filling *group // what is written next; nil or not empty
+	writing *group // what commit has; nil if the disk is idle
+	settled chan *fault
+	spare   []byte // the bytes of a group that is durable, to be used again
+
+	// lost are the ids of a group of which nobody knows whether it is recorded.
+	lost map[uuid.UUID]bool
+
+	mu      sync.Mutex
+	waiting []*request // in the order in which they were handed over
+	running bool
+	stopped bool
+	idle    sync.WaitGroup // run
+	wake    chan struct{}  // of capacity 1
+}
+
+func newSequencer(s *Store, j journal, v *view) *sequencer {
+	return &sequencer{store: s, journal: j, tail: *v, settled: make(chan *fault), wake: make(chan struct{}, 1)}
+}
+
+// take hands a request over: from now on it is answered by the sequencer.
+func (q *sequencer) take(r *request) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return daybook.ErrClosed
+	}
+	q.waiting = append(q.waiting, r)
+	if !q.running {
+		q.running = true
+		q.idle.Add(1)
+		go q.run()
+		return nil
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+	return nil
+}
+
+// stop takes no more requests, and returns when those that were taken are answered.
+func (q *sequencer) stop() {
+	q.mu.Lock()
+	q.stopped = true
+	q.mu.Unlock()
+	q.idle.Wait()
+}
+
+// run sequences what waits until nothing does. While the disk is busy with one group it fills
+// the next: groups form from what arrives, without timers.
+func (q *sequencer) run() {
+	defer q.idle.Done()
+	var batch []*request
+	for {
+		batch = append(batch, q.arrived(len(batch) > 0)...)
+		for len(batch) > 0 && q.sequence(batch[0]) {
+			batch = batch[1:]
+		}
+		if q.writing == nil && q.filling != nil {
+			q.writing, q.filling = q.filling, nil
+			go q.commit(q.writing)
+		}
+		if q.writing == nil {
+			if len(batch) == 0 && q.rest() {
+				return
+			}
+			continue
+		}
+		select {
+		case <-q.wake:
+		case f := <-q.settled:
+			q.settle(f)
+		}
+	}
+}
+
+// arrived returns the requests that have been handed over, unless earlier ones still wait
+// for room.
+func (q *sequencer) arrived(full bool) []*request {
+	if full {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	arrived := q.waiting
+	q.waiting = nil
+	return arrived
+}
+
+// rest reports that nothing waits, and then run is over.
+func (q *sequencer) rest() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.running = len(q.waiting) > 0
+	return !q.running
+}
+
+// sequence checks a request and gives it its place, or its answer. It returns false if
+// there is no room for it in the group that is being filled.
+func (q *sequencer) sequence(r *request) bool {
+	if q.filling != nil && !q.room(r) {
+		return false
+	}
+	if q.isLost(r) {
+		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: q.journal.ready()})
+		return true
+	}
+	receipt, err := q.check(r)
+	if err != nil || receipt.Repeated {
+		q.answerWhenDurable(r, receipt, err)
+		return true
+	}
+	if err := q.journal.ready(); err != nil {
+		r.answer(daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err})
+		return true
+	}
+	q.place(r)
+	return true
+}
+
+// isLost reports whether a request has an id of which nobody knows whether it is
+// recorded. Until the store is opened again, whatever is asked about it, that is the
+// answer.
+func (q *sequencer) isLost(r *request) bool {
+	if q.lost == nil {
+		return false
+	}
+	for _, id := range r.ids {
+		if q.lost[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// room reports whether a request fits into the group that is being filled.
+func (q *sequencer) room(r *request) bool {
+	g := q.filling
+	end := int64(len(g.bytes) + len(r.frame))
+	return end <= groupBytes && g.offset+end <= q.store.segmentBytes(g.segment.number)
+}
+
+// check looks at what came since the request was checked on its own goroutine. It
+// returns the receipt of a repeat, an error that says why nothing is to be recorded,
+// or neither.
+func (q *sequencer) check(r *request) (daybook.Receipt, error) {
+	life := q.store.life
+	c := newCheck(&q.tail, r.checked, life)
+	before, err := c.recorded(r)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if before != nil {
+		return daybook.ReceiptOf(life, before, daybook.Disk, true), nil
+	}
+	if r.failures != nil && !planted("condition checked outside the sequencer") {
+		return daybook.Receipt{}, &answeredError{&daybook.ConflictError{Failures: r.failures, At: life.At(r.at)}}
+	}
+	if planted("condition checked outside the sequencer") {
+		return daybook.Receipt{}, q.bringHeads(c, r)
+	}
+	failures, _, err := c.clauses(r)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	if failures != nil {
+		return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: life.At(q.tail.head)}
+	}
+	return daybook.Receipt{}, q.bringHeads(c, r)
+}
+
+// answeredError is an answer that rests on nothing that is not durable.
+type answeredError struct{ error }
+
+// bringHeads brings the versions of the streams that a request writes up to the tail.
+func (q *sequencer) bringHeads(c *check, r *request) (err error) {
+	for i := range r.streams {
+		s := &r.streams[i]
+		if s.version, _, err = c.head(s.name, s.term, s.version, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place gives a request its place in the log: positions, versions, time. It puts its frame into
+// the group that is being filled.
+func (q *sequencer) place(r *request) {
+	if q.filling == nil {
+		q.begin(len(r.frame))
+	}
+	g, t := q.filling, &q.tail
+	offset := g.offset + int64(len(g.bytes))
+
+	for _, w := range r.written {
+		if w.stream >= 0 {
+			s := &r.streams[w.stream]
+			s.version++
+			r.frame.At(w.offset).SetVersion(s.version)
+		}
+	}
+	t.stamp = q.store.stamps.next(t.stamp, q.store.home.world.Clock.Now().UnixNano())
+	r.frame.Seal(q.store.home.salt, frame.Seal{Before: t.checksum, First: t.head + 1, Durable: g.durable, Stamp: t.stamp})
+	g.bytes = append(g.bytes, r.frame...)
+
+	table := (*g.segment.index.Load()).(*index.Table)
+	for i, w := range r.written {
+		table.Add(posting(offset+int64(w.offset)), r.terms[w.terms:w.endsAt])
+		if made, timed := term.Made(r.ids[i]); timed {
+			table.AddMade(made)
+		}
+	}
+	g.segment.mark(r.frame, offset)
+
+	t.head += daybook.Position(len(r.written))
+	t.end = offset + int64(len(r.frame))
+	t.checksum = r.frame.Checksum()
+	g.after = *t
+	g.after.unsynced = nil
+	g.requests = append(g.requests, r)
+	r.receipt = daybook.Receipt{
+		Point:      q.store.life.At(t.head),
+		Versions:   make(map[string]daybook.Version, len(r.streams)),
+		RecordedAt: timeOf(t.stamp),
+		Durability: daybook.Disk,
+	}
+	for _, s := range r.streams {
+		r.receipt.Versions[s.name] = s.version
+	}
+}
+
+// begin begins a group for a frame of some bytes: behind the last one, or in a new
+// segment if there is no room.
+func (q *sequencer) begin(frameBytes int) {
+	t := &q.tail
+	g := &group{durable: t.head, bytes: q.spare}
+	q.spare = nil
+	g.segment, g.offset = q.active(frameBytes), t.end
+	if g.segment == nil {
+		g.segment, g.offset, g.opens = q.open(), segmentHeaderBytes, true
+	}
+	q.filling = g
+	t.unsynced = append(t.unsynced[:len(t.unsynced):len(t.unsynced)], g)
+}
+
+// active returns the segment that is being written, if a frame of some bytes may still
+// go there. An empty one takes any frame.
+func (q *sequencer) active(frameBytes int) *segment {
+	t := &q.tail
+	if len(t.segments) == 0 {
+		return nil
+	}
+	last := t.segments[len(t.segments)-1]
+	if last.full.Load() || t.end > segmentHeaderBytes && t.end+int64(frameBytes) > q.store.segmentBytes(last.number) {
+		return nil
+	}
+	return last
+}
+
+// open puts a new segment behind the others. The journal makes its file when the
+// first group for it is committed.
+func (q *sequencer) open() *segment {
+	t := &q.tail
+	number := uint64(1)
+	if n := len(t.segments); n > 0 {
+		last := t.segments[n-1]
+		last.end = t.end
+		number = last.number + 1
+	}
+	s := &segment{home: q.store.home, number: number, first: t.head + 1, before: t.checksum, marked: true}
+	s.setTerms(new(index.Table))
+	t.segments = append(t.segments[:len(t.segments):len(t.segments)], s)
+	t.end = segmentHeaderBytes
+	return s
+}
+
+// answerWhenDurable answers a request that recorded nothing, as soon as all it may rest on
+// is durable.
+func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err error) {
+	if answered := (*answeredError)(nil); errors.As(err, &answered) {
+		r.answer(receipt, answered.error)
+		return
+	}
+	newest := q.filling
+	if newest == nil {
+		newest = q.writing
+	}
+	if newest == nil || planted("conflict answered before its group is durable") {
+		r.answer(receipt, err)
+		return
+	}
+	newest.resting = append(newest.resting, resting{r, receipt, err})
+}
+
+// commit has the journal make a group durable.
+func (q *sequencer) commit(g *group) {
+	if planted("publish before sync") {
+		after := g.after
+		q.store.publish(&after, g)
+	}
+	q.settled <- q.journal.commit(g)
+}
+
+// settle deals with the group that commit had: publishes it, lets the next one go,
+// and answers.
+func (q *sequencer) settle(f *fault) {
+	g := q.writing
+	q.writing = nil
+	if f != nil {
+		q.abandon(g, f)
+		return
+	}
+	q.tail.unsynced = nil
+	if q.filling != nil {
+		q.tail.unsynced = []*group{q.filling}
+	}
+	after := g.after
+	q.store.publish(&after, g)
+	q.store.stamps.settle(after.stamp)
+	if q.filling != nil {
+		q.writing, q.filling = q.filling, nil
+		go q.commit(q.writing)
+	}
+	if cap(g.bytes) <= 2*groupBytes {
+		q.spare = g.bytes[:0]
+	}
+	q.store.setHealth(nil)
+	for _, r := range g.requests {
+		r.answer(r.receipt, nil)
+	}
+	for _, a := range g.resting {
+		a.request.answer(a.receipt, a.err)
+	}
+}
+
+// abandon answers everybody whose answer rests on a group that was not made durable,
+// and goes back to what is.
+func (q *sequencer) abandon(g *group, f *fault) {
+	next := q.filling
+	q.filling = nil
+	durable := *q.store.view.Load()
+	for _, s := range q.tail.segments {
+		if place := (place{s.number, segmentHeaderBytes}); place.segment >= durable.endPlace().segment && s.index.Load() != nil {
+			if s.number == durable.endPlace().segment {
+				place.offset = durable.end
+			}
+			if table, growing := (*s.index.Load()).(*index.Table); growing {
+				s.setTerms(table.Before(posting(place.offset)))
+				s.unmark(place.offset)
+			}
+		}
+	}
+	stamp := q.tail.stamp
+	q.tail = durable
+	q.tail.stamp = stamp
+	q.store.stamps.settle(stamp)
+	q.store.setHealth(&HealthError{Dir: q.store.home.dir, ReadOnly: f.fatal, Err: f.err})
+	q.store.home.log.fault(g, f)
+
+	failed := &daybook.UnavailableError{Doing: "append", Err: f.err}
+	if f.unknown {
+		q.lost = make(map[uuid.UUID]bool)
+	}
+	for _, r := range g.requests {
+		if !f.unknown {
+			r.answer(daybook.Receipt{}, failed)
+			continue
+		}
+		for _, id := range r.ids {
+			q.lost[id] = true
+		}
+		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: f.err})
+	}
+	q.abandonResting(g, f)
+	if next == nil {
+		return
+	}
+	behind := &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("what was to be recorded before it could not be: %w", f.err)}
+	for _, r := range next.requests {
+		r.answer(daybook.Receipt{}, behind)
+	}
+	q.abandonResting(next, f)
+}
+
+// abandonResting answers requests that recorded nothing and whose answer rested on a
+// group that failed. One that has an id of that group is told that nobody knows.
+func (q *sequencer) abandonResting(g *group, f *fault) {
+	for _, a := range g.resting {
+		var err error = &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("the answer rested on what could not be recorded: %w", f.err)}
+		if q.isLost(a.request) {
+			err = &daybook.UnknownError{IDs: a.request.ids, Err: f.err}
+		}
+		a.request.answer(daybook.Receipt{}, err)
+	}
+}

@@ -1,0 +1,266 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+)
+
+// A view is the log up to a position: the segments, and where the last one's frames
+// end. It never changes; the log grows by a new view taking the place of the one
+// before. What a reader sees is the view it began with.
+type view struct {
+	segments []*segment
+	end      int64 // where the frames end in the last segment
+	head     daybook.Position
+	stamp    int64  // of the last frame
+	checksum uint32 // of the last frame; before the first, the salt
+
+	// unsynced are groups whose frames are not in their files yet. Only the sequencer's
+	// own view has them.
+	unsynced []*group
+}
+
+// A place is where a frame may begin: a segment's number and an offset in its file.
+// The zero place is before everything.
+type place struct {
+	segment uint64
+	offset  int64
+}
+
+func (v *view) endPlace() place {
+	if len(v.segments) == 0 {
+		return place{}
+	}
+	return place{v.segments[len(v.segments)-1].number, v.end}
+}
+
+// endOf returns where the i-th segment's frames end.
+func (v *view) endOf(i int) int64 {
+	if i == len(v.segments)-1 {
+		return v.end
+	}
+	return v.segments[i].end
+}
+
+// after returns a place behind which lie all events after a position, and not many
+// others.
+func (v *view) after(p daybook.Position) (place, error) {
+	if p >= v.head {
+		return v.endPlace(), nil
+	}
+	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > p+1 }) - 1
+	if i < 0 {
+		return place{}, nil
+	}
+	marks, err := v.segments[i].marksBefore(v.endOf(i))
+	if err != nil {
+		return place{}, err
+	}
+	at := place{v.segments[i].number, segmentHeaderBytes}
+	if m := sort.Search(len(marks), func(i int) bool { return marks[i].position > p+1 }) - 1; m >= 0 {
+		at.offset = marks[m].offset
+	}
+	return at, nil
+}
+
+// below returns what of the view lies in segments below a number, of which there
+// must be some.
+func (v *view) below(number uint64) *view {
+	n := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= number })
+	return &view{segments: v.segments[:n], end: v.segments[n-1].end, head: v.head}
+}
+
+// newest finds the newest event since a place that has one of some terms and to which
+// match says yes. It returns nil if there is none.
+//
+// Groups are alternatives: any of them would find the event, and the one with the
+// fewest postings is followed.
+func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
+	for i := len(v.segments) - 1; i >= 0; i-- {
+		seg := v.segments[i]
+		if seg.number < since.segment {
+			break
+		}
+		from := uint32(0)
+		if seg.number == since.segment {
+			from = posting(since.offset)
+		}
+		ix, err := seg.terms()
+		if err != nil {
+			return nil, nil, err
+		}
+		terms, err := rarest(ix, groups)
+		if err != nil {
+			return nil, nil, err
+		}
+		f, e, err := newestIn(in, seg, v.endOf(i), ix, terms, from, match)
+		if err != nil || e != nil {
+			return f, e, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// newestIn does the work of newest in one segment.
+func newestIn(in *fetcher, seg *segment, end int64, ix index.Index, terms []uint64, from uint32, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
+	best, found := uint32(0), false
+	for _, term := range terms {
+		var failed error
+		err := ix.Descend(term, func(p uint32) bool {
+			if p >= posting(end) {
+				return true // past what this view covers
+			}
+			if p < from || found && p <= best {
+				return false
+			}
+			f, e, err := in.event(seg, p, end)
+			if err != nil {
+				failed = err
+				return false
+			}
+			if match(f, e) {
+				best, found = p, true
+				return false
+			}
+			return true
+		})
+		if err = errors.Join(failed, err); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !found {
+		return nil, nil, nil
+	}
+	return in.event(seg, best, end)
+}
+
+// rarest returns the group that has the fewest postings.
+func rarest(ix index.Index, groups [][]uint64) ([]uint64, error) {
+	if len(groups) == 1 {
+		return groups[0], nil
+	}
+	var least []uint64
+	fewest := -1
+	for _, terms := range groups {
+		n := 0
+		for _, term := range terms {
+			count, err := ix.Count(term)
+			if err != nil {
+				return nil, err
+			}
+			n += count
+		}
+		if fewest < 0 || n < fewest {
+			least, fewest = terms, n
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return least, nil
+}
+
+// posting returns an offset in a segment's file as an index has it.
+func posting(offset int64) uint32 { return uint32(offset / frame.Align) }
+
+// A fetcher gets events by their postings. It keeps the bytes that it read last,
+// because the next event often lies among them. What it returns is good until it is
+// asked again. It is used by one goroutine.
+type fetcher struct {
+	unsynced []*group
+
+	// Ahead is how many bytes behind an event are worth reading with it.
+	ahead int
+
+	seg    *segment
+	window []byte
+	start  int64       // where the window lies in seg's file
+	frame  frame.Frame // the frame found last, checked, in the window or in an unsynced group
+	begins int64       // where it lies
+}
+
+// What is read to find one event: most frames of one event are shorter, and a page is
+// what the system reads at least.
+const fetchBytes = 4096
+
+// event returns the event at a posting of a segment whose frames end at end, and its frame.
+func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.Event, error) {
+	offset := int64(p) * frame.Align
+	if in.seg == seg && in.frame != nil && offset > in.begins && offset < in.begins+int64(len(in.frame)) {
+		return in.eventIn(offset)
+	}
+	if in.seg != seg {
+		in.seg, in.window, in.frame = seg, in.window[:0], nil
+	}
+	for _, g := range in.unsynced {
+		if g.segment == seg && offset >= g.offset && offset < g.offset+int64(len(g.bytes)) {
+			begins := offset - frame.Event(g.bytes[offset-g.offset:]).FrameStart()
+			b := g.bytes[begins-g.offset:]
+			in.frame, in.begins = frame.Frame(b[:frame.Length(b)]), begins
+			return in.eventIn(offset)
+		}
+	}
+
+	if err := in.read(offset-frame.HeaderBytes, frame.HeaderBytes+frame.EventHeaderBytes, end); err != nil {
+		return nil, nil, err
+	}
+	begins := offset - frame.Event(in.window[offset-in.start:]).FrameStart()
+	if begins < segmentHeaderBytes || begins > offset-frame.HeaderBytes {
+		return nil, nil, seg.corrupt(offset, 0, errors.New("no event of a frame begins here, and the index says so"))
+	}
+	if err := in.load(begins, end); err != nil {
+		return nil, nil, err
+	}
+	return in.eventIn(offset)
+}
+
+// eventIn returns the event at an offset of the file that lies in the frame found last.
+func (in *fetcher) eventIn(offset int64) (frame.Frame, frame.Event, error) {
+	return in.frame, in.frame.At(int(offset - in.begins)), nil
+}
+
+// load makes the frame at an offset the one found last.
+func (in *fetcher) load(offset, end int64) error {
+	in.frame = nil
+	if err := in.read(offset, frame.HeaderBytes, end); err != nil {
+		return err
+	}
+	n := frame.Length(in.window[offset-in.start:])
+	if n == 0 || offset+int64(n) > end {
+		return in.seg.corrupt(offset, 0, frame.ErrNone)
+	}
+	if err := in.read(offset, n, end); err != nil {
+		return err
+	}
+	f, err := frame.Parse(in.window[offset-in.start:], in.seg.home.salt)
+	if err != nil {
+		return in.seg.corrupt(offset, 0, err)
+	}
+	in.frame, in.begins = f, offset
+	return nil
+}
+
+// read sees to it that the window has n bytes from an offset on.
+func (in *fetcher) read(offset int64, n int, end int64) error {
+	if offset >= in.start && offset+int64(n) <= in.start+int64(len(in.window)) {
+		return nil
+	}
+	if offset < 0 || offset+int64(n) > end {
+		return in.seg.corrupt(offset, 0, fmt.Errorf("the frames end at %d", end))
+	}
+	size := int(min(int64(max(n, fetchBytes, in.ahead)), end-offset))
+	if cap(in.window) < size {
+		in.window = make([]byte, size)
+	}
+	in.window, in.start, in.frame = in.window[:size], offset, nil
+	if err := in.seg.readAt(in.window, offset); err != nil {
+		in.window = in.window[:0]
+		return err
+	}
+	return nil
+}
