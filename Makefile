@@ -33,9 +33,14 @@ fmt: ## gofmt over every file
 race: ## all tests under the race detector, the slow packages too
 	go run ./internal/testsum -mode=race -- -timeout=60m
 
-cover: ## coverage of the library packages, each by all tests; details in coverage.out
+cover: ## coverage of each library package by all tests; line by line: go tool cover -html=coverage.out
 	go test -coverpkg=$$(go list ./... | grep -v -e /apps/ -e /cmd/ -e /internal/ | paste -sd,) -coverprofile=coverage.out ./...
-	go tool cover -func=coverage.out | tail -1
+	@awk 'NR > 1 { \
+		block = $$1; sub(/\/[^\/]*:.*/, "", $$1); \
+		if (!(block in statements)) { statements[block]; all[$$1] += $$2 } \
+		if ($$3 > 0 && !(block in hit)) { hit[block]; covered[$$1] += $$2 } \
+	} END { for (p in all) { printf "%5.1f %%  %s\n", 100 * covered[p] / all[p], p; n += all[p]; c += covered[p] } \
+		printf "%5.1f %%  in all\n", 100 * c / n }' coverage.out | sort -k 3
 
 bench: ## measures appends, replay and loading a stream against peers; asserts nothing
 	go -C bench run .
