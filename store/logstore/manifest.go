@@ -196,13 +196,10 @@ func (m *manifest) replace(h *home) error {
 		return fmt.Errorf("replace the manifest: %w", err)
 	}
 	if err := fsys.Rename(h.path(manifestTemp), h.path(manifestName)); err != nil {
-		return &syncError{fmt.Errorf("replace the manifest: %w", err)}
+		return fmt.Errorf("replace the manifest: %w", err)
 	}
-	if planted("no directory sync") {
-		return nil
-	}
-	if err := fsys.SyncDir(h.dir); err != nil {
-		return &syncError{fmt.Errorf("replace the manifest: %w", err)}
+	if err := h.syncDir(); err != nil {
+		return fmt.Errorf("replace the manifest: %w", err)
 	}
 	return nil
 }

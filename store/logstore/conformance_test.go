@@ -1,0 +1,152 @@
+package logstore
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/internal/vfs/errorfs"
+	"github.com/daybook-es/daybook/store/memstore"
+	"github.com/daybook-es/daybook/store/storetest"
+)
+
+// A subject is a store on a disk that can be made to fail and to wait.
+type subject struct {
+	*Store
+	disk *errorfs.FS
+	gate *gate
+	dir  string
+	opts *Options
+}
+
+func openSubject(t testing.TB, opts *Options) *subject {
+	s := &subject{gate: &gate{FS: vfs.OS().FS}, dir: t.TempDir(), opts: opts}
+	s.disk = errorfs.New(s.gate)
+	s.open(t)
+	return s
+}
+
+func (s *subject) open(t testing.TB) {
+	t.Helper()
+	world := vfs.OS()
+	world.FS = s.disk
+	store, err := open(world, s.dir, s.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Store = store
+	t.Cleanup(func() { store.Close() })
+}
+
+func conformance(opts *Options) storetest.Subject {
+	return storetest.Subject{
+		Open: func(t testing.TB) daybook.Store { return openSubject(t, opts) },
+		Reopen: func(t testing.TB, s daybook.Store) daybook.Store {
+			old := s.(*subject)
+			if err := old.Close(); err != nil {
+				t.Error(err)
+			}
+			again := *old
+			again.open(t)
+			return &again
+		},
+		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
+			s := openSubject(t, opts)
+			return s, func(on bool) {
+				if on {
+					s.disk.Arm(errorfs.Fault{Call: 1, Forever: true})
+				} else {
+					s.disk.Arm(errorfs.Fault{})
+				}
+			}
+		},
+		// The context ends while the append's group is being synced.
+		LoseAnswer: func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			gate := s.(*subject).gate
+			waiting, release := gate.shut()
+			defer release()
+			go func() {
+				<-waiting
+				cancel()
+			}()
+			_, err := s.Append(ctx, events, cond)
+			return err
+		},
+	}
+}
+
+// A gate lets no sync of a file through while it is shut.
+type gate struct {
+	vfs.FS
+	mu      sync.Mutex
+	closed  chan struct{}
+	waiting chan struct{}
+}
+
+func (g *gate) shut() (waiting <-chan struct{}, release func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed, g.waiting = make(chan struct{}), make(chan struct{})
+	closed := g.closed
+	return g.waiting, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.closed = nil
+		close(closed)
+	}
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	closed, waiting := g.closed, g.waiting
+	if closed != nil && waiting != nil {
+		close(waiting)
+		g.waiting = nil
+	}
+	g.mu.Unlock()
+	if closed != nil {
+		<-closed
+	}
+}
+
+type gatedFile struct {
+	vfs.File
+	gate *gate
+}
+
+func (f gatedFile) Sync() error {
+	f.gate.pass()
+	return f.File.Sync()
+}
+
+func (g *gate) file(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return gatedFile{f, g}, nil
+}
+
+func (g *gate) Open(name string) (vfs.File, error)      { return g.file(g.FS.Open(name)) }
+func (g *gate) OpenWrite(name string) (vfs.File, error) { return g.file(g.FS.OpenWrite(name)) }
+func (g *gate) Create(name string) (vfs.File, error)    { return g.file(g.FS.Create(name)) }
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, conformance(nil))
+}
+
+// The same promises over segments so small that nearly every append begins one.
+func TestStoreOfTinySegments(t *testing.T) {
+	storetest.Run(t, conformance(&Options{SegmentBytes: 512}))
+}
+
+func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
+	for _, segmentBytes := range []int64{0, 2000, 20000} {
+		for seed := range uint64(2) {
+			storetest.Compare(t, memstore.New(), conformance(&Options{SegmentBytes: segmentBytes, Stride: 1000}), seed+uint64(segmentBytes), 2000)
+		}
+	}
+}
