@@ -1,0 +1,166 @@
+package projection_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/memview"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+// A restored store holds what its log held at an earlier moment, and what was
+// recorded since: the same log in another incarnation.
+type restored struct {
+	*memstore.Store
+	life daybook.Point
+}
+
+// restore returns the log as it was at a position.
+func restore(t *testing.T, from daybook.Store, to daybook.Position) restored {
+	t.Helper()
+	reading, err := from.Read(t.Context(), daybook.All(), daybook.Span{Before: to + 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	life := reading.Snapshot()
+	life.Incarnation = uuid.New()
+	store := restored{memstore.New(), life}
+	for e, err := range reading.Events() {
+		if err == nil {
+			_, err = store.Append(t.Context(), []daybook.Event{e.Event}, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store
+}
+
+func (s restored) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	receipt, err := s.Store.Append(ctx, events, cond)
+	receipt.Point = s.life.At(receipt.Position)
+	return receipt, err
+}
+
+func (s restored) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	reading, err := s.Store.Read(ctx, q, span)
+	return daybook.NewReading(q, span, s.life.At(reading.Snapshot().Position), reading.Events()), err
+}
+
+func (s restored) Info(ctx context.Context) (daybook.Info, error) {
+	info, err := s.Store.Info(ctx)
+	info.Head = s.life.At(info.Head.Position)
+	return info, err
+}
+
+// built returns a log of four events, the last of them a note, and a view that has
+// come to its head.
+func built(t *testing.T) (daybook.Store, *memview.View[ledger]) {
+	store, view := memstore.New(), newLedger()
+	record(t, store, Earned{1}, Earned{2}, Earned{4}, Noted{"last"})
+	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, view, 7, upTo(3), 4)
+	return store, view
+}
+
+func TestAViewIsTakenOverIntoARestoredLogThatHasItsEvents(t *testing.T) {
+	for _, to := range []daybook.Position{3, 4} {
+		store, view := built(t)
+		now := restore(t, store, to)
+		// The note is not where it was any more: what is there now is to be applied.
+		receipt := record(t, now, Earned{8}, Earned{16})
+		runner := projection.NewRunner(now, view, quiet(projection.Options{}))
+		if status, err := runner.Status(t.Context()); err != nil || status.Lag != uint64(receipt.Position) {
+			t.Errorf("restored to %d: status %+v, %v; want all of the log to be in doubt", to, status, err)
+		}
+		if err := runner.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		shows(t, view, 31, append(upTo(3), to+1, to+2), to+2)
+		if err := runner.Wait(t.Context(), receipt.Point); err != nil {
+			t.Error(err)
+		}
+		if checkpoint, _ := view.Checkpoint(t.Context()); checkpoint.Point != receipt.Point {
+			t.Errorf("checkpoint %v; want %v", checkpoint.Point, receipt.Point)
+		}
+	}
+}
+
+func TestAViewThatHasAppliedNothingIsTakenOver(t *testing.T) {
+	store, view := memstore.New(), newLedger()
+	record(t, store, Noted{"first"}, Noted{"second"})
+	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := restore(t, store, 1)
+	record(t, now, Earned{8})
+	if err := projection.NewRunner(now, view, quiet(projection.Options{})).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, view, 8, []daybook.Position{2}, 2)
+}
+
+func TestAViewOfEventsThatTheRestoredLogLacksIsRefused(t *testing.T) {
+	store, view := built(t)
+	now := restore(t, store, 2)
+	record(t, now, Earned{100}, Earned{100}, Earned{100})
+	runner := projection.NewRunner(now, view, quiet(projection.Options{}))
+	err := runner.Run(t.Context())
+	var diverged *projection.DivergedError
+	var foreign *daybook.LifeError
+	if !errors.As(err, &diverged) || !errors.As(err, &foreign) {
+		t.Fatalf("Run: %v; want a DivergedError that is a LifeError", err)
+	}
+	if diverged.Checkpoint.Applied != 3 || diverged.Log.Incarnation != now.life.Incarnation || diverged.Name != "ledger" {
+		t.Errorf("diverged %+v; want it to name the view, position 3 and the new incarnation", diverged)
+	}
+	if !strings.Contains(err.Error(), diverged.Checkpoint.EventID.String()+" at position 3, is not in the restored log; build it again") {
+		t.Errorf("the error %q does not say which event is missing and what to do", err)
+	}
+	if status, err := runner.Status(t.Context()); err != nil || status.Stuck == nil || !errors.As(status.Stuck.Err, &diverged) {
+		t.Errorf("status %+v, %v; want it to say that the view has diverged", status, err)
+	}
+	shows(t, view, 7, upTo(3), 4) // untouched
+}
+
+func TestAViewOfAnotherLogIsRefused(t *testing.T) {
+	_, view := built(t)
+	other := memstore.New()
+	earn(t, other, 9)
+	err := projection.NewRunner(other, view, nil).CatchUp(t.Context())
+	var diverged *projection.DivergedError
+	if !errors.As(err, &diverged) || !strings.Contains(err.Error(), "another log") {
+		t.Errorf("caught up: %v; want a DivergedError that says it is another log", err)
+	}
+	shows(t, view, 7, upTo(3), 4)
+}
+
+// A store that is behind the view, such as a replica that has just begun, is waited
+// for.
+func TestAViewAheadOfItsStoreIsNotMoved(t *testing.T) {
+	store, view := built(t)
+	behind := restore(t, store, 2)
+	reading, err := store.Read(t.Context(), nil, daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind.life = reading.Snapshot() // not restored: merely late
+	runner := projection.NewRunner(behind, view, nil)
+	var early *daybook.InvalidError
+	if err := runner.CatchUp(t.Context()); !errors.As(err, &early) || !strings.Contains(err.Error(), "after the head") {
+		t.Errorf("caught up with a store that is behind the view: %v", err)
+	}
+	record(t, behind, Earned{4}, Noted{"last"}, Earned{8})
+	if err := runner.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, view, 15, []daybook.Position{1, 2, 3, 5}, 5)
+}
