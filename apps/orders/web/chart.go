@@ -14,8 +14,8 @@ import (
 type columnChart struct {
 	// ID is unique on the page.
 	ID string
-	// Title and Unit say what is shown.
-	Title, Unit string
+	// Title says what is shown.
+	Title string
 	// Columns are shown from left to right.
 	Columns []column
 	// Format writes a value of a column; Tick writes one on the axis, shorter.
@@ -28,9 +28,14 @@ type column struct {
 	// for none, and Mark is set in a second line where a larger period begins.
 	Name, Label, Mark string
 	Value             int64
-	// Link leads to the period's own page, if it has one.
-	Link string
+	// Link leads to the period's own page, if it has one; Current marks the one that
+	// the reader is on.
+	Link    string
+	Current bool
 }
+
+// Figure returns the column's value as a format writes it.
+func (c column) Figure(format func(int64) string) string { return format(c.Value) }
 
 // The heights of a column chart, in pixels.
 const (
@@ -70,7 +75,11 @@ func (c columnChart) SVG() template.HTML {
 		left, bar := float64(i)*width, height(col.Value)
 		words := fmt.Sprintf("%s: %s", col.Name, c.Format(col.Value))
 		if col.Link != "" {
-			fmt.Fprintf(&b, `<a href="%s" aria-label="%s">`, esc(col.Link), esc(words))
+			current := ""
+			if col.Current {
+				current = ` aria-current="true"`
+			}
+			fmt.Fprintf(&b, `<a href="%s" aria-label="%s"%s>`, esc(col.Link), esc(words), current)
 		} else {
 			fmt.Fprintf(&b, `<g role="img" aria-label="%s">`, esc(words))
 		}

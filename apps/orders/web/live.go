@@ -6,25 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/orders"
 )
 
 // liveWrite bounds one write to a live stream: a client that does not read for so
 // long is cut off, and goes on later from where it was.
 const liveWrite = 10 * time.Second
 
-// A liveEvent is what the live stream says about one recorded event.
-type liveEvent struct {
-	Position   daybook.Position `json:"position"`
-	Type       string           `json:"type"`
-	Order      string           `json:"order"`
-	Version    daybook.Version  `json:"version"`
-	HappenedAt time.Time        `json:"happened_at"`
-	RecordedAt time.Time        `json:"recorded_at"`
-}
+// gather is how long a live stream of changes waits for more of them, so that a page
+// draws itself anew once for a burst.
+const gather = 100 * time.Millisecond
 
 // A liveSummary is what the live stream says about everything that was new at once.
 type liveSummary struct {
@@ -49,13 +43,6 @@ func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
 	if each != "" && each != "event" && each != "change" {
 		return malformed.problem("each is %q, and can be event or change", each)
 	}
-	query := daybook.Query{{Categories: []string{category}}}
-	if order := asked.Get("order"); order != "" {
-		query = daybook.Stream(category + "-" + order)
-		if err := query.Validate(); err != nil {
-			return malformed.problem("order is no id: %v", err)
-		}
-	}
 	after, reset, err := s.resume(r, asked.Get("after"))
 	if err != nil {
 		return err
@@ -72,33 +59,43 @@ func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold it back
 	if reset {
-		out.message("reset", after, struct{}{})
+		err = out.message("reset", after, struct{}{})
+	} else {
+		err = out.comment("live")
 	}
-	if err := out.comment("live"); err != nil {
+	if err != nil {
 		return nil // the client is gone, here and below: nobody to tell
 	}
-	readings := follow(ctx, s.shop.Store, query, after)
-	beat := time.NewTicker(s.heartbeat)
+	changes := follow(ctx, s.shop, after, asked.Get("order"))
+	beat := time.NewTicker(s.options.Heartbeat)
 	defer beat.Stop()
+	var burst liveSummary
+	var newest daybook.Point
+	var told <-chan time.Time // when the burst is to be told; never, while there is none
 	for {
 		select {
 		case <-beat.C:
-			if err := out.comment("still here"); err != nil {
-				return nil
+			err = out.comment("still here")
+		case <-told:
+			told = nil
+			err = out.message("changed", newest, burst)
+			burst = liveSummary{}
+		case change, more := <-changes:
+			switch {
+			case !more:
+				return nil // the stream was ended, or cannot go on: the client comes again
+			case each != "change":
+				err = out.message("recorded", change.At, change)
+			default:
+				burst.Events++
+				newest = change.At
+				if told == nil {
+					told = time.After(gather)
+				}
 			}
-		case next, more := <-readings:
-			if !more {
-				return nil
-			}
-			if err := next.err; err != nil {
-				// The answer has begun: the connection ends, the client comes again, and is
-				// answered with the problem if it lasts.
-				s.log.WarnContext(ctx, "live stream ended", "error", err)
-				return nil
-			}
-			if err := out.reading(next.reading, each == "change"); err != nil {
-				return nil
-			}
+		}
+		if err != nil {
+			return nil
 		}
 	}
 }
@@ -109,89 +106,53 @@ func (s *Site) resume(r *http.Request, after string) (daybook.Point, bool, error
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		after = last // of the two, what the browser saw later
 	}
-	info, err := s.shop.Store.Info(r.Context())
+	head, err := s.shop.Now(r.Context())
 	if err != nil {
 		return daybook.Point{}, false, err
 	}
 	if after == "" {
-		return info.Head, false, nil
+		return head, false, nil
 	}
 	point, err := daybook.ParsePoint(after)
 	if err != nil {
 		return daybook.Point{}, false, malformed.problem("%s", sentence(err.Error()))
 	}
 	foreign := (*daybook.LifeError)(nil)
-	if err := point.Precedes(info.Head); errors.As(err, &foreign) {
-		return info.Head, true, nil
+	if err := point.Precedes(head); errors.As(err, &foreign) {
+		return head, true, nil
 	} else if err != nil {
 		return daybook.Point{}, false, err
 	}
 	return point, false, nil
 }
 
-type followed struct {
-	reading daybook.Reading
-	err     error
-}
-
-// follow sends what is new on the channel that it returns, until ctx ends or an
-// error was sent, and then closes it.
-func follow(ctx context.Context, store daybook.Store, query daybook.Query, after daybook.Point) <-chan followed {
-	readings := make(chan followed)
+// follow sends what happens, to one order or to all, on the channel that it returns,
+// until ctx ends or the shop cannot tell any more, and then closes it.
+func follow(ctx context.Context, shop *orders.Shop, after daybook.Point, order string) <-chan orders.Change {
+	changes := make(chan orders.Change)
 	go func() {
-		defer close(readings)
-		for reading, err := range daybook.Follow(ctx, store, query, after) {
-			if ctx.Err() != nil {
+		defer close(changes)
+		for change, err := range shop.Changes(ctx, after) {
+			if err != nil {
 				return
 			}
+			if order != "" && change.Order != order {
+				continue
+			}
 			select {
-			case readings <- followed{reading, err}:
+			case changes <- change:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return readings
+	return changes
 }
 
 // A liveWriter writes server-sent events.
 type liveWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-}
-
-// reading writes what a reading holds, and flushes it.
-func (l *liveWriter) reading(reading daybook.Reading, summary bool) error {
-	n := 0
-	for e, err := range reading.Events() {
-		if err != nil {
-			return err
-		}
-		n++
-		if summary {
-			continue
-		}
-		err := l.message("recorded", reading.Snapshot().At(e.Position), liveEvent{
-			Position:   e.Position,
-			Type:       e.Type,
-			Order:      strings.TrimPrefix(e.Stream, category+"-"),
-			Version:    e.Version,
-			HappenedAt: e.Happened(),
-			RecordedAt: e.RecordedAt,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	if summary {
-		if err := l.message("changed", reading.Snapshot(), liveSummary{n}); err != nil {
-			return err
-		}
-	}
-	return l.control.Flush()
 }
 
 func (l *liveWriter) message(event string, at daybook.Point, data any) error {
@@ -202,8 +163,10 @@ func (l *liveWriter) message(event string, at daybook.Point, data any) error {
 	if err := l.extend(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(l.w, "id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded)
-	return err
+	if _, err = fmt.Fprintf(l.w, "id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded); err != nil {
+		return err
+	}
+	return l.control.Flush()
 }
 
 // comment writes what clients skip, to show that the connection is alive.

@@ -106,16 +106,16 @@ func (k kind) problem(detail string, args ...any) *Problem {
 // whole in the log, and only that it happened in the answer.
 func problemOf(err error) *Problem {
 	var (
-		problem  *Problem
-		tooBig   *http.MaxBytesError
-		denies   *command.DeniedError
-		refuses  *daybook.RefusedError
-		reuses   *daybook.ReusedError
-		foreign  *daybook.LifeError
+		problem   *Problem
+		tooBig    *http.MaxBytesError
+		denies    *command.DeniedError
+		refuses   *daybook.RefusedError
+		reuses    *daybook.ReusedError
+		foreign   *daybook.LifeError
 		conflicts *daybook.ConflictError
-		wrong    *daybook.InvalidError
-		unknown  *daybook.UnknownError
-		away     *daybook.UnavailableError
+		wrong     *daybook.InvalidError
+		unknown   *daybook.UnknownError
+		away      *daybook.UnavailableError
 	)
 	switch {
 	case errors.As(err, &problem):

@@ -1,0 +1,250 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/orders"
+)
+
+// asked begins to answer a query: it says in which form the answer is wanted, and
+// waits for the client's token.
+func (s *Site) asked(w http.ResponseWriter, r *http.Request) (form, error) {
+	w.Header().Add("Vary", "Accept, "+tokenHeader)
+	form, takes := wanted(r)
+	if !takes {
+		return asJSON, notAcceptable.problem("this is to be had as application/json or text/html")
+	}
+	return form, s.await(w, r)
+}
+
+// show answers a query with JSON, or with 304 if the client has it already. It says
+// up to where the answer knows the log, too.
+func show(w http.ResponseWriter, r *http.Request, shown orders.Shown, answer any) error {
+	w.Header().Set(tokenHeader, shown.At.String())
+	if unchanged(w, r, shown.Tag) {
+		return nil
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// list answers GET /orders.
+func (s *Site) list(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	filter, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	if form == asHTML {
+		return s.listPage(w, r, http.StatusOK, filter, nil)
+	}
+	page, shown, err := s.shop.Orders(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	if page.Next != "" {
+		next := r.URL.Query()
+		next.Set("cursor", page.Next)
+		w.Header().Set("Link", "</orders?"+next.Encode()+`>; rel="next"`)
+	}
+	return show(w, r, shown, page)
+}
+
+// filterOf returns the filter that the address has.
+func filterOf(r *http.Request) (orders.Filter, error) {
+	asked, err := ask(r, "status", "customer", "from", "to", "search", "sort", "cursor", "limit")
+	if err != nil {
+		return orders.Filter{}, err
+	}
+	filter := orders.Filter{
+		Customer: asked.Get("customer"),
+		Search:   strings.TrimSpace(asked.Get("search")),
+		Sort:     orders.Sort(asked.Get("sort")),
+		Cursor:   asked.Get("cursor"),
+	}
+	if filter.From, err = moment(asked, "from"); err != nil {
+		return filter, err
+	}
+	if filter.To, err = moment(asked, "to"); err != nil {
+		return filter, err
+	}
+	limit, err := number(asked, "limit", 1, orders.MaxLimit, 0)
+	if err != nil {
+		return filter, err
+	}
+	filter.Limit = int(limit)
+	if given := asked.Get("status"); given != "" {
+		for name := range strings.SplitSeq(given, ",") {
+			status, err := orders.ParseStatus(strings.TrimSpace(name))
+			if err != nil {
+				return filter, malformed.problem("status: %v", err)
+			}
+			filter.Statuses = append(filter.Statuses, status)
+		}
+	}
+	return filter, nil
+}
+
+// order answers GET /orders/{id}, now or at a moment of the past.
+func (s *Site) order(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	moment, err := momentOf(r)
+	if err != nil {
+		return err
+	}
+	id, err := orderOf(r)
+	if err != nil {
+		return err
+	}
+	if form == asHTML {
+		return s.orderPage(w, r, http.StatusOK, id, moment, nil)
+	}
+	details, shown, err := s.details(r, id, moment)
+	if err != nil {
+		return err
+	}
+	return show(w, r, shown, details)
+}
+
+// details returns an order as it is, or as it was.
+func (s *Site) details(r *http.Request, id string, moment orders.Moment) (details orders.Details, shown orders.Shown, err error) {
+	if moment == (orders.Moment{}) {
+		details, shown, err = s.shop.Order(r.Context(), id)
+	} else {
+		details, shown, err = s.shop.OrderAsOf(r.Context(), id, moment)
+	}
+	if errors.Is(err, orders.ErrNoSuchOrder) {
+		problem := notFound.problem("there is no order %s", id)
+		if moment != (orders.Moment{}) {
+			problem = notFound.problem("there was no order %s then", id)
+		}
+		problem.Rule, problem.err = orders.ErrNoSuchOrder.Name(), err
+		err = problem
+	}
+	return details, shown, err
+}
+
+// momentOf returns the past that the address names.
+func momentOf(r *http.Request) (orders.Moment, error) {
+	asked, err := ask(r, "version", "as_of", "known_at")
+	if err != nil {
+		return orders.Moment{}, err
+	}
+	var m orders.Moment
+	version, err := number(asked, "version", 1, 1<<62, 0)
+	if err != nil {
+		return m, err
+	}
+	m.Version = daybook.Version(version)
+	if m.AsOf, err = moment(asked, "as_of"); err != nil {
+		return m, err
+	}
+	m.KnownAt, err = moment(asked, "known_at")
+	return m, err
+}
+
+// A historyAnswer is every event of an order.
+type historyAnswer struct {
+	Order  string              `json:"order"`
+	Events []orders.Occurrence `json:"events"`
+}
+
+// history answers GET /orders/{id}/history.
+func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.asked(w, r); err != nil {
+		return err
+	}
+	if _, err := ask(r); err != nil {
+		return err
+	}
+	id, err := orderOf(r)
+	if err != nil {
+		return err
+	}
+	events, shown, err := s.shop.History(r.Context(), id)
+	if errors.Is(err, orders.ErrNoSuchOrder) {
+		return notFound.problem("there is no order %s", id)
+	}
+	if err != nil {
+		return err
+	}
+	return show(w, r, shown, historyAnswer{id, events})
+}
+
+// customer answers GET /customers/{id}.
+func (s *Site) customer(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	if _, err := ask(r); err != nil {
+		return err
+	}
+	buyer, shown, err := s.shop.Customer(r.Context(), r.PathValue("id"))
+	if errors.Is(err, orders.ErrNoSuchCustomer) {
+		return notFound.problem("nobody called %q has ordered", r.PathValue("id"))
+	}
+	if err != nil {
+		return err
+	}
+	if form == asHTML {
+		return s.customerPage(w, r, buyer, shown)
+	}
+	return show(w, r, shown, buyer)
+}
+
+// dashboard answers GET /dashboard, now or as of some time.
+func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	asked, err := ask(r, "as_of", "month")
+	if err != nil {
+		return err
+	}
+	asOf, err := moment(asked, "as_of")
+	if err != nil {
+		return err
+	}
+	month, err := monthOf(asked)
+	if err != nil {
+		return err
+	}
+	figures, shown, err := s.shop.Dashboard(r.Context(), asOf)
+	if err != nil {
+		return err
+	}
+	if form == asHTML {
+		return s.dashboardPage(w, r, figures, month, shown)
+	}
+	if month != "" {
+		figures.PerDay = slices.DeleteFunc(slices.Clone(figures.PerDay), func(day orders.PeriodFigures) bool {
+			return !strings.HasPrefix(day.Period, month)
+		})
+	}
+	return show(w, r, shown, figures)
+}
+
+// monthOf returns the month whose days are asked for; empty for all of them.
+func monthOf(asked url.Values) (string, error) {
+	given := asked.Get("month")
+	if given == "" {
+		return "", nil
+	}
+	if _, err := time.Parse("2006-01", given); err != nil {
+		return "", malformed.problem("month is %q, and should be one such as 2017-11", given)
+	}
+	return given, nil
+}

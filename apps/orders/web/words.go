@@ -1,0 +1,179 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daybook-es/daybook/apps/orders"
+)
+
+// words are what templates say things with.
+var words = template.FuncMap{
+	"money":    money,
+	"count":    thousands,
+	"when":     when,
+	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+	"date":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"short":    short,
+	"title":    title,
+	"told":     told,
+	"asset":    func(name string) string { return "/static/" + name + "?v=" + print },
+	"currency": func() string { return orders.Currency },
+	"statuses": orders.Statuses,
+	"sorts":    func() []namedSort { return sortNames },
+	"methods":  func() []string { return []string{"credit_card", "debit_card", "boleto", "voucher"} },
+	"late":     late,
+	"local":    func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") },
+	"dated":    func(t time.Time) bool { return !t.IsZero() },
+	"kind":     func(p Problem) string { return p.kind.name },
+	"plural":   plural,
+}
+
+type namedSort struct {
+	Sort orders.Sort
+	Name string
+}
+
+var sortNames = []namedSort{
+	{orders.ByNewest, "Newest first"},
+	{orders.ByOldest, "Oldest first"},
+	{orders.ByUpdated, "Changed last"},
+	{orders.ByDearest, "Largest total"},
+	{orders.ByCheapest, "Smallest total"},
+}
+
+// money writes an amount with thousands set apart: "1,234.50".
+func money(c orders.Cents) string {
+	whole, fraction, _ := strings.Cut(c.String(), ".")
+	return apart(whole) + "." + fraction
+}
+
+// thousands writes a whole number of any kind with thousands set apart.
+func thousands(n any) string { return apart(fmt.Sprint(n)) }
+
+func apart(digits string) string {
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "\u2212", digits[1:] // a minus as wide as a plus
+	}
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return sign + b.String()
+}
+
+// plural returns a count with its noun.
+func plural(n any, one, many string) string {
+	if fmt.Sprint(n) == "1" {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
+// when writes a time for people, in UTC.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "at a time nobody noted"
+	}
+	return t.UTC().Format("2 Jan 2006, 15:04")
+}
+
+// short writes an id as far as people need to tell it from others.
+func short(id string) string {
+	if len(id) <= 12 {
+		return id
+	}
+	// Of an id of version 7 or 8 the front is the time, which those made together share.
+	if len(id) == 36 {
+		return id[:8] + "\u2026" + id[32:]
+	}
+	return id[:8]
+}
+
+// title writes a name such as "credit_card" as words.
+func title(name any) string {
+	s := strings.ReplaceAll(fmt.Sprint(name), "_", " ")
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// A telling is an event in the shop's words.
+type telling struct{ What, Detail string }
+
+// told says what happened, for an order's timeline.
+func told(e orders.Occurrence) telling {
+	and := func(words ...string) string {
+		kept := words[:0]
+		for _, w := range words {
+			if w != "" {
+				kept = append(kept, w)
+			}
+		}
+		return strings.Join(kept, ", ")
+	}
+	switch f := e.Fact.(type) {
+	case orders.OrderPlaced:
+		of := "for " + money(f.Total)
+		if len(f.Lines) > 0 {
+			of += " in " + plural(len(f.Lines), "line", "lines")
+		}
+		return telling{"Placed", of}
+	case orders.PaymentReceived:
+		parts := ""
+		if f.Installments > 1 {
+			parts = "in " + strconv.FormatInt(f.Installments, 10) + " instalments"
+		}
+		return telling{"Payment received", and(money(f.Amount)+" by "+strings.ReplaceAll(f.Method, "_", " "), parts)}
+	case orders.PaymentApproved:
+		return telling{"Payment approved", ""}
+	case orders.OrderInvoiced:
+		return telling{"Invoiced", ""}
+	case orders.ProcessingStarted:
+		return telling{"Being gathered in the warehouse", ""}
+	case orders.OrderShipped:
+		by := ""
+		if f.Carrier != "" {
+			by = "with " + f.Carrier
+		}
+		return telling{"Handed to the carrier", and(by, f.Tracking)}
+	case orders.OrderDelivered:
+		return telling{"Delivered", ""}
+	case orders.GoodsFoundUnavailable:
+		return telling{"Found unavailable", "the order ends here"}
+	case orders.OrderCancelled:
+		return telling{"Cancelled", f.Reason}
+	case orders.OrderReturned:
+		return telling{"Returned", f.Reason}
+	case orders.PaymentRefunded:
+		return telling{"Refunded", and(money(f.Amount), f.Reason)}
+	}
+	return telling{e.Type, ""}
+}
+
+// late reports whether an event was recorded long enough after it happened that people
+// should know.
+func late(e orders.Occurrence) bool {
+	return !e.HappenedAt.IsZero() && e.RecordedAt.Sub(e.HappenedAt) > time.Minute
+}
+
+// lasting writes a duration in the unit that suits it.
+func lasting(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "\u2212" + lasting(-d)
+	case d < time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+	return fmt.Sprintf("%.1f days", d.Hours()/24)
+}
