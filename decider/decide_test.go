@@ -134,39 +134,34 @@ func TestItGivesUpAfterAsManyAttemptsAsItMayMake(t *testing.T) {
 	}
 }
 
-func TestAContextThatEndsWhileItPausesIsUnavailable(t *testing.T) {
-	inner := memstore.New()
-	ctx, cancel := context.WithCancel(t.Context())
-	store := &daybooktest.Unreliable{Store: inner}
-	store.Before = func(int) {
-		must(Boxes.Decide(t.Context(), inner, "1", put(2)))(t)
-	}
-	_, err := Boxes.Decide(conflictEnds{ctx, cancel}.watch(store), store, "1", put(1))
-	as[*daybook.UnavailableError](t, err)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("the error does not wrap the context's: %v", err)
-	}
+func TestAContextThatEndsWhileItPausesIsUnavailableAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memstore.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		store := &daybooktest.Unreliable{Store: waited{inner, cancel}}
+		store.Before = func(int) { must(Boxes.Decide(t.Context(), inner, "1", put(2)))(t) }
+
+		start := time.Now()
+		_, err := Boxes.Decide(ctx, store, "1", put(1))
+		as[*daybook.UnavailableError](t, err)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the error does not wrap the context's: %v", err)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("it went on for %s", took)
+		}
+	})
 }
 
-// conflictEnds ends a context once a store has answered an append.
-type conflictEnds struct {
-	context.Context
-	cancel func()
-}
-
-func (c conflictEnds) watch(store *daybooktest.Unreliable) context.Context {
-	store.Store = answered{store.Store, c.cancel}
-	return c.Context
-}
-
-type answered struct {
+// waited is a store that calls a function once somebody has waited.
+type waited struct {
 	daybook.Store
 	then func()
 }
 
-func (a answered) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
-	defer a.then()
-	return a.Store.Wait(ctx, q, after)
+func (w waited) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
+	defer w.then()
+	return w.Store.Wait(ctx, q, after)
 }
 
 func TestAClauseOfTheCallersIsFinal(t *testing.T) {
@@ -468,7 +463,7 @@ func TestAPlanThatIsNoneIsInvalid(t *testing.T) {
 // Sixty-four deciders collide on one box, and each of their decisions is recorded
 // once: as many puts as were acknowledged, and never more things than fit.
 func TestAStormOfConflictsKeepsEveryInvariant(t *testing.T) {
-	const clients, rounds = 64, 20
+	const clients, rounds = 64, 8
 	ctx, store := t.Context(), memstore.New()
 	var wg sync.WaitGroup
 	var mu sync.Mutex

@@ -59,6 +59,7 @@ type (
 	Bought   struct{ Book string }
 	Borrowed struct{ Book, Reader string }
 	Returned struct{ Book, Reader string }
+	Remark   struct{ Text string }
 )
 
 type Lending struct {
@@ -72,7 +73,7 @@ var lendingCodec = daybook.NewCodec(
 	daybook.KindOf("BookBought", func(e Bought) []string { return []string{"book:" + e.Book} }),
 	daybook.KindOf("BookBorrowed", func(e Borrowed) []string { return []string{"book:" + e.Book, "reader:" + e.Reader} }),
 	daybook.KindOf("BookReturned", func(e Returned) []string { return []string{"book:" + e.Book, "reader:" + e.Reader} }),
-	daybook.KindOf[Note]("BookNoted", nil),
+	daybook.KindOf[Remark]("BookNoted", nil),
 )
 
 var Lendings = decider.Over("lendings", lendingCodec,
