@@ -58,7 +58,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if err := os.MkdirAll(views, 0o755); err != nil {
+	if err := os.MkdirAll(views, 0o750); err != nil {
 		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
 	}
 	view, err := Overview.Open(ctx, views)

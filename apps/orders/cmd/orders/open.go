@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/store/logstore"
+)
+
+// Data says where the shop is kept.
+type Data struct {
+	Data string `placeholder:"DIR" default:"data/orders" help:"Directory that the shop is kept in (${default}); it is made if it is not there."`
+}
+
+// opened is the shop in a directory: its events in log, its views, which can be built
+// again from them, in views.
+type opened struct {
+	*orders.Shop
+	store *logstore.Store
+}
+
+// open opens the shop. Others who find it open are told of the owner: an address that
+// begins with "http://", or what program it is.
+func (d Data) open(ctx context.Context, owner string, log *slog.Logger) (*opened, error) {
+	store, err := logstore.Open(filepath.Join(d.Data, "log"), &logstore.Options{Owner: owner, Logger: log})
+	var locked *logstore.LockedError
+	if errors.As(err, &locked) {
+		return nil, d.taken(locked.Owner)
+	}
+	if err != nil {
+		return nil, err
+	}
+	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), &orders.Options{Log: log})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &opened{shop, store}, nil
+}
+
+// taken says who has the directory open, and what to do about it.
+func (d Data) taken(owner string) error {
+	switch {
+	case strings.HasPrefix(owner, "http"):
+		return fmt.Errorf("a server has %s open: go through it with --addr %s", d.Data, owner)
+	case owner != "":
+		return fmt.Errorf("%s is open already: %s", d.Data, owner)
+	}
+	return fmt.Errorf("%s is open already, in another program", d.Data)
+}
+
+// exists returns an error if there is no shop, for those who only want to look.
+func (d Data) exists() error {
+	if _, err := os.Stat(filepath.Join(d.Data, "log")); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("there is no shop in %s; begin one with orders serve or orders import", d.Data)
+	}
+	return nil
+}
+
+// caughtUp returns when the views show everything that is recorded.
+func (o *opened) caughtUp(ctx context.Context) error {
+	now, err := o.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return o.Wait(ctx, now)
+}
+
+// close closes the views, then the store. It is for defer: it adds to err.
+func (o *opened) close(err *error) { *err = errors.Join(*err, o.Shop.Close(), o.store.Close()) }

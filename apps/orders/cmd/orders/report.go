@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/apps/orders/remote"
+)
+
+// Report prints figures.
+type Report struct {
+	Data
+	Addr string `placeholder:"URL" help:"Address of the server that has the shop open, instead of --data."`
+	AsOf moment `placeholder:"TIME" help:"How far orders had come by then, such as \"2017-11-24 23:59:00\" (UTC)."`
+	JSON bool   `name:"json" help:"As JSON, for programs."`
+}
+
+// Run prints the report.
+func (c *Report) Run(ctx context.Context, s *streams) error {
+	report, err := c.ask(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !c.JSON {
+		return report.Print(s.out)
+	}
+	encoder := json.NewEncoder(s.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(report)
+}
+
+type printer interface{ Print(io.Writer) error }
+
+// ask gets the report from the server, or from the directory.
+func (c *Report) ask(ctx context.Context, s *streams) (_ printer, err error) {
+	if c.Addr != "" {
+		shop, err := remote.Dial(c.Addr)
+		if err != nil {
+			return nil, err
+		}
+		if c.AsOf.IsZero() {
+			return shop.Report(ctx)
+		}
+		return shop.ReportAsOf(ctx, c.AsOf.Time)
+	}
+	if err := c.exists(); err != nil {
+		return nil, err
+	}
+	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.log)
+	if err != nil {
+		return nil, err
+	}
+	defer shop.close(&err)
+	if err := shop.caughtUp(ctx); err != nil {
+		return nil, err
+	}
+	return c.read(ctx, shop.Shop)
+}
+
+func (c *Report) read(ctx context.Context, shop *orders.Shop) (printer, error) {
+	if c.AsOf.IsZero() {
+		report, _, err := shop.Report(ctx)
+		return report, err
+	}
+	report, _, err := shop.ReportAsOf(ctx, c.AsOf.Time)
+	return report, err
+}
+
+// A moment is a time on the command line. Without a zone it is in UTC, and a date is
+// its first moment.
+type moment struct{ time.Time }
+
+// UnmarshalText reads the time.
+func (m *moment) UnmarshalText(text []byte) error {
+	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, string(text)); err == nil {
+			m.Time = t.UTC()
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a time such as \"2017-11-24 23:59:00\"", text)
+}

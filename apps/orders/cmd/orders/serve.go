@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/daybook-es/daybook/apps/orders/web"
+)
+
+// Serve serves the shop over HTTP.
+type Serve struct {
+	Data
+	Addr string `placeholder:"HOST:PORT" help:"Where to listen. Without it, 127.0.0.1:8080, or a free port if that one is taken."`
+}
+
+const usualAddr = "127.0.0.1:8080"
+
+// Run serves until ctx ends. It prints the address when it is ready.
+func (c *Serve) Run(ctx context.Context, s *streams) (err error) {
+	listener, err := c.listen()
+	if err != nil {
+		return err
+	}
+	address := addressOf(listener)
+	shop, err := c.open(ctx, address, s.log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer shop.close(&err)
+	site := web.New(shop.Shop, &web.Options{Log: s.log})
+	fmt.Fprintln(s.out, address)
+	s.log.Info("serving", "address", address, "data", c.Data.Data)
+	err = site.Serve(ctx, listener)
+	s.log.Info("stopped")
+	return err
+}
+
+func (c *Serve) listen() (net.Listener, error) {
+	if c.Addr != "" {
+		return net.Listen("tcp", c.Addr)
+	}
+	listener, err := net.Listen("tcp", usualAddr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return listener, err
+}
+
+// addressOf returns where a browser on this machine finds what listens.
+func addressOf(listener net.Listener) string {
+	at := listener.Addr().(*net.TCPAddr)
+	if at.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", at.Port)
+	}
+	return "http://" + at.String()
+}

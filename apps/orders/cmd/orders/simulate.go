@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/apps/orders/remote"
+)
+
+// Simulate makes the shop busy.
+type Simulate struct {
+	Data
+	Addr string        `placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	Rate float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
+	For  time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
+	Seed uint64        `placeholder:"N" help:"The same seed makes the same choices. Without it they are always others."`
+}
+
+// Validate is asked by the command line.
+func (c *Simulate) Validate() error {
+	if !(c.Rate > 0 && c.Rate <= 100_000) {
+		return fmt.Errorf("--rate: is %v, and must be above 0 and at most 100000", c.Rate)
+	}
+	return nil
+}
+
+// Run simulates until ctx ends, and says every five seconds what it did.
+func (c *Simulate) Run(ctx context.Context, s *streams) (err error) {
+	at, done, err := c.desk(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer done(&err)
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Uint64()
+	}
+	simulation := orders.NewSimulation(at, c.Seed)
+	finished := make(chan struct{})
+	go func() {
+		simulation.Run(ctx, c.Rate)
+		close(finished)
+	}()
+	ticker := time.NewTicker(5 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			tell(s, simulation.Sum())
+		case <-finished:
+			sum := simulation.Sum()
+			tell(s, sum)
+			if sum.Failed > 0 && sum.Failed == sum.Commands() {
+				return fmt.Errorf("simulate: nothing worked: %w", sum.Err)
+			}
+			return nil
+		}
+	}
+}
+
+func tell(s *streams, sum orders.Simulated) {
+	fmt.Fprintf(s.out, "%s commands: %s placed, %s paid, %s shipped, %s delivered, %s cancelled, %s returned, %s refunded\n",
+		count(sum.Commands()), count(sum.Placed), count(sum.Paid), count(sum.Shipped), count(sum.Delivered), count(sum.Cancelled), count(sum.Returned), count(sum.Refunded))
+	if sum.Failed > 0 || sum.Refused > 0 {
+		fmt.Fprintf(s.out, "  %s refused, %s failed%s\n", count(sum.Refused), count(sum.Failed), because(sum.Err))
+	}
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+// desk returns where the commands are handed in, and what to do at the end.
+func (c *Simulate) desk(ctx context.Context, s *streams) (orders.Desk, func(*error), error) {
+	if c.Addr != "" {
+		shop, err := remote.Dial(c.Addr)
+		return shop, func(*error) {}, err
+	}
+	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return shop.Desk("simulation"), shop.close, nil
+}
