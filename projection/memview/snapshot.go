@@ -17,15 +17,16 @@ import (
 	"github.com/daybook-es/daybook/projection"
 )
 
-// A snapshot file is two lines of JSON: this header, then the read model.
-type header struct {
-	Projection  string           `json:"projection"`
-	Version     int              `json:"version"`
-	Codec       string           `json:"codec"`
-	Point       daybook.Point    `json:"point"`
-	Applied     daybook.Position `json:"applied"`
-	EventID     uuid.UUID        `json:"event_id"`
-	ModelSHA256 string           `json:"model_sha256"`
+// A snapshot file is two lines: the SHA-256 of the second in hexadecimal digits, and
+// this as JSON.
+type snapshot struct {
+	Projection string           `json:"projection"`
+	Version    int              `json:"version"`
+	Codec      string           `json:"codec"`
+	Point      daybook.Point    `json:"point"`
+	Applied    daybook.Position `json:"applied"`
+	EventID    uuid.UUID        `json:"event_id"`
+	Model      json.RawMessage  `json:"model"`
 }
 
 // Save writes a snapshot of the read model and its checkpoint to a file, from which
@@ -42,15 +43,14 @@ func (v *View[V]) Save(file string) error {
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
-	head, err := json.Marshal(header{
+	content, err := json.Marshal(snapshot{
 		Projection: v.name, Version: v.version, Codec: v.handlers.Fingerprint(),
-		Point: at.Point, Applied: at.Applied, EventID: at.EventID,
-		ModelSHA256: sum(model),
+		Point: at.Point, Applied: at.Applied, EventID: at.EventID, Model: model,
 	})
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
-	if err := replace(file, head, []byte("\n"), model, []byte("\n")); err != nil {
+	if err := replace(file, sum(content), []byte("\n"), content); err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
 	return nil
@@ -69,22 +69,21 @@ func (v *View[V]) Load(file string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
-	first, model, _ := bytes.Cut(content, []byte("\n"))
-	var head header
-	if err := json.Unmarshal(first, &head); err != nil {
-		return false, fmt.Errorf("memview: snapshot of %s: %s: its header is damaged: %w", v.name, file, err)
+	digest, content, _ := bytes.Cut(content, []byte("\n"))
+	if !bytes.Equal(digest, sum(content)) {
+		return false, fmt.Errorf("memview: snapshot of %s: %s is damaged: it is not what was saved", v.name, file)
 	}
-	if head.Projection != v.name || head.Version != v.version || head.Codec != v.handlers.Fingerprint() {
+	var saved snapshot
+	if err := json.Unmarshal(content, &saved); err != nil {
+		return false, fmt.Errorf("memview: snapshot of %s: %s: %w", v.name, file, err)
+	}
+	if saved.Projection != v.name || saved.Version != v.version || saved.Codec != v.handlers.Fingerprint() {
 		return false, nil
 	}
-	model = bytes.TrimSuffix(model, []byte("\n"))
-	if sum(model) != head.ModelSHA256 {
-		return false, fmt.Errorf("memview: snapshot of %s: %s is damaged: its read model is not what was saved", v.name, file)
-	}
-	var loaded V
-	decoder := json.NewDecoder(bytes.NewReader(model))
+	var model V
+	decoder := json.NewDecoder(bytes.NewReader(saved.Model))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&loaded); err != nil {
+	if err := decoder.Decode(&model); err != nil {
 		return false, fmt.Errorf("memview: snapshot of %s: %s: raise the version when the read model changes: %w", v.name, file, err)
 	}
 	v.mu.Lock()
@@ -92,14 +91,15 @@ func (v *View[V]) Load(file string) (bool, error) {
 	if v.at != (projection.Checkpoint{}) {
 		return false, fmt.Errorf("memview: snapshot of %s: the view is at position %d already", v.name, v.at.Position)
 	}
-	v.model = loaded
-	v.at = projection.Checkpoint{Point: head.Point, Applied: head.Applied, EventID: head.EventID}
+	v.model = model
+	v.at = projection.Checkpoint{Point: saved.Point, Applied: saved.Applied, EventID: saved.EventID}
 	return true, nil
 }
 
-func sum(b []byte) string {
+// sum returns the SHA-256 of b in hexadecimal digits.
+func sum(b []byte) []byte {
 	digest := sha256.Sum256(b)
-	return hex.EncodeToString(digest[:])
+	return hex.AppendEncode(nil, digest[:])
 }
 
 // replace puts a file with this content in place of one that may be there.
