@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
 	"github.com/daybook-es/daybook/internal/vfs/errorfs"
@@ -61,6 +63,24 @@ func conformance(opts *Options) storetest.Subject {
 					s.disk.Arm(errorfs.Fault{})
 				}
 			}
+		},
+		// Nothing restores a log yet, so its manifest is given another incarnation.
+		NewIncarnation: func(t testing.TB, s daybook.Store) daybook.Store {
+			old := s.(*subject)
+			if err := old.Close(); err != nil {
+				t.Error(err)
+			}
+			m, err := readManifest(old.home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.incarnation = uuid.New()
+			if err := m.replace(old.home); err != nil {
+				t.Fatal(err)
+			}
+			again := *old
+			again.open(t)
+			return &again
 		},
 		// The context ends while the append's group is being synced.
 		LoseAnswer: func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {

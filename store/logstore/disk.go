@@ -16,7 +16,7 @@ import (
 //
 // Its methods are called one at a time, ready excepted. Beside them it has at most two
 // goroutines of its own: one that reserves the file of the next segment (see [spare])
-// and one that writes the index files of sealed ones (see [indexer]). close waits for both.
+// and the one that writes the index files of sealed ones (see [indexer]). close waits for both.
 type disk struct {
 	home         *home
 	manifest     *manifest
@@ -34,8 +34,7 @@ type disk struct {
 	// sealed is set while active is sealed and the manifest does not say so yet.
 	sealed *sealedSegment
 
-	spare   spare
-	indexer indexer
+	spare spare
 
 	// failed is why nothing is written any more; nil while the disk is well.
 	failed atomic.Pointer[error]
@@ -65,7 +64,7 @@ func (d *disk) commit(g *group) *fault {
 			return d.fault(err)
 		}
 	}
-	if planted("acknowledge before sync") {
+	if planted("acknowledge-before-sync") {
 		_, err := d.file.WriteAt(g.bytes, g.offset)
 		d.advance(g)
 		return d.fault(err)
@@ -75,12 +74,12 @@ func (d *disk) commit(g *group) *fault {
 		return d.cutBack(g, fmt.Errorf("write %s at %d: %w", g.segment.name(), g.offset, err))
 	}
 	if err := d.file.Sync(); err != nil {
-		if planted("retry a failed sync") && d.file.Sync() == nil {
+		if planted("retry-a-failed-sync") && d.file.Sync() == nil {
 			d.advance(g)
 			return nil
 		}
 		f := d.fault(&syncError{fmt.Errorf("sync %s: %w", g.segment.name(), err)})
-		f.unknown = true
+		f.unknown = !planted("unknown-answered-as-unavailable")
 		return f
 	}
 	d.advance(g)
@@ -114,6 +113,9 @@ func (d *disk) fault(err error) *fault {
 // returned says nothing.
 func (d *disk) cutBack(g *group, err error) *fault {
 	f := d.fault(err)
+	if planted("failed-write-not-cut-back") {
+		return f
+	}
 	if cut := d.file.Truncate(g.offset); cut != nil {
 		f = d.fault(&syncError{fmt.Errorf("%w, and cut it back: %w", err, cut)})
 		f.unknown = true
@@ -138,6 +140,9 @@ func (d *disk) reopen() error {
 	if d.manifest.clean != nil {
 		dirty := *d.manifest
 		dirty.clean = nil
+		if planted("mark-of-closing-not-taken-away") {
+			dirty.clean = d.manifest.clean
+		}
 		if err := dirty.replace(d.home); err != nil {
 			return err
 		}
@@ -171,6 +176,12 @@ func (d *disk) reserve(f vfs.File, from, size int64) error {
 
 // roll seals the active segment and makes another one active.
 func (d *disk) roll(next *segment) error {
+	if d.active != nil && d.active.number == next.number {
+		// It was made for a group that then found no room. Nobody has seen it.
+		next.attach(d.file)
+		d.active, d.segments[len(d.segments)-1] = next, next
+		return nil
+	}
 	if d.active != nil {
 		if err := d.seal(); err != nil {
 			return err
@@ -191,8 +202,8 @@ func (d *disk) roll(next *segment) error {
 
 	d.manifest = &m
 	if d.active != nil {
-		d.active.size = d.sealed.size
-		d.indexer.add(d.active)
+		d.active.size, d.active.last = d.sealed.size, d.sealed.checksum
+		d.home.indexer.add(d.active)
 		if err := d.file.Close(); err != nil {
 			return errors.Join(fmt.Errorf("close %s: %w", d.active.name(), err), f.Close())
 		}
@@ -222,7 +233,7 @@ func (d *disk) seal() error {
 	if err := d.file.Truncate(sealed.size); err != nil {
 		return fmt.Errorf("cut %s to its end: %w", d.active.name(), err)
 	}
-	if !planted("sealed footer before sync") {
+	if !planted("sealed-footer-before-sync") {
 		if err := d.file.Sync(); err != nil {
 			return &syncError{fmt.Errorf("sync %s: %w", d.active.name(), err)}
 		}
@@ -262,14 +273,14 @@ func (d *disk) create(next *segment) (_ vfs.File, err error) {
 
 // close implements journal.
 func (d *disk) close(*view) error {
-	d.indexer.stop()
+	d.home.indexer.stop()
 	err := d.markClean()
 	return errors.Join(err, d.abandon())
 }
 
 // abandon closes what is open.
 func (d *disk) abandon() error {
-	d.indexer.stop()
+	d.home.indexer.stop()
 	err := d.spare.discard(d.home)
 	if d.file != nil {
 		err = errors.Join(err, d.file.Close())
@@ -300,7 +311,7 @@ func (d *disk) markClean() error {
 
 // syncDir makes the names in the store's directory durable.
 func (h *home) syncDir() error {
-	if planted("no directory sync") {
+	if planted("no-directory-sync") {
 		return nil
 	}
 	if err := h.world.FS.SyncDir(h.dir); err != nil {

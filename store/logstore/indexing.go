@@ -1,9 +1,13 @@
 package logstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
@@ -54,27 +58,228 @@ func (s *segment) frames(yield func(int64, frame.Frame)) error {
 	return err
 }
 
-// loadIndex makes the index of a sealed segment anew, from its frames.
+// loadIndex returns the index of a sealed segment: from its file, or if that is not
+// there or not what was written, made anew from the frames and then written.
 func (s *segment) loadIndex() (index.Index, error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	if ix := s.index.Load(); ix != nil {
 		return *ix, nil
 	}
-	table := new(index.Table)
-	if err := s.frames(func(offset int64, f frame.Frame) { addFrame(table, f, offset) }); err != nil {
+	f, err := s.openIndex()
+	if err == nil {
+		s.setTerms(f)
+		return f, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", err)
+	}
+	table, err := s.makeIndex()
+	if err != nil {
 		return nil, err
 	}
 	s.setTerms(table)
+	s.home.indexer.add(s)
 	return table, nil
 }
 
-// An indexer writes the index files of segments that were sealed. It has a goroutine while there is
-// one to write.
-type indexer struct {
-	wait sync.WaitGroup
+// makeIndex makes the index of a sealed segment from its frames.
+func (s *segment) makeIndex() (*index.Table, error) {
+	table := new(index.Table)
+	err := s.frames(func(offset int64, f frame.Frame) { addFrame(table, f, offset) })
+	return table, err
 }
 
-func (x *indexer) add(*segment) {}
+// openIndex opens the segment's index file.
+func (s *segment) openIndex() (index.Index, error) {
+	f, err := s.home.world.FS.Open(s.home.path(s.indexName()))
+	if err != nil {
+		return nil, err
+	}
+	x := &indexFile{segment: s, file: f}
+	x.index, err = index.Open(x.readAt, s.identity())
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.Join(daybook.ErrClosed, f.Close())
+	}
+	s.indexFile = f
+	return x, nil
+}
 
-func (x *indexer) stop() { x.wait.Wait() }
+func (s *segment) indexName() string { return fmt.Sprintf("%08d.idx", s.number) }
+
+func (s *segment) identity() index.Identity {
+	return index.Identity{Number: s.number, End: s.end, Checksum: s.last}
+}
+
+// An indexFile is the index of a sealed segment in a file. When the file turns out to be
+// damaged, the index is made anew, and nobody is the worse for it.
+type indexFile struct {
+	segment *segment
+	file    vfs.File
+	index   *index.File
+}
+
+func (x *indexFile) readAt(b []byte, offset int64) error {
+	x.segment.mu.RLock()
+	defer x.segment.mu.RUnlock()
+	if x.segment.closed {
+		return daybook.ErrClosed
+	}
+	if n, err := x.file.ReadAt(b, offset); n < len(b) {
+		return err
+	}
+	return nil
+}
+
+// instead returns another index of the segment, after the file failed.
+func (x *indexFile) instead(failed error) (index.Index, error) {
+	if errors.Is(failed, daybook.ErrClosed) {
+		return nil, daybook.ErrClosed
+	}
+	s := x.segment
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if ix := *s.index.Load(); ix != index.Index(x) {
+		return ix, nil
+	}
+	s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", failed)
+	table, err := s.makeIndex()
+	if err != nil {
+		return nil, err
+	}
+	s.setTerms(table)
+	s.home.indexer.add(s)
+	return table, nil
+}
+
+// Count implements [index.Index].
+func (x *indexFile) Count(term uint64) (int, error) {
+	n, err := x.index.Count(term)
+	if err == nil {
+		return n, nil
+	}
+	ix, err := x.instead(err)
+	if err != nil {
+		return 0, err
+	}
+	return ix.Count(term)
+}
+
+// Postings implements [index.Index].
+func (x *indexFile) Postings(term uint64) ([]uint32, error) {
+	postings, err := x.index.Postings(term)
+	if err == nil {
+		return postings, nil
+	}
+	ix, err := x.instead(err)
+	if err != nil {
+		return nil, err
+	}
+	return ix.Postings(term)
+}
+
+// Descend implements [index.Index]. If the file fails on the way, postings come again.
+func (x *indexFile) Descend(term uint64, yield func(posting uint32) bool) error {
+	err := x.index.Descend(term, yield)
+	if err == nil {
+		return nil
+	}
+	ix, err := x.instead(err)
+	if err != nil {
+		return err
+	}
+	return ix.Descend(term, yield)
+}
+
+// MayHaveID implements [index.Index].
+func (x *indexFile) MayHaveID(made uint64) bool { return x.index.MayHaveID(made) }
+
+// An indexer writes the index files of sealed segments. It has a goroutine while there is
+// one to write. An index file that cannot be written is no harm: the table stays in memory, and the
+// file is made when the segment is needed after the next opening.
+type indexer struct {
+	mu      sync.Mutex
+	queue   []*segment
+	running bool
+	stopped bool
+	wait    sync.WaitGroup
+}
+
+// add has the index of a sealed segment written, which is a table now.
+func (x *indexer) add(s *segment) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.stopped {
+		return
+	}
+	x.queue = append(x.queue, s)
+	if !x.running {
+		x.running = true
+		x.wait.Go(x.run)
+	}
+}
+
+// stop returns when all that was added is written.
+func (x *indexer) stop() {
+	x.mu.Lock()
+	x.stopped = true
+	x.mu.Unlock()
+	x.wait.Wait()
+}
+
+func (x *indexer) run() {
+	for {
+		x.mu.Lock()
+		if len(x.queue) == 0 {
+			x.running = false
+			x.mu.Unlock()
+			return
+		}
+		s := x.queue[0]
+		x.queue = x.queue[1:]
+		x.mu.Unlock()
+		if err := s.writeIndex(); err != nil {
+			s.home.log.Warn("an index file could not be written; the index stays in memory", "segment", s.name(), "err", err)
+		}
+	}
+}
+
+// writeIndex writes the segment's index into its file and uses that from now on. The file need not
+// be durable, but it is synced all the same, so that it is there after a crash as a rule.
+func (s *segment) writeIndex() error {
+	table, ok := (*s.index.Load()).(*index.Table)
+	if !ok {
+		return nil
+	}
+	fsys, temp := s.home.world.FS, s.home.path(s.indexName()+".tmp")
+	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsys.Create(temp)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(index.Encode(table, s.identity()), 0); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := fsys.Rename(temp, s.home.path(s.indexName())); err != nil {
+		return err
+	}
+
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	x, err := s.openIndex()
+	if err != nil {
+		return err
+	}
+	s.setTerms(x)
+	return nil
+}

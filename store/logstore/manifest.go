@@ -187,7 +187,7 @@ func (m *manifest) replace(h *home) error {
 	if _, err := f.WriteAt(m.encode(), 0); err != nil {
 		return fmt.Errorf("replace the manifest: %w", errors.Join(err, f.Close()))
 	}
-	if !planted("manifest replaced without sync") {
+	if !planted("manifest-replaced-without-sync") {
 		if err := f.Sync(); err != nil {
 			return &syncError{fmt.Errorf("replace the manifest: %w", errors.Join(err, f.Close()))}
 		}

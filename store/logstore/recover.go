@@ -39,7 +39,7 @@ func (d *disk) recover() (*view, error) {
 	}
 	d.end, d.head, d.checksum = found.end, found.head, found.checksum
 	v := &view{segments: d.segments, end: found.end, head: found.head, stamp: found.stamp, checksum: found.checksum}
-	if planted("reuse stamp after restart") {
+	if planted("reuse-stamp-after-restart") {
 		v.stamp = 0
 	}
 	if d.manifest.clean != nil {
@@ -236,7 +236,7 @@ func (d *disk) lastStamp() (int64, error) {
 
 // follows returns why a frame, sound by itself, is not the one behind the tail.
 func follows(f frame.Frame, t tail) error {
-	if planted("ignore position and chain in a frame") {
+	if planted("ignore-position-and-chain-in-a-frame") {
 		return nil
 	}
 	if f.Before() != t.checksum {
@@ -313,7 +313,7 @@ func (d *disk) judge(s *segment, t tail, size int64) error {
 	if footer, ok := footerIn(rest, d.home.salt); ok && footer.number == s.number && footer.last > t.head {
 		return s.corrupt(t.end, t.head, fmt.Errorf("the segment was sealed at position %d, and from here on its frames cannot be read: %w", footer.last, orNone(t.err)))
 	}
-	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut at the first bad record in the middle"); at += frame.Align {
+	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut-at-the-first-bad-record-in-the-middle"); at += frame.Align {
 		if frame.Length(rest[at:]) == 0 {
 			continue
 		}
@@ -372,7 +372,7 @@ func (d *disk) secure(s *segment, t tail) error {
 	if err := s.readAt(group, t.group); err != nil {
 		return err
 	}
-	if len(group) > 0 {
+	if len(group) > 0 && !planted("last-group-not-written-again") {
 		if _, err := f.WriteAt(group, t.group); err != nil {
 			return fmt.Errorf("logstore: write the last group of %s again: %w", s.name(), err)
 		}
@@ -404,8 +404,10 @@ func (d *disk) setAside() error {
 	if err := d.file.Truncate(l.begin); err != nil {
 		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.name(), l.begin, err)
 	}
-	if err := d.file.Sync(); err != nil {
-		return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
+	if !planted("cut-not-synced") {
+		if err := d.file.Sync(); err != nil {
+			return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
+		}
 	}
 	d.home.log.Warn("what a crash left of appends that were never acknowledged was set aside",
 		"segment", d.active.name(), "offset", l.begin, "bytes", len(b), "as", name)

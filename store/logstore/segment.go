@@ -45,6 +45,8 @@ type segment struct {
 	closed bool
 	marks  []mark // where frames begin, one for about every markBytes
 	marked bool   // marks are complete: they need not be read from the footer
+
+	indexFile vfs.File // what index reads, if that is a file
 }
 
 // A mark says where a frame begins, when it was recorded, and its first position, so
@@ -65,6 +67,8 @@ type home struct {
 	world vfs.World
 	salt  uint32 // begins every frame's checksum
 	log   *logger
+
+	indexer indexer
 }
 
 func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
@@ -128,11 +132,13 @@ func (s *segment) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	if s.file == nil {
-		return nil
+	var err error
+	for _, f := range []*vfs.File{&s.file, &s.indexFile} {
+		if *f != nil {
+			err = errors.Join(err, (*f).Close())
+			*f = nil
+		}
 	}
-	err := s.file.Close()
-	s.file = nil
 	return err
 }
 

@@ -187,10 +187,10 @@ func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	if before != nil {
 		return daybook.ReceiptOf(life, before, daybook.Disk, true), nil
 	}
-	if r.failures != nil && !planted("condition checked outside the sequencer") {
+	if r.failures != nil && !planted("condition-checked-outside-the-sequencer") {
 		return daybook.Receipt{}, &answeredError{&daybook.ConflictError{Failures: r.failures, At: life.At(r.at)}}
 	}
-	if planted("condition checked outside the sequencer") {
+	if planted("condition-checked-outside-the-sequencer") {
 		return daybook.Receipt{}, q.bringHeads(c, r)
 	}
 	failures, _, err := c.clauses(r)
@@ -319,7 +319,7 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 	if newest == nil {
 		newest = q.writing
 	}
-	if newest == nil || planted("conflict answered before its group is durable") {
+	if newest == nil || planted("conflict-answered-before-its-group-is-durable") {
 		r.answer(receipt, err)
 		return
 	}
@@ -328,7 +328,7 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 
 // commit has the journal make a group durable.
 func (q *sequencer) commit(g *group) {
-	if planted("publish before sync") {
+	if planted("publish-before-sync") {
 		after := g.after
 		q.store.publish(&after, g)
 	}

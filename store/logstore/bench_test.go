@@ -1,0 +1,115 @@
+package logstore
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+)
+
+// payload makes an event of 404 bytes of data with five terms.
+var payload = make([]byte, 404)
+
+func benchEvent(stream int) daybook.Event {
+	return daybook.Event{Stream: fmt.Sprintf("order-%d", stream), Type: "OrderPlaced", Tags: []string{fmt.Sprintf("customer:%d", stream%1000)}, Data: payload}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, writers := range []int{1, 16, 256, 2048} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			s, err := Open(b.TempDir(), nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range writers {
+				wg.Go(func() {
+					for {
+						n := int(next.Add(1))
+						if n > b.N {
+							return
+						}
+						if _, err := s.Append(b.Context(), []daybook.Event{benchEvent(n)}, nil); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// filled returns a store of n events in n/100 streams.
+func filled(b *testing.B, n int) *Store {
+	s, err := Open(b.TempDir(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	for i := 0; i < n; {
+		var batch []daybook.Event
+		for ; len(batch) < 1000 && i < n; i++ {
+			batch = append(batch, benchEvent(i%(n/100)))
+		}
+		if _, err := s.Append(b.Context(), batch, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+func BenchmarkReplay(b *testing.B) {
+	const events = 300_000
+	s := filled(b, events)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := s.Read(b.Context(), daybook.All(), daybook.Span{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for _, err := range r.Events() {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != events {
+			b.Fatalf("read %d events, want %d", n, events)
+		}
+	}
+	b.ReportMetric(float64(b.N)*events/b.Elapsed().Seconds(), "events/s")
+}
+
+func BenchmarkLoadStream(b *testing.B) {
+	const events = 300_000
+	s := filled(b, events)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		i++
+		r, err := s.Read(b.Context(), daybook.Stream(fmt.Sprintf("order-%d", i%(events/100))), daybook.Span{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for _, err := range r.Events() {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 100 {
+			b.Fatalf("read %d events, want 100", n)
+		}
+	}
+}
