@@ -70,7 +70,7 @@ func (c columnChart) SVG() template.HTML {
 		fmt.Fprintf(&b, `<line class="grid" x1="0" x2="100%%" y1="%.1f" y2="%.1f"/>`, y, y)
 	}
 	width := 100 / float64(len(c.Columns))
-	every := labelEvery(len(c.Columns))
+	wide, narrow := labelEvery(len(c.Columns), 26), labelEvery(len(c.Columns), 12)
 	for i, col := range c.Columns {
 		left, bar := float64(i)*width, height(col.Value)
 		words := fmt.Sprintf("%s: %s", col.Name, c.Format(col.Value))
@@ -95,7 +95,10 @@ func (c columnChart) SVG() template.HTML {
 		}
 		if col.Label != "" {
 			class := "label"
-			if i%every != 0 {
+			switch {
+			case i%wide != 0:
+				class = "label dense" // left out everywhere
+			case i%narrow != 0:
 				class = "label spare" // left out where the page is narrow
 			}
 			fmt.Fprintf(&b, `<text class="%s" x="%.3f%%" y="%d">%s</text>`, class, left+width/2, plotTop+plotHeight+16, esc(col.Label))
@@ -123,9 +126,16 @@ func tickStep(greatest int64) int64 {
 	return 20 * power
 }
 
-// labelEvery returns which columns keep their label on a narrow page, so that no
-// more than about eight do.
-func labelEvery(columns int) int { return max(1, (columns+7)/8) }
+// labelEvery returns which columns keep their label so that at most so many do: every
+// first, second, fourth and so on, so that those kept where there is little room are
+// kept where there is more.
+func labelEvery(columns, most int) int {
+	every := 1
+	for (columns+every-1)/every > most {
+		every *= 2
+	}
+	return every
+}
 
 // A share is one row of a bar list: a name, its figures, and how long its bar is.
 type share struct {

@@ -52,10 +52,10 @@ func (s *Site) dashboardPage(w http.ResponseWriter, r *http.Request, d orders.Da
 		if m.Period != month {
 			continue
 		}
-		if i > 0 {
+		if i > 0 && months[i-1].Period != gap {
 			body.MonthBefore = to(months[i-1].Period)
 		}
-		if i+1 < len(months) {
+		if i+1 < len(months) && months[i+1].Period != gap {
 			body.MonthAfter = to(months[i+1].Period)
 		}
 	}
@@ -179,27 +179,37 @@ func busiest(months []orders.PeriodFigures) string {
 	return months[len(months)-1].Period
 }
 
-// filled returns the months with those between them in which nothing was ordered.
+// mostMonths bounds the months that are drawn: three years.
+const mostMonths = 36
+
+// longestGap is how many months without an order are drawn one by one. More of them are
+// drawn as one, or a shop that slept would hide its years behind empty ones.
+const longestGap = 6
+
+// gap is the period of a month that stands for a longer time without orders.
+const gap = ""
+
+// filled returns the newest months with those between them in which nothing was
+// ordered.
 func filled(months []orders.PeriodFigures) []orders.PeriodFigures {
 	var all []orders.PeriodFigures
+	var next time.Time
 	for i, m := range months {
-		if i > 0 {
-			t, err := time.Parse("2006-01", months[i-1].Period)
-			if err != nil {
-				return months
-			}
-			for {
-				t = t.AddDate(0, 1, 0)
-				if between := t.Format("2006-01"); between < m.Period {
-					all = append(all, orders.PeriodFigures{Period: between})
-					continue
-				}
-				break
-			}
+		t, err := time.Parse("2006-01", m.Period)
+		if err != nil {
+			continue
 		}
-		all = append(all, m)
+		var between []orders.PeriodFigures
+		for ; i > 0 && next.Before(t); next = next.AddDate(0, 1, 0) {
+			between = append(between, orders.PeriodFigures{Period: next.Format("2006-01")})
+		}
+		if len(between) > longestGap {
+			between = []orders.PeriodFigures{{Period: gap}}
+		}
+		all = append(append(all, between...), m)
+		next = t.AddDate(0, 1, 0)
 	}
-	return all
+	return all[max(0, len(all)-mostMonths):]
 }
 
 // daysOf returns every day of a month, whether something was ordered on it or not.
@@ -236,10 +246,11 @@ func monthChart(id, name string, months []orders.PeriodFigures, current string, 
 	for i, m := range months {
 		t, err := time.Parse("2006-01", m.Period)
 		if err != nil {
+			c.Columns = append(c.Columns, column{Name: "A long time without orders", Label: "\u2026"})
 			continue
 		}
 		col := column{Name: t.Format("January 2006"), Label: t.Format("Jan")[:1], Value: value(m), Link: to(m.Period), Current: m.Period == current}
-		if i == 0 || t.Month() == time.January {
+		if i == 0 || t.Month() == time.January || months[i-1].Period == gap {
 			col.Mark = t.Format("2006")
 		}
 		c.Columns = append(c.Columns, col)

@@ -211,6 +211,17 @@ func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id 
 // Shows reports whether the page shows an event of the history.
 func (o orderView) Shows(e orders.Occurrence) bool { return e.Version <= o.Version }
 
+// Together returns the newest event if all of them were recorded at one time, later
+// than they happened: it then says once for all when and by whom. Otherwise it returns
+// nil.
+func (o orderView) Together() *orders.Occurrence {
+	last := o.Events[len(o.Events)-1]
+	if !late(o.Events[0]) || !o.Events[0].RecordedAt.Equal(last.RecordedAt) || o.Events[0].Trace.Actor != last.Trace.Actor {
+		return nil
+	}
+	return &last
+}
+
 // Last returns the newest event that the page shows.
 func (o orderView) Last() orders.Occurrence {
 	return o.Events[min(int(o.Version), len(o.Events))-1]

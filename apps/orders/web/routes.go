@@ -15,7 +15,7 @@ type route struct {
 	long bool
 }
 
-func (r route) pattern() string { return r.method + " " + r.path }
+func (r route) pattern() string { return strings.TrimSpace(r.method + " " + r.path) }
 
 // routes are all there is. The OpenAPI document describes the same.
 func (s *Site) routes() []route {

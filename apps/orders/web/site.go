@@ -142,7 +142,12 @@ func (s *Site) answered(route route) http.Handler {
 				s.fail(recording, r, internal.problem(""))
 			}
 			s.metrics.request(route, recording.status, time.Since(began))
-			s.log.InfoContext(ctx, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
+			// Who only looks is not news.
+			level := slog.LevelInfo
+			if safe(r) && recording.status < 500 {
+				level = slog.LevelDebug
+			}
+			s.log.Log(ctx, level, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
 				"status", recording.status, "took", time.Since(began))
 		}()
 		if err := route.handle(recording, r); err != nil {
