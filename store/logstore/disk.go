@@ -178,7 +178,6 @@ func (d *disk) reserve(f vfs.File, from, size int64) error {
 func (d *disk) roll(next *segment) error {
 	if d.active != nil && d.active.number == next.number {
 		// It was made for a group that then found no room. Nobody has seen it.
-		next.attach(d.file)
 		d.active, d.segments[len(d.segments)-1] = next, next
 		return nil
 	}
@@ -201,12 +200,12 @@ func (d *disk) roll(next *segment) error {
 	}
 
 	d.manifest = &m
-	if d.active != nil {
-		d.active.size, d.active.last = d.sealed.size, d.sealed.checksum
-		d.home.indexer.add(d.active)
-		if err := d.file.Close(); err != nil {
-			return errors.Join(fmt.Errorf("close %s: %w", d.active.name(), err), f.Close())
+	if sealed := d.active; sealed != nil {
+		sealed.size, sealed.last = d.sealed.size, d.sealed.checksum
+		if err := d.file.Close(); err != nil { // it was synced, and is not written any more
+			d.home.log.Warn("could not close a sealed segment", "segment", sealed.name(), "err", err)
 		}
+		d.home.indexer.add(sealed)
 	}
 	d.segments = append(d.segments, next)
 	d.active, d.file, d.sealed, d.end = next, f, nil, segmentHeaderBytes

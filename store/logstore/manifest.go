@@ -34,6 +34,8 @@ type manifest struct {
 	activeFirst daybook.Position
 	// clean says, if the log was closed properly, where exactly it ends.
 	clean *ending
+
+	fresh bool // it was written, durably, when the store was opened
 }
 
 // A sealedSegment is what is known for ever of a segment that was sealed.
@@ -168,8 +170,9 @@ func newLog(h *home) (*manifest, error) {
 		return nil, fmt.Errorf("logstore: make an identity: %w", err)
 	}
 	if err := m.replace(h); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("logstore: make a log in %s: %w", h.dir, err)
 	}
+	m.fresh = true
 	return m, nil
 }
 

@@ -22,6 +22,9 @@ func (d *disk) recover() (*view, error) {
 	if err := d.openSealed(); err != nil {
 		return nil, err
 	}
+	if err := d.confirmManifest(); err != nil {
+		return nil, err
+	}
 	if d.manifest.active == 0 {
 		return &view{checksum: d.manifest.salt}, nil
 	}
@@ -94,13 +97,30 @@ func (d *disk) tidy() error {
 	for n := range named {
 		return &daybook.CorruptError{Where: d.home.path(segmentName(n)), Err: errors.New("the manifest names this segment, and it is missing")}
 	}
-	if !moved && d.manifest.clean != nil {
+	if !moved {
 		return nil
 	}
-	// The names that are there now may not be durable: whoever made them may have been stopped before
-	// he had synced them.
 	if err := d.home.syncDir(); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", d.home.dir, err)
+	}
+	return nil
+}
+
+// confirmManifest makes the manifest durable that was read, unless it is known to be: whoever
+// wrote it may have been stopped before its name was synced, or after the sync had failed. In
+// that case syncing again would change nothing; so it is written again.
+func (d *disk) confirmManifest() error {
+	if d.manifest.clean != nil || d.manifest.fresh || planted("manifest-not-written-again") {
+		return nil
+	}
+	err := d.manifest.replace(d.home)
+	if vfs.IsNoSpace(err) {
+		// It was durable if the store was stopped by anything but a failing disk.
+		d.home.log.Warn("the disk is too full to write the manifest again", "err", err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("logstore: open %s: %w", d.home.dir, err)
 	}
 	return nil
 }
