@@ -100,7 +100,7 @@ func invalid(name string, err error) error {
 		e.Value = string(semantic.JSONValue)
 		e.Reason = reason(semantic.Err)
 		if semantic.Err == nil || e.Value != "" {
-			e.Reason = fmt.Sprintf("cannot be read into a %s", semantic.GoType)
+			e.Reason = fmt.Sprintf("cannot be read as %s", semantic.GoType)
 			if semantic.Err != nil {
 				e.Reason += ": " + semantic.Err.Error()
 			}
