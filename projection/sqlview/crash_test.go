@@ -1,0 +1,247 @@
+package sqlview_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+)
+
+// process starts another process over a ledger, and returns what becomes of it.
+func process(t *testing.T, dir string, do orders) func() error {
+	t.Helper()
+	what, err := json.Marshal(do)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "LEDGER_DIR="+dir, "LEDGER_ORDERS="+string(what))
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		if err := cmd.Wait(); err != nil {
+			return fmt.Errorf("%w: %s", err, &said)
+		}
+		return nil
+	}
+}
+
+// A process is killed in the middle of a handler, in the middle of a batch, again and
+// again; the next one goes on.
+func TestKilledProcessesApplyEachEventOnce(t *testing.T) {
+	const events, batch = 60, 7
+	dir := t.TempDir()
+	for kill := daybook.Position(1); kill <= events; kill += 11 {
+		err := process(t, dir, orders{Events: events, Batch: batch, KillAt: kill})()
+		if err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Fatalf("the process that was to be killed at %d ended with %v", kill, err)
+		}
+		view := open(t, newLedger(nil), dir)
+		if at := consistent(t, view); at.Position >= kill || at.Position+batch < kill {
+			t.Errorf("killed at %d in batches of %d, the view is at %d", kill, batch, at.Position)
+		}
+	}
+	if err := process(t, dir, orders{Events: events, Batch: batch})(); err != nil {
+		t.Fatal(err)
+	}
+	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+		t.Errorf("the view is at %d; want %d", at.Position, events)
+	}
+}
+
+func TestProcessesThatCompeteApplyEachEventOnce(t *testing.T) {
+	const events = 400
+	dir := t.TempDir()
+	var ends []func() error
+	for range 3 {
+		ends = append(ends, process(t, dir, orders{Events: events, Batch: 1}))
+	}
+	for _, end := range ends {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+		t.Errorf("the view is at %d; want %d", at.Position, events)
+	}
+}
+
+func TestRunnersThatCompeteApplyEachEventOnce(t *testing.T) {
+	const events = 300
+	dir, store := t.TempDir(), log(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ends := make(chan error)
+	var runners []*projection.Runner
+	for range 3 {
+		runner := projection.NewRunner(store, open(t, newLedger(nil), dir), &projection.Options{BatchEvents: 2})
+		runners = append(runners, runner)
+		go func() { ends <- runner.Run(ctx) }()
+	}
+	if err := store.grow(0, events); err != nil {
+		t.Fatal(err)
+	}
+	for _, runner := range runners {
+		if err := runner.Wait(ctx, fixedLife.At(events)); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	for range runners {
+		if err := <-ends; err != nil {
+			t.Error(err)
+		}
+	}
+	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+		t.Errorf("the view is at %d; want %d", at.Position, events)
+	}
+}
+
+// A handler fails at every place of a batch in turn; each time another view, as of
+// another process, goes on from what the one before has left.
+func TestAHandlerThatFailsUndoesItsBatch(t *testing.T) {
+	const events = 10
+	dir, store := t.TempDir(), log(t, events)
+	for poison := daybook.Position(1); poison <= events; poison++ {
+		view := open(t, newLedger(func(at daybook.Recorded) error {
+			if at.Position == poison {
+				return errors.New("poison")
+			}
+			return nil
+		}), dir)
+		err := projection.NewRunner(store, view, nil).CatchUp(t.Context())
+		var failed *projection.EventError
+		if !errors.As(err, &failed) || failed.Event.Position != poison {
+			t.Errorf("caught up: %v; want an EventError at %d", err, poison)
+		}
+		if at := consistent(t, view); at.Position != poison-1 {
+			t.Errorf("the view is at %d; want it right before the poison at %d", at.Position, poison)
+		}
+	}
+	view := open(t, newLedger(nil), dir)
+	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if at := consistent(t, view); at.Position != events {
+		t.Errorf("the view is at %d; want %d", at.Position, events)
+	}
+}
+
+func TestAPanicIsAFailureLikeOthers(t *testing.T) {
+	store := log(t, 5)
+	view := open(t, newLedger(func(at daybook.Recorded) error {
+		if at.Position == 4 {
+			var nobody map[string]int
+			nobody["is home"]++
+		}
+		return nil
+	}), t.TempDir())
+	err := projection.NewRunner(store, view, nil).CatchUp(t.Context())
+	var failed *projection.EventError
+	if !errors.As(err, &failed) || failed.Event.Position != 4 || !strings.Contains(err.Error(), "Earned panicked: assignment to entry in nil map") {
+		t.Errorf("caught up: %v; want an EventError at 4 that tells of the panic", err)
+	}
+	if at := consistent(t, view); at.Position != 3 {
+		t.Errorf("the view is at %d; want 3", at.Position)
+	}
+}
+
+func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
+	store := log(t, 5)
+	var cured atomic.Bool
+	view := open(t, newLedger(func(at daybook.Recorded) error {
+		if at.Position == 3 && !cured.Load() {
+			return errors.New("poison")
+		}
+		return nil
+	}), t.TempDir())
+	runner := projection.NewRunner(store, view, &projection.Options{
+		RetryAfter: time.Millisecond, RetryAtMost: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ran := make(chan error)
+	go func() { ran <- runner.Run(ctx) }()
+	for {
+		status, err := runner.Status(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.Stuck != nil && status.Stuck.Attempts >= 3 {
+			if status.Stuck.Event == nil || status.Stuck.Event.Position != 3 || status.Lag != 3 {
+				t.Errorf("status %+v; want it stuck on the event at 3", status)
+			}
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	consistent(t, view)
+	cured.Store(true)
+	if err := runner.Wait(ctx, fixedLife.At(5)); err != nil {
+		t.Error(err)
+	}
+	consistent(t, view)
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+}
+
+// Power is cut while the database's log is written: any part of it may be missing.
+// The tables and the checkpoint then go back together.
+func TestTablesAndCheckpointSurviveAPowerCutTogether(t *testing.T) {
+	const events = 20
+	dir := t.TempDir()
+	view := open(t, newLedger(nil), dir)
+	if err := projection.NewRunner(log(t, events), view, &projection.Options{BatchEvents: 1}).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	database, err := os.ReadFile(filepath.Join(dir, "ledger-v1.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wal, err := os.ReadFile(filepath.Join(dir, "ledger-v1.db-wal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(wal) < events*4096 {
+		t.Fatalf("the database's log has %d bytes: too few for %d transactions", len(wal), events)
+	}
+
+	seen := make(map[daybook.Position]bool)
+	for cut := 0; cut <= len(wal); cut += 3001 { // no divisor of anything
+		image := t.TempDir()
+		torn := make([]byte, len(wal)) // what was not synced may be there in length alone
+		copy(torn, wal[:cut])
+		for name, content := range map[string][]byte{"ledger-v1.db": database, "ledger-v1.db-wal": torn} {
+			if err := os.WriteFile(filepath.Join(image, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, err := newLedger(nil).Open(t.Context(), image)
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		seen[consistent(t, after).Position] = true
+		if err := after.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) < events/2 {
+		t.Errorf("the cuts led to %d places only: %v", len(seen), seen)
+	}
+}
