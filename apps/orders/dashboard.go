@@ -1,8 +1,11 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,38 +39,96 @@ func (s *Shop) Dashboard(ctx context.Context, asOf time.Time) (d Dashboard, show
 }
 
 func readDashboard(rows *sqlview.Reader, asOf time.Time) (Dashboard, error) {
-	f := figuring{rows: rows, asOf: asOf}
 	d := Dashboard{AsOf: asOf, PerStatus: []StatusFigures{}, PerMethod: []MethodFigures{}, PerState: []StateFigures{}}
-	f.ask(func(row sqlview.Row) error {
-		return row.Scan(&d.Orders, &d.Units, &d.Paid, &d.ItemPrice, &d.Freight, &d.Refunded, &d.DeliveredInTime, &d.DeliveredLate)
-	}, `select count(*), coalesce(sum(units), 0), coalesce(sum(paid), 0), coalesce(sum(item_price), 0), coalesce(sum(freight), 0), coalesce(sum(refunded), 0),
-			count(case when delivered_at <= promised_for then 1 end), count(case when delivered_at > promised_for then 1 end)
-		from o`)
-	f.ask(func(row sqlview.Row) error {
-		var s StatusFigures
-		defer func() { d.PerStatus = append(d.PerStatus, s) }()
-		return row.Scan(&s.Status, &s.Orders)
-	}, `select status, count(*) from o group by status order by status`)
+	f := figuring{rows: rows, asOf: asOf}
+	d.addUp(f.cells())
 	f.ask(func(row sqlview.Row) error {
 		var m MethodFigures
 		defer func() { d.PerMethod = append(d.PerMethod, m) }()
 		return row.Scan(&m.Method, &m.Payments, &m.Orders, &m.Total)
 	}, `select method, count(*), count(distinct order_id), sum(amount) from p group by method order by 4 desc, method`)
-	d.PerMonth = f.periods("%Y-%m")
-	d.PerDay = f.periods("%Y-%m-%d")
-	f.ask(func(row sqlview.Row) error {
-		var s StateFigures
-		defer func() { d.PerState = append(d.PerState, s) }()
-		return row.Scan(&s.State, &s.Orders, &s.Paid)
-	}, `select state, count(*), sum(paid) from o group by state order by 2 desc, state`)
-	d.TopByUnits = f.products("units desc, product")
-	d.TopByItemPrice = f.products("item_price desc, product")
-	for _, delivered := range []bool{false, true} {
-		for _, between := range [][2]Status{{Placed, Paid}, {Paid, Shipped}, {Shipped, Delivered}, {Placed, Delivered}} {
-			d.StageDurations = append(d.StageDurations, f.duration(between[0], between[1], delivered))
+	d.TopByUnits, d.TopByItemPrice = f.products()
+	return d, f.err
+}
+
+// A cell sums up the orders of one day, one state and one status: the whole dashboard
+// is sums of cells, so the orders are walked over once.
+type cell struct {
+	day, state string
+	status     Status
+	PeriodFigures
+	refunded     Cents
+	inTime, late int64
+	durations    [4]StageDuration
+}
+
+// measured are the durations that a dashboard tells.
+var measured = [4][2]Status{{Placed, Paid}, {Paid, Shipped}, {Shipped, Delivered}, {Placed, Delivered}}
+
+// addUp takes the figures of all cells together.
+func (d *Dashboard) addUp(cells []cell) {
+	var durations [2][4]StageDuration // of all orders, and of those delivered
+	for only := range durations {
+		for i, between := range measured {
+			durations[only][i] = StageDuration{From: between[0], To: between[1], OnlyDelivered: only == 1}
 		}
 	}
-	return d, f.err
+	statuses := make(map[Status]int64)
+	states := make(map[string]StateFigures)
+	days, months := make(map[string]PeriodFigures), make(map[string]PeriodFigures)
+	for _, c := range cells {
+		d.Orders += c.Orders
+		d.Units += c.Units
+		d.Paid += c.Paid
+		d.ItemPrice += c.ItemPrice
+		d.Freight += c.Freight
+		d.Refunded += c.refunded
+		d.DeliveredInTime += c.inTime
+		d.DeliveredLate += c.late
+		statuses[c.status] += c.Orders
+		states[c.state] = StateFigures{c.state, states[c.state].Orders + c.Orders, states[c.state].Paid + c.Paid}
+		if c.status == Delivered {
+			c.Delivered = c.Orders
+		}
+		days[c.day] = days[c.day].plus(c.PeriodFigures)
+		months[c.day[:len("2017-11")]] = months[c.day[:len("2017-11")]].plus(c.PeriodFigures)
+		for i, duration := range c.durations {
+			durations[0][i] = durations[0][i].plus(duration)
+			if c.status == Delivered {
+				durations[1][i] = durations[1][i].plus(duration)
+			}
+		}
+	}
+	for _, status := range slices.Sorted(maps.Keys(statuses)) {
+		d.PerStatus = append(d.PerStatus, StatusFigures{status, statuses[status]})
+	}
+	d.PerState = slices.SortedFunc(maps.Values(states), func(a, b StateFigures) int {
+		return cmp.Or(cmp.Compare(b.Orders, a.Orders), cmp.Compare(a.State, b.State))
+	})
+	d.PerDay, d.PerMonth = inOrder(days), inOrder(months)
+	d.StageDurations = slices.Concat(durations[0][:], durations[1][:])
+}
+
+func (p PeriodFigures) plus(q PeriodFigures) PeriodFigures {
+	return PeriodFigures{p.Period, p.Orders + q.Orders, p.Delivered + q.Delivered, p.Units + q.Units, p.Paid + q.Paid, p.ItemPrice + q.ItemPrice, p.Freight + q.Freight}
+}
+
+func (d StageDuration) plus(e StageDuration) StageDuration {
+	d.Orders += e.Orders
+	d.SumSeconds += e.SumSeconds
+	d.Negative += e.Negative
+	d.Zero += e.Zero
+	return d
+}
+
+func inOrder(periods map[string]PeriodFigures) []PeriodFigures {
+	all := make([]PeriodFigures, 0, len(periods))
+	for _, period := range slices.Sorted(maps.Keys(periods)) {
+		p := periods[period]
+		p.Period = period
+		all = append(all, p)
+	}
+	return all
 }
 
 // figuring asks for figures, now or as of some time, until an error stops it.
@@ -126,44 +187,52 @@ func (f *figuring) ask(each func(sqlview.Row) error, query string, args ...any) 
 	}
 }
 
-// periods returns the figures of the orders placed in each day or month.
-func (f *figuring) periods(format string) []PeriodFigures {
-	all := []PeriodFigures{}
+// cells walks over the orders.
+func (f *figuring) cells() (cells []cell) {
+	var durations strings.Builder
+	for _, between := range measured {
+		durations.WriteString(strings.NewReplacer("FROM", between[0].String()+"_at", "TO", between[1].String()+"_at").Replace(`,
+			count(TO - FROM), coalesce(sum((TO - FROM) / 1000000000), 0), count(case when TO < FROM then 1 end), count(case when TO = FROM then 1 end)`))
+	}
 	f.ask(func(row sqlview.Row) error {
-		var p PeriodFigures
-		defer func() { all = append(all, p) }()
-		return row.Scan(&p.Period, &p.Orders, &p.Delivered, &p.Units, &p.Paid, &p.ItemPrice, &p.Freight)
-	}, fmt.Sprintf(`select strftime('%s', listed_at / 1000000000, 'unixepoch') as period, count(*), count(case when status = %d then 1 end),
-			sum(units), sum(paid), sum(item_price), sum(freight)
-		from o group by period order by period`, format, Delivered))
-	return all
+		var c cell
+		fields := []any{&c.day, &c.state, &c.status, &c.Orders, &c.Units, &c.Paid, &c.ItemPrice, &c.Freight, &c.refunded, &c.inTime, &c.late}
+		for i := range c.durations {
+			d := &c.durations[i]
+			fields = append(fields, &d.Orders, &d.SumSeconds, &d.Negative, &d.Zero)
+		}
+		defer func() { cells = append(cells, c) }()
+		return row.Scan(fields...)
+	}, `select strftime('%Y-%m-%d', listed_at / 1000000000, 'unixepoch') as day, state, status,
+			count(*), sum(units), sum(paid), sum(item_price), sum(freight), sum(refunded),
+			count(case when delivered_at <= promised_for then 1 end), count(case when delivered_at > promised_for then 1 end)`+
+		durations.String()+`
+		from o group by day, state, status`)
+	return cells
 }
 
-// products returns the ten products that are first in an order.
-func (f *figuring) products(order string) []ProductFigures {
-	all := []ProductFigures{}
+// topProducts is how many of them a dashboard tells.
+const topProducts = 10
+
+// products returns those of which most pieces were sold, and those that were sold for
+// the most money.
+func (f *figuring) products() (byUnits, byPrice []ProductFigures) {
+	var all []ProductFigures
 	f.ask(func(row sqlview.Row) error {
 		var p ProductFigures
 		defer func() { all = append(all, p) }()
 		return row.Scan(&p.Product, &p.Category, &p.Units, &p.Orders, &p.ItemPrice)
-	}, `select product, max(category), sum(quantity) as units, count(distinct order_id), sum(quantity * unit_price) as item_price
-		from lines where order_id in (select id from o) group by product order by `+order+` limit 10`)
-	return all
-}
-
-// duration tells how long orders took from one status to another.
-func (f *figuring) duration(from, to Status, onlyDelivered bool) StageDuration {
-	d := StageDuration{From: from, To: to, OnlyDelivered: onlyDelivered}
-	condition := ""
-	if onlyDelivered {
-		condition = fmt.Sprintf(" and status = %d", Delivered)
+	}, `select product, max(category), sum(quantity), count(distinct order_id), sum(quantity * unit_price)
+		from lines where order_id in (select id from o) group by product`)
+	top := func(figure func(ProductFigures) int64) []ProductFigures {
+		slices.SortFunc(all, func(a, b ProductFigures) int {
+			return cmp.Or(cmp.Compare(figure(b), figure(a)), cmp.Compare(a.Product, b.Product))
+		})
+		return append([]ProductFigures{}, all[:min(len(all), topProducts)]...)
 	}
-	f.ask(func(row sqlview.Row) error {
-		return row.Scan(&d.Orders, &d.SumSeconds, &d.Negative, &d.Zero)
-	}, strings.NewReplacer("FROM", from.String()+"_at", "TO", to.String()+"_at").Replace(
-		`select count(*), coalesce(sum((TO - FROM) / 1000000000), 0), count(case when TO < FROM then 1 end), count(case when TO = FROM then 1 end)
-		from o where FROM is not null and TO is not null`)+condition)
-	return d
+	byUnits = top(func(p ProductFigures) int64 { return p.Units })
+	byPrice = top(func(p ProductFigures) int64 { return int64(p.ItemPrice) })
+	return byUnits, byPrice
 }
 
 // figureCache keeps the figures that were asked for last, which cost a walk over all

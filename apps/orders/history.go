@@ -57,8 +57,14 @@ func (d *Dated) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	facts, err := Orders.Codec().Facts(daybook.Recorded{Event: daybook.Event{Type: w.Type, Data: w.Data}})
+	if unreadable := (*daybook.UnreadableError)(nil); errors.As(err, &unreadable) {
+		if unreadable.Err == nil {
+			return fmt.Errorf("there is no fact of type %q", w.Type)
+		}
+		return fmt.Errorf("a fact of type %s: %w", w.Type, unreadable.Err)
+	}
 	if err != nil {
-		return errors.Unwrap(err)
+		return err
 	}
 	d.Fact, d.At = facts[0], w.At
 	return nil

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -120,13 +121,7 @@ func (o *oddities) list() []Oddity {
 		all = append(all, Oddity{what, n})
 	}
 	slices.SortFunc(all, func(a, b Oddity) int {
-		if a.Count != b.Count {
-			return b.Count - a.Count
-		}
-		if a.What < b.What {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What))
 	})
 	return all
 }

@@ -394,7 +394,7 @@ func (o *olist) rowsOf(path string, counted bool, columns []string, yield func(*
 			return true
 		}
 		if err != nil {
-			r.err = fmt.Errorf("%s: %w", path, err)
+			r.err = r.broken(err)
 		}
 		if !yield(r) || r.err != nil {
 			return false
@@ -409,7 +409,7 @@ func (r *row) header() error {
 		return fmt.Errorf("%s: is empty; its first line should name the columns", r.path)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.path, err)
+		return r.broken(err)
 	}
 	header[0] = strings.Trim(strings.TrimPrefix(header[0], "\ufeff"), `"`) // a byte order mark
 	for _, name := range r.columns {
@@ -420,6 +420,14 @@ func (r *row) header() error {
 		r.index = append(r.index, i)
 	}
 	return nil
+}
+
+// broken says where a file cannot be read.
+func (r *row) broken(err error) error {
+	if where := (*csv.ParseError)(nil); errors.As(err, &where) {
+		return fmt.Errorf("%s:%d: %w", r.path, where.Line, where.Err)
+	}
+	return fmt.Errorf("%s: %w", r.path, err)
 }
 
 // text returns what the i-th column asked for holds.

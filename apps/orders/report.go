@@ -1,14 +1,16 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
@@ -235,7 +237,7 @@ func (r Report) Print(w io.Writer) error {
 	t.title("From stage to stage", "orders", "mean days", "negative", "zero")
 	for _, stages := range []string{"purchased_to_approved", "approved_to_carrier", "carrier_to_delivered", "purchased_to_delivered"} {
 		d := r.StageDurations[stages].AllOrders
-		t.line(stages, d.Orders, fmt.Sprintf("%.2f", d.MeanDays), d.Negative, d.Zero)
+		t.line(stages, d.Orders, meanDays(d.MeanDays), d.Negative, d.Zero)
 	}
 	t.title("Most sold", "pieces", "orders", "price", "category")
 	for _, p := range r.TopProductsByUnits {
@@ -265,51 +267,81 @@ func (r ReportAsOf) Print(w io.Writer) error {
 	return t.flush()
 }
 
+// meanDays is written with two places.
+type meanDays float64
+
+func (m meanDays) String() string { return fmt.Sprintf("%.2f", float64(m)) }
+
 // byCount returns the keys of counts, the most frequent first.
 func byCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		if counts[a] != counts[b] {
-			return int(counts[b] - counts[a])
-		}
-		if a < b {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 }
 
-// A table lays out figures in columns. It keeps the first error.
+// A table lays out figures in columns, in blocks with a title each: words to the
+// left, figures to the right.
 type table struct {
-	*tabwriter.Writer
+	w     io.Writer
+	block [][]any
 	begun bool
 	err   error
 }
 
-func newTable(w io.Writer) *table { return &table{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+func newTable(w io.Writer) *table { return &table{w: w} }
 
+// title begins a block. Its first cell names the block, the others its columns.
 func (t *table) title(cells ...any) {
-	if t.begun {
-		t.line()
-		t.flush()
-	}
-	t.begun = true
-	t.line(cells...)
+	t.write()
+	t.block = append(t.block, cells)
 }
 
-func (t *table) line(cells ...any) {
-	for _, cell := range cells {
-		if _, err := fmt.Fprintf(t, "%v\t", cell); t.err == nil {
-			t.err = err
+func (t *table) line(cells ...any) { t.block = append(t.block, cells) }
+
+// write writes the block that was begun.
+func (t *table) write() {
+	if len(t.block) == 0 {
+		return
+	}
+	var widths []int
+	for _, cells := range t.block {
+		for i, cell := range cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(fmt.Sprint(cell)))
 		}
 	}
-	if _, err := fmt.Fprintln(t); t.err == nil {
+	var b strings.Builder
+	if t.begun {
+		b.WriteByte('\n')
+	}
+	for _, cells := range t.block {
+		var line strings.Builder
+		for i, cell := range cells {
+			width := widths[i]
+			if t.left(i) {
+				width = -width
+			}
+			fmt.Fprintf(&line, "%*v  ", width, cell)
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	if _, err := io.WriteString(t.w, b.String()); t.err == nil {
 		t.err = err
 	}
+	t.block, t.begun = nil, true
 }
 
+// left reports whether a column of the block holds words.
+func (t *table) left(i int) bool {
+	last := t.block[len(t.block)-1]
+	_, words := last[min(i, len(last)-1)].(string)
+	return words
+}
+
+// flush writes what is left, and returns the first error.
 func (t *table) flush() error {
-	if err := t.Flush(); t.err == nil {
-		t.err = err
-	}
+	t.write()
 	return t.err
 }

@@ -71,8 +71,11 @@ func summarise(w io.Writer, sum orders.Import, showing time.Duration) {
 	if len(sum.Different) > 0 {
 		fmt.Fprintf(w, ", %s there with another history and left as they are (the first is %s)", count(len(sum.Different)), sum.Different[0])
 	}
-	fmt.Fprintf(w, ".\n%.1f s, %s events a second, each of them safe on disk; shown %.1f s later.\n",
-		sum.Elapsed.Seconds(), count(perSecond(sum.Events, sum.Elapsed)), showing.Seconds())
+	fmt.Fprintf(w, ".\n%.1f s", sum.Elapsed.Seconds())
+	if sum.Events > 0 {
+		fmt.Fprintf(w, ", %s events a second, each of them safe on disk; shown %.1f s later", count(perSecond(sum.Events, sum.Elapsed)), showing.Seconds())
+	}
+	fmt.Fprintln(w, ".")
 	if len(sum.Odd) == 0 {
 		return
 	}
