@@ -54,7 +54,7 @@ func On[C any](name string, plan func(c C, id ID) decider.Plan) Handler {
 	if h.of.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("command: %q is declared as %s; a command is a plain struct", name, h.of))
 	}
-	if _, err := digest(zero); err != nil {
+	if _, err := json.Marshal(zero); err != nil {
 		panic(fmt.Sprintf("command: %q cannot be written as JSON: %v", name, err))
 	}
 	return h
@@ -74,9 +74,11 @@ func decode(data []byte, c any) error {
 var kinds = map[jsontext.Kind]string{'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '[': "an array"}
 
 // digest returns the SHA-256, in hexadecimal, of a command as it was understood:
-// two ways of writing the same command have the same digest.
+// two ways of writing the same command have the same digest. Fields with zero values
+// do not count, so that a command sent before its type got a new field, and again
+// after, is still the same.
 func digest(c any) (string, error) {
-	canonical, err := json.Marshal(c, json.Deterministic(true))
+	canonical, err := json.Marshal(c, json.Deterministic(true), json.OmitZeroStructFields(true))
 	if err != nil {
 		return "", err
 	}

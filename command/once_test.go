@@ -2,6 +2,8 @@ package command_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -120,12 +122,12 @@ func TestTheSameKeyWithOtherContentIsReused(t *testing.T) {
 
 func TestAnIDThatIsTakenByNoCommandIsReused(t *testing.T) {
 	for name, metadata := range map[string]string{
-		"no metadata":        ``,
-		"a trace alone":      `{"actor":"ada"}`,
-		"no JSON":            `{`,
-		"a command of none":  `{"command":{"events":0}}`,
-		"a command with -1":  `{"command":{"events":-1}}`,
-		"somebody else's id": `{"command":{"id":"00000000-0000-0000-0000-000000000001","type":"FillJar","events":1}}`,
+		"no metadata":       ``,
+		"a trace alone":     `{"actor":"ada"}`,
+		"no JSON":           `{`,
+		"a command of none": `{"command":{"events":0}}`,
+		"a command with -1": `{"command":{"events":-1}}`,
+		"another's id":      `{"command":{"id":"00000000-0000-0000-0000-000000000001","type":"FillJar","events":1,"digest":"` + digest(`{"jar":"1","sweets":5}`) + `"}}`,
 	} {
 		ctx, store, id := t.Context(), memstore.New(), command.NewID()
 		if _, err := store.Append(ctx, []daybook.Event{{ID: id.EventID(0), Type: "Other", Metadata: []byte(metadata)}}, nil); err != nil {
@@ -135,6 +137,33 @@ func TestAnIDThatIsTakenByNoCommandIsReused(t *testing.T) {
 		if reused := as[*command.ReusedError](t, err); reused.Error() == "" {
 			t.Errorf("%s: the error is empty", name)
 		}
+	}
+}
+
+// digest returns the digest of a command that is written so.
+func digest(canonical string) string {
+	sum := sha256.Sum256([]byte(canonical))
+	return hex.EncodeToString(sum[:])
+}
+
+// These digests are on people's disks.
+func TestTheDigestIsThatOfTheCommandAsItWasUnderstood(t *testing.T) {
+	type Mix struct {
+		Parts map[string]int
+		List  []string
+		New   int
+	}
+	ctx, store := t.Context(), memstore.New()
+	bus := command.NewBus(store, []command.Handler{command.On("Mix", func(Mix, command.ID) decider.Plan {
+		return Jars.At("1", func(Jar) ([]any, error) { return []any{Filled{1}}, nil })
+	})}, nil)
+	for range 100 { // maps come in another order each time
+		must(bus.Send(ctx, command.Envelope{Key: "k"}, "Mix", []byte(`{"List":["z","a"],"Parts":{"e":5,"d":4,"c":3,"b":2,"a":1}}`)))(t)
+	}
+	must(bus.Send(ctx, command.Envelope{Key: "k"}, "Mix", []byte(`{"New":0,"Parts":{"a":1,"b":2,"c":3,"d":4,"e":5},"List":["z","a"]}`)))(t)
+	record, _ := command.RecordOf(all(t, store)[0].Event)
+	if want := digest(`{"Parts":{"a":1,"b":2,"c":3,"d":4,"e":5},"List":["z","a"]}`); record.Digest != want {
+		t.Errorf("the digest is %s, want %s", record.Digest, want)
 	}
 }
 
