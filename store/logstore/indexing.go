@@ -71,6 +71,9 @@ func (s *segment) loadIndex() (index.Index, error) {
 		s.setTerms(f)
 		return f, nil
 	}
+	if errors.Is(err, daybook.ErrClosed) {
+		return nil, err
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", err)
 	}

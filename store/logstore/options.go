@@ -11,7 +11,7 @@ import (
 type Options struct {
 	// SegmentBytes is the size at which a segment file is sealed and the next one
 	// begun. Zero begins with 1 MiB, so that a small log takes little room, and doubles it
-	// with each segment up to 64 MiB.
+	// with each segment up to 64 MiB. More than 16 GiB is taken for 16 GiB.
 	SegmentBytes int64
 
 	// Stride is how many positions the head moves past a waiter before Wait returns to
@@ -32,6 +32,9 @@ const (
 	// A segment is what is read again when the store was not closed, and what is indexed in
 	// memory: 64 MiB are scanned in a fraction of a second.
 	mostSegmentBytes = 64 << 20
+	// An index names a place with 32 bits, in units of eight bytes. Half of that leaves room for
+	// the one frame that may be longer than its segment.
+	greatestSegmentBytes = 16 << 30
 
 	// A follower that saves its checkpoint every 10,000 positions reads again what is
 	// read in about a millisecond.
@@ -45,7 +48,7 @@ var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
 // segmentBytes returns the size at which a segment is sealed.
 func (s *Store) segmentBytes(number uint64) int64 {
 	if s.options.SegmentBytes > 0 {
-		return s.options.SegmentBytes
+		return min(s.options.SegmentBytes, greatestSegmentBytes)
 	}
 	return min(mostSegmentBytes, int64(firstSegmentBytes)<<min(number-1, 16))
 }

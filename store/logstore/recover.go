@@ -313,7 +313,12 @@ func (d *disk) checkEnding(s *segment, t tail, size int64) error {
 }
 
 // A leftover is what lies behind the last sound frame after a crash.
-type leftover struct{ begin, end int64 }
+type leftover struct {
+	begin, end int64
+	// footer says that it is a whole footer: the crash came before the manifest knew that the
+	// segment was sealed.
+	footer bool
+}
 
 // judge decides what the bytes behind the last sound frame are. A power cut keeps any part of
 // a group that was not synced, so a sound frame behind a bad one proves nothing; but one that
@@ -330,7 +335,12 @@ func (d *disk) judge(s *segment, t tail, size int64) error {
 	if err := s.readAt(rest, t.end); err != nil {
 		return err
 	}
-	if footer, ok := footerIn(rest, d.home.salt); ok && footer.number == s.number && footer.last > t.head {
+	footer, ok := footerIn(rest, d.home.salt)
+	if ok && footer.number == s.number && footer.last == t.head && footer.end == t.end {
+		d.leftover = &leftover{begin: t.end, end: end, footer: true}
+		return nil
+	}
+	if ok && footer.number == s.number && footer.last > t.head {
 		return s.corrupt(t.end, t.head, fmt.Errorf("the segment was sealed at position %d, and from here on its frames cannot be read: %w", footer.last, orNone(t.err)))
 	}
 	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut-at-the-first-bad-record-in-the-middle"); at += frame.Align {
@@ -341,7 +351,7 @@ func (d *disk) judge(s *segment, t tail, size int64) error {
 			return s.corrupt(t.end, t.head, fmt.Errorf("position %d was durable when the frame at %d was written, and it cannot be read: %w", f.Durable(), t.end+int64(at), orNone(t.err)))
 		}
 	}
-	d.leftover = &leftover{t.end, end}
+	d.leftover = &leftover{begin: t.end, end: end}
 	return nil
 }
 
@@ -406,19 +416,10 @@ func (d *disk) secure(s *segment, t tail) error {
 // setAside keeps what a crash left behind the last sound frame in a file of its own, and
 // cuts it off, durably, before anything can be written there.
 func (d *disk) setAside() error {
-	names, err := d.home.world.FS.List(d.home.dir)
-	if err != nil {
-		return fmt.Errorf("logstore: list %s: %w", d.home.dir, err)
-	}
 	l := d.leftover
-	b := make([]byte, l.end-l.begin)
-	if err := d.active.readAt(b, l.begin); err != nil {
-		return err
-	}
-	name := fmt.Sprintf("%s.torn-%d", strings.TrimSuffix(d.active.name(), ".seg"), l.begin)
-	if name = unusedName(name, names); len(bytes.Trim(b, "\x00")) > 0 {
-		if err := d.keep(name, b); err != nil {
-			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", len(b), d.active.name(), l.begin, err)
+	if !l.footer {
+		if err := d.keepAside(l); err != nil {
+			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", l.end-l.begin, d.active.name(), l.begin, err)
 		}
 	}
 	if err := d.file.Truncate(l.begin); err != nil {
@@ -429,9 +430,26 @@ func (d *disk) setAside() error {
 			return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
 		}
 	}
+	d.leftover = nil
+	return nil
+}
+
+// keepAside copies what is left over into a file of its own.
+func (d *disk) keepAside(l *leftover) error {
+	names, err := d.home.world.FS.List(d.home.dir)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, l.end-l.begin)
+	if err := d.active.readAt(b, l.begin); err != nil {
+		return err
+	}
+	name := unusedName(fmt.Sprintf("%s.torn-%d", strings.TrimSuffix(d.active.name(), ".seg"), l.begin), names)
+	if err := d.keep(name, b); err != nil {
+		return err
+	}
 	d.home.log.Warn("what a crash left of appends that were never acknowledged was set aside",
 		"segment", d.active.name(), "offset", l.begin, "bytes", len(b), "as", name)
-	d.leftover = nil
 	return nil
 }
 

@@ -30,8 +30,8 @@ const (
 	// index can name a place in a file of 32 GiB with 32 bits.
 	Align = 8
 
-	// MaxBytes bounds what is believed of a length that was read. It is twice what the
-	// engine's limits on one append come to.
+	// MaxBytes bounds what is believed of a length that was read. It is three times what
+	// the engine's limits on one append come to.
 	MaxBytes = 64 << 20
 )
 
