@@ -103,6 +103,33 @@ func TestOnAConflictItIsDecidedAgainOnTheNewState(t *testing.T) {
 	}
 }
 
+// lagging is a replica: what others append to the log is seen only by those who
+// wait for it.
+type lagging struct {
+	daybook.Store
+	seen daybook.Position
+}
+
+func (l *lagging) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	reading, err := l.Store.Read(ctx, q, daybook.Span{After: span.After, Before: l.seen + 1})
+	return daybook.NewReading(q, span, reading.Snapshot(), reading.Events()), err
+}
+
+func (l *lagging) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (seen daybook.Position, err error) {
+	l.seen, err = l.Store.Wait(ctx, q, after)
+	return l.seen, err
+}
+
+func TestAfterAConflictItWaitsUntilWhatItIsAboutCanBeRead(t *testing.T) {
+	ctx, inner := t.Context(), memstore.New()
+	store := &lagging{Store: inner}
+	must(Boxes.Decide(ctx, inner, "1", put(1)))(t)
+	receipt := must(Boxes.Decide(ctx, store, "1", put(2), decider.Attempts(2)))(t)
+	if receipt.Versions["box-1"] != 2 {
+		t.Errorf("the receipt is %+v", receipt)
+	}
+}
+
 func TestItGivesUpAfterAsManyAttemptsAsItMayMake(t *testing.T) {
 	for _, test := range []struct {
 		options []decider.Option
