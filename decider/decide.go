@@ -38,9 +38,11 @@ func Decide(ctx context.Context, store daybook.Store, plan Plan, options ...Opti
 	if receipt, recorded, err := s.recall(ctx); recorded || err != nil {
 		return receipt, err
 	}
-	var d draft
-	var doubt error // why it is not known whether the draft was recorded
-	var pauses = newPauses()
+	var (
+		d      draft
+		doubt  error // why it is not known whether the draft is recorded
+		pauses = newPauses()
+	)
 	for attempt := 1; ; attempt++ {
 		var receipt daybook.Receipt
 		var err error
@@ -54,18 +56,18 @@ func Decide(ctx context.Context, store daybook.Store, plan Plan, options ...Opti
 			return receipt, nil
 		}
 
-		// Any other answer may be the echo of ourselves: of an earlier attempt whose
-		// answer was lost, or of the same command run elsewhere. What is recorded counts.
+		// Any other outcome may be our own doing: that of an attempt whose answer was
+		// lost, or of the same command run elsewhere. What is recorded is the answer.
 		conflict, unknown := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil)
 		if errors.As(err, &unknown) {
 			doubt = err
 		}
-		recorded, found, missed := s.recall(ctx)
+		answer, recorded, failed := s.recall(ctx)
 		switch {
-		case found:
-			return recorded, missed
-		case missed != nil:
-			return daybook.Receipt{}, cmp.Or(doubt, missed)
+		case recorded:
+			return answer, failed
+		case failed != nil:
+			return daybook.Receipt{}, cmp.Or(doubt, failed)
 		case unknown != nil:
 			// The same events are appended again, which is safe, and tells.
 		case errors.As(err, &conflict):
