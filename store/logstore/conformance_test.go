@@ -155,18 +155,18 @@ func (g *gate) OpenWrite(name string) (vfs.File, error) { return g.file(g.FS.Ope
 func (g *gate) Create(name string) (vfs.File, error)    { return g.file(g.FS.Create(name)) }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, conformance(nil))
+	storetest.Run(t, conformance(quietly))
 }
 
 // The same promises over segments so small that nearly every append begins one.
 func TestStoreOfTinySegments(t *testing.T) {
-	storetest.Run(t, conformance(&Options{SegmentBytes: 512}))
+	storetest.Run(t, conformance(&Options{SegmentBytes: 512, Logger: quiet}))
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
 	for _, segmentBytes := range []int64{0, 2000, 20000} {
 		for seed := range uint64(2) {
-			storetest.Compare(t, memstore.New(), conformance(&Options{SegmentBytes: segmentBytes, Stride: 1000}), seed+uint64(segmentBytes), 2000)
+			storetest.Compare(t, memstore.New(), conformance(&Options{SegmentBytes: segmentBytes, Stride: 1000, Logger: quiet}), seed+uint64(segmentBytes), 2000)
 		}
 	}
 }

@@ -4,6 +4,30 @@ package logstore
 
 import "os"
 
+// Mutants are the bugs that can be planted, each a mistake that somebody has made in a
+// store.
+var Mutants = []string{
+	"acknowledge-before-sync",
+	"condition-checked-outside-the-sequencer",
+	"conflict-answered-before-its-group-is-durable",
+	"cut-at-the-first-bad-record-in-the-middle",
+	"cut-not-synced",
+	"failed-write-not-cut-back",
+	"ids-not-checked-in-the-sequencer",
+	"ignore-expected-version",
+	"ignore-position-and-chain-in-a-frame",
+	"last-group-not-written-again",
+	"manifest-not-written-again",
+	"manifest-replaced-without-sync",
+	"mark-of-closing-not-taken-away",
+	"no-directory-sync",
+	"publish-before-sync",
+	"retry-a-failed-sync",
+	"reuse-stamp-after-restart",
+	"sealed-footer-before-sync",
+	"unknown-answered-as-unavailable",
+}
+
 var mutant = os.Getenv("DAYBOOK_MUTANT")
 
 // planted reports whether a known bug is planted here: the one that the environment
