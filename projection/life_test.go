@@ -132,15 +132,19 @@ func TestAViewOfEventsThatTheRestoredLogLacksIsRefused(t *testing.T) {
 }
 
 func TestAViewOfAnotherLogIsRefused(t *testing.T) {
-	_, view := built(t)
+	store, view := built(t)
 	other := memstore.New()
 	earn(t, other, 9)
-	err := projection.NewRunner(other, view, nil).CatchUp(t.Context())
-	var diverged *projection.DivergedError
-	if !errors.As(err, &diverged) || !strings.Contains(err.Error(), "another log") {
-		t.Errorf("caught up: %v; want a DivergedError that says it is another log", err)
+	same := restore(t, store, 4) // the very events, but a log of its own
+	same.life.Log = uuid.New()
+	for what, log := range map[string]daybook.Store{"other": other, "copied": same} {
+		err := projection.NewRunner(log, view, nil).CatchUp(t.Context())
+		var diverged *projection.DivergedError
+		if !errors.As(err, &diverged) || !strings.Contains(err.Error(), "another log") {
+			t.Errorf("caught up with the %s log: %v; want a DivergedError that says it is another log", what, err)
+		}
+		shows(t, view, 7, upTo(3), 4)
 	}
-	shows(t, view, 7, upTo(3), 4)
 }
 
 // A store that is behind the view, such as a replica that has just begun, is waited

@@ -450,29 +450,3 @@ func TestAHandlerReadsItsOwnWrites(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// Whoever writes values into statements makes a new one each time; that is slow, and
-// must not be a leak.
-func TestStatementsThatAreNeverTheSame(t *testing.T) {
-	view, err := handle(t, `create table n (n integer) strict`, func(tx *sqlview.Tx) error {
-		for n := range 2500 {
-			if err := tx.Exec(fmt.Sprintf(`insert into n values (%d)`, n)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
-		var n int
-		if err := rows.QueryRow(`select count(*) from n`).Scan(&n); err != nil || n != 2500 {
-			t.Errorf("%d rows, %v", n, err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
