@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -372,6 +373,72 @@ func TestReportIsWhatOthersComputed(t *testing.T) {
 			t.Errorf("as of %s the dashboard has %d orders and %s paid; want %d and %s", moment, d.Orders, got, report.Purchased, want["paid_cents_of_orders_purchased"])
 		}
 	}
+}
+
+// Importing half of the orders and then all of them adds only the rest.
+func TestImportOfHalfThenAll(t *testing.T) {
+	dir := olistData(t)
+	half := t.TempDir()
+	var kept int
+	for _, table := range []string{
+		"sample8000/" + linesTable, "sample8000/" + paymentsTable, "sample8000/" + customersTable,
+		"reference/" + productsTable, "reference/" + sellersTable, "reference/" + translationsTable,
+	} {
+		if err := os.Symlink(absolute(t, filepath.Join(dir, table+".gz")), filepath.Join(half, filepath.Base(table)+".gz")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows strings.Builder
+	for i, row := range strings.SplitAfter(unzipped(t, filepath.Join(dir, "sample8000", ordersTable+".gz")), "\n") {
+		if i == 0 || i%2 == 1 && row != "" {
+			rows.WriteString(row)
+			kept += min(i, 1)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(half, ordersTable), []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s := openShop(t)
+	first := importInto(t, s, half)
+	second := importInto(t, s, dir)
+	if kept != 4000 || first.Added != kept || second.Added != 8000-kept || second.Repeated != kept || len(second.Different) != 0 {
+		t.Errorf("of %d orders, %+v; then %+v", kept, first.Recorded, second.Recorded)
+	}
+	want, _, err := importAll(t, dir).Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := s.Report(t.Context()); err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%v; the report differs from that of one import (-one +two):\n%s", err, cmp.Diff(want, got))
+	}
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func unzipped(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	compressed, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(compressed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }
 
 // compareAnswers compares what is under these keys, and that there are no others.

@@ -110,15 +110,18 @@ func progress(w io.Writer) (tell func(orders.Progress), end func()) {
 			bar.Set("rate", count(perSecond(p.Events, time.Since(began)))+" events/s")
 		}, func() { bar.Finish() }
 	}
-	last := began
+	var last time.Time
 	return func(p orders.Progress) {
-		if time.Since(last) < time.Second || p.Read == 0 {
+		if time.Since(last) < time.Second {
 			return
 		}
 		last = time.Now()
 		elapsed := time.Since(began)
-		left := time.Duration(float64(elapsed) * float64(p.Size-p.Read) / float64(p.Read))
-		fmt.Fprintf(w, "%s orders, %d %%, %s events/s, %s left\n",
-			count(p.Orders), 100*p.Read/p.Size, count(perSecond(p.Events, elapsed)), left.Round(time.Second))
+		line := fmt.Sprintf("%s orders, %s events/s", count(p.Orders), count(perSecond(p.Events, elapsed)))
+		if 0 < p.Read && p.Read <= p.Size {
+			left := time.Duration(float64(elapsed) * float64(p.Size-p.Read) / float64(p.Read))
+			line += fmt.Sprintf(", %d %%, %s left", 100*p.Read/p.Size, left.Round(time.Second))
+		}
+		fmt.Fprintln(w, line)
 	}, func() {}
 }

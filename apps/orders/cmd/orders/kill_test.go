@@ -1,0 +1,183 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore"
+)
+
+// An import that is killed in the middle, three times, and then run again gives the
+// answers of one that was not.
+//
+// The orders' table is a pipe, which is never closed: so the killed imports cannot
+// have been through.
+func TestImportSurvivesAKill(t *testing.T) {
+	olist := olistData(t)
+	table := unzipped(t, filepath.Join(olist, "sample8000", "olist_orders_dataset.csv.gz"))
+	rows := strings.SplitAfter(table, "\n")
+	dir := filepath.Join(t.TempDir(), "shop")
+	before := 0
+	for kill := range 3 {
+		killImport(t, dir, olist, rows[0]+strings.Join(rows[1+2500*kill:1+2500*(kill+1)], ""))
+		events := eventsIn(t, dir)
+		if events <= before || events >= 40105 {
+			t.Fatalf("after kill %d there are %d events, and there were %d; want more, and not yet 40105", kill+1, events, before)
+		}
+		before = events
+	}
+
+	out, errs, code := program(t.Context(), "import", "--data", dir, olist)
+	if code != 0 || !strings.Contains(out, "8,000 orders read") {
+		t.Fatalf("import: %d, %q, %q", code, out, errs)
+	}
+	if events := eventsIn(t, dir); events != 40105 {
+		t.Errorf("there are %d events, want 40105", events)
+	}
+	out, errs, code = program(t.Context(), "report", "--data", dir, "--json")
+	if code != 0 {
+		t.Fatalf("report: %d, %q", code, errs)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	var answers struct {
+		Sample map[string]any `json:"sample8000"`
+	}
+	raw, err := os.ReadFile(filepath.Join(olist, "answers.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &answers)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 9 {
+		t.Errorf("the report has %d keys, want 9", len(got))
+	}
+	for key, figures := range got {
+		if !reflect.DeepEqual(figures, answers.Sample[key]) {
+			t.Errorf("%s: %v; want %v", key, figures, answers.Sample[key])
+		}
+	}
+}
+
+// killImport imports orders that are not there yet out of a pipe, and kills the program
+// as soon as it says that it has recorded some.
+func killImport(t *testing.T, dir, olist, table string) {
+	t.Helper()
+	from := t.TempDir()
+	for _, part := range []string{"sample8000/olist_order_items_dataset.csv", "sample8000/olist_order_payments_dataset.csv", "sample8000/olist_customers_dataset.csv",
+		"reference/olist_products_dataset.csv", "reference/olist_sellers_dataset.csv", "reference/product_category_name_translation.csv"} {
+		target, err := filepath.Abs(filepath.Join(olist, part+".gz"))
+		if err == nil {
+			err = os.Symlink(target, filepath.Join(from, filepath.Base(target)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(from, "olist_orders_dataset.csv")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skipf("there are no pipes with names here: %v", err)
+	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // for reading too, so that it waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan struct{})
+	go func() {
+		// It ends when the pipe is closed, if nobody has read it all.
+		_, _ = pipe.WriteString(table)
+		close(written)
+	}()
+	command := exec.Command("orders", "import", "--data", dir, from)
+	told, err := command.StderrPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(told).ReadString('\n')
+	if err != nil || !strings.Contains(line, " orders, ") {
+		t.Errorf("it told %q, %v; want its progress", line, err)
+	}
+	if err := command.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := command.Wait(); err == nil {
+		t.Error("the import was through before it was killed")
+	}
+	if err := pipe.Close(); err != nil {
+		t.Error(err)
+	}
+	<-written
+}
+
+// eventsIn returns how many events are recorded in a directory that nobody has open.
+func eventsIn(t *testing.T, dir string) int {
+	t.Helper()
+	store, err := logstore.Open(filepath.Join(dir, "log"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	reading, err := store.Read(t.Context(), daybook.All(), daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range reading.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// olistData returns the directory of Olist's tables, and skips the test where they are
+// not: beside the project, or where DAYBOOK_DATA says.
+func olistData(t *testing.T) string {
+	t.Helper()
+	root := os.Getenv("DAYBOOK_DATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "..", "..", "shared", "data")
+	}
+	dir := filepath.Join(root, "olist")
+	if _, err := os.Stat(filepath.Join(dir, "answers.json")); err != nil {
+		t.Skipf("there is no data to import: %v; see DAYBOOK_DATA", err)
+	}
+	return dir
+}
+
+func unzipped(t *testing.T, path string) string {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	compressed, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(compressed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
