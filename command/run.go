@@ -49,24 +49,20 @@ func (r run) stamp(ctx context.Context) func([]daybook.Event) error {
 // recall returns the receipt of the command's events if they are recorded, or, with
 // true, the [*ReusedError] if they are those of another command.
 func (r run) recall(ctx context.Context) (daybook.Receipt, bool, error) {
-	events, at, err := r.events(ctx, 1)
-	if err != nil || len(events) == 0 {
+	first, _, err := r.events(ctx, 1)
+	if err != nil || len(first) == 0 {
 		return daybook.Receipt{}, false, err
 	}
-	first := events[0]
-	if isStub(first) {
+	var events []daybook.Recorded
+	var at daybook.Point
+	if isStub(first[0]) {
 		events, at, err = r.all(ctx)
 	} else {
-		record, ok := RecordOf(first.Event)
+		record, ok := RecordOf(first[0].Event)
 		if !ok || record.ID != r.sent.ID || record.Type != r.sent.Type || record.Digest != r.digest {
-			return daybook.Receipt{}, true, &ReusedError{ID: r.sent.ID, Type: r.sent.Type, Recorded: record.Type,
-				Event: &daybook.ReusedError{ID: first.ID, Position: first.Position}}
+			return daybook.Receipt{}, true, r.reused(first[0], record)
 		}
-		events, at, err = r.events(ctx, record.Events)
-		if err == nil && len(events) != record.Events {
-			err = &daybook.CorruptError{Where: fmt.Sprintf("command %s", r.sent.ID), Position: first.Position,
-				Err: fmt.Errorf("of its %d events there are %d", record.Events, len(events))}
-		}
+		events, at, err = r.whole(ctx, record)
 	}
 	if err != nil {
 		return daybook.Receipt{}, false, err
@@ -76,6 +72,25 @@ func (r run) recall(ctx context.Context) (daybook.Receipt, bool, error) {
 		return daybook.Receipt{}, false, err
 	}
 	return daybook.ReceiptOf(at, events, info.Durability, true), true, nil
+}
+
+func (r run) reused(first daybook.Recorded, record Record) *ReusedError {
+	return &ReusedError{
+		ID: r.sent.ID, Type: r.sent.Type, Recorded: record.Type,
+		Event: &daybook.ReusedError{ID: first.ID, Position: first.Position},
+	}
+}
+
+// whole returns all events of a command that says how many they are.
+func (r run) whole(ctx context.Context, record Record) ([]daybook.Recorded, daybook.Point, error) {
+	events, at, err := r.events(ctx, record.Events)
+	if err == nil && len(events) != record.Events {
+		err = &daybook.CorruptError{
+			Where: "command " + r.sent.ID.String(),
+			Err:   fmt.Errorf("of the %d events that it says it has, there are %d", record.Events, len(events)),
+		}
+	}
+	return events, at, err
 }
 
 // events returns the first n events of the command, as far as they are recorded,

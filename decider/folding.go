@@ -37,8 +37,8 @@ func (f *folding[S]) event(decided any) (daybook.Event, error) {
 func (f *folding[S]) key() (string, bool) {
 	about := f.stream
 	if about == "" {
-		encoded, err := json.Marshal(f.within)
-		if err != nil {
+		encoded, ok := faithfully(f.within)
+		if !ok {
 			return "", false
 		}
 		about = fmt.Sprintf("%s/%x", f.folds.name, sha256.Sum256(encoded))
@@ -46,15 +46,17 @@ func (f *folding[S]) key() (string, bool) {
 	return fmt.Sprintf("%s/%d/%s", about, f.folds.revision, f.folds.fingerprint), true
 }
 
-// state returns the state as JSON, if it can be had back from it unchanged. Of a
-// struct with fields that are not exported it cannot.
-func (f *folding[S]) state() ([]byte, bool) {
-	encoded, err := json.Marshal(f.now)
+func (f *folding[S]) state() ([]byte, bool) { return faithfully(f.now) }
+
+// faithfully returns a value as JSON, if it can be had back from it unchanged. A
+// struct with something in fields that are not exported cannot.
+func faithfully[V any](v V) ([]byte, bool) {
+	encoded, err := json.Marshal(v)
 	if err != nil {
 		return nil, false
 	}
-	var back S
-	if err := json.Unmarshal(encoded, &back); err != nil || !reflect.DeepEqual(back, f.now) {
+	var back V
+	if err := json.Unmarshal(encoded, &back); err != nil || !reflect.DeepEqual(back, v) {
 		return nil, false
 	}
 	return encoded, true

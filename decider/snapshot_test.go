@@ -211,6 +211,17 @@ func TestSnapshotsOfABoundaryBelongToItsQueryAndStart(t *testing.T) {
 	if len(w.keys) != before {
 		t.Error("a snapshot was kept of a start that JSON cannot write")
 	}
+	// Nor has one that JSON cannot tell from another start.
+	type secret struct{ book string }
+	hidden := decider.Over("hidden", lendingCodec, decider.Apply(func(*secret, Bought) {}))
+	for _, book := range []string{"", "1984", ""} {
+		must(decider.Decide(ctx, w, hidden.Within(q, secret{book}, func(s secret) ([]any, error) {
+			if s.book != book {
+				t.Errorf("the start is %q, want %q", s.book, book)
+			}
+			return nil, nil
+		}), decider.WithSnapshots(w, 1)))(t)
+	}
 	revised := Lendings.Revision(1)
 	q, s := about("1984", "nobody")
 	must(decider.Decide(ctx, w, revised.Within(q, s, func(Lending) ([]any, error) { return nil, nil }), decider.WithSnapshots(w, 1)))(t)
