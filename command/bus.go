@@ -36,7 +36,8 @@ type Options struct {
 	// Around, if set, is called for every command that was decoded, and calls next to
 	// have it run: for logs, metrics and spans. It returns what next returns.
 	Around func(ctx context.Context, sent Sent, next func(context.Context) (daybook.Receipt, error)) (daybook.Receipt, error)
-	// Decide are options for deciding, such as [decider.WithSnapshots].
+	// Decide are options for deciding, such as [decider.WithSnapshots]. What is
+	// recalled and stamped is the bus's own.
 	Decide []decider.Option
 }
 
