@@ -104,7 +104,11 @@ func (c columnChart) SVG() template.HTML {
 			fmt.Fprintf(&b, `<text class="%s" x="%.3f%%" y="%d">%s</text>`, class, left+width/2, plotTop+plotHeight+16, esc(col.Label))
 		}
 		if col.Mark != "" {
-			fmt.Fprintf(&b, `<text class="mark" x="%.3f%%" y="%d">%s</text>`, left, plotTop+plotHeight+33, esc(col.Mark))
+			class, at := "mark", left
+			if left > 85 {
+				class, at = "mark end", left+width // or it would run out of the page
+			}
+			fmt.Fprintf(&b, `<text class="%s" x="%.3f%%" y="%d">%s</text>`, class, at, plotTop+plotHeight+33, esc(col.Mark))
 		}
 	}
 	fmt.Fprintf(&b, `<line class="base" x1="0" x2="100%%" y1="%d" y2="%d"/></svg></div>`, plotTop+plotHeight, plotTop+plotHeight)

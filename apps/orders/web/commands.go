@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +39,9 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 	id := command.NewID()
 	if sent.envelope.Key != "" {
 		id = command.KeyID(sent.envelope.Principal, "PlaceOrder", sent.envelope.Key)
+	} else {
+		sent.envelope.ID = id
 	}
-	sent.envelope.ID = id
 	sent.order = orders.PlacedID(id)
 	return s.send(w, r, sent, c)
 }
@@ -79,10 +81,12 @@ func (s *Site) refund(w http.ResponseWriter, r *http.Request) error {
 
 // act takes a command about the order in the address: c, which names it in *order.
 func act[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, order *string, fill func(*fields)) error {
-	sent, err := s.receive(w, r, c, fill)
-	if err == nil {
-		sent.order, err = orderOf(r)
+	id, err := orderOf(r)
+	if err != nil {
+		return err
 	}
+	sent, err := s.receive(w, r, c, fill)
+	sent.order = id
 	if err == nil && *order != "" && *order != sent.order {
 		err = malformed.problem("it is about order %q, and the address about %q", *order, sent.order)
 	}
@@ -245,10 +249,10 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 	s.log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.kind.name, "error", err)
 	failed := &refusedForm{Problem: &problem, Values: sent.form}
 	problem.header(w)
-	if sent.order == "" {
+	if r.PathValue("id") == "" {
 		return s.listPage(w, r, problem.Status, orders.Filter{}, failed)
 	}
-	failed.Command = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	failed.Command = path.Base(r.URL.Path)
 	return s.orderPage(w, r, problem.Status, sent.order, orders.Moment{}, failed)
 }
 

@@ -194,13 +194,13 @@ const gap = ""
 func filled(months []orders.PeriodFigures) []orders.PeriodFigures {
 	var all []orders.PeriodFigures
 	var next time.Time
-	for i, m := range months {
+	for _, m := range months {
 		t, err := time.Parse("2006-01", m.Period)
 		if err != nil {
 			continue
 		}
 		var between []orders.PeriodFigures
-		for ; i > 0 && next.Before(t); next = next.AddDate(0, 1, 0) {
+		for ; len(all) > 0 && next.Before(t); next = next.AddDate(0, 1, 0) {
 			between = append(between, orders.PeriodFigures{Period: next.Format("2006-01")})
 		}
 		if len(between) > longestGap {

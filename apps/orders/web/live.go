@@ -115,7 +115,7 @@ func (s *Site) resume(r *http.Request, after string) (daybook.Point, bool, error
 	}
 	point, err := daybook.ParsePoint(after)
 	if err != nil {
-		return daybook.Point{}, false, malformed.problem("%s", sentence(err.Error()))
+		return daybook.Point{}, false, malformed.problem("%s", err.Error())
 	}
 	foreign := (*daybook.LifeError)(nil)
 	if err := point.Precedes(head); errors.As(err, &foreign) {

@@ -95,7 +95,7 @@ func (k kind) problem(detail string, args ...any) *Problem {
 		Type:   "/problems#" + k.name,
 		Title:  k.title,
 		Status: k.status,
-		Detail: fmt.Sprintf(detail, args...),
+		Detail: sentence(fmt.Sprintf(detail, args...)),
 		Advice: k.advice,
 		kind:   k,
 	}
@@ -125,18 +125,18 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &denies):
 		problem = denied.problem("%v", denies)
 	case errors.As(err, &refuses):
-		problem = refused.problem("%s", sentence(refuses.Err.Error()))
+		problem = refused.problem("%s", refuses.Err.Error())
 		problem.Rule, problem.Position = refuses.Rule, refuses.At.Position
 	case errors.As(err, &reuses):
 		problem = keyReused.problem("this key has been used for another command")
 		problem.Position = reuses.Position
 	case errors.As(err, &foreign):
-		problem = foreignToken.problem("%s", sentence(foreign.Error()))
+		problem = foreignToken.problem("%s", foreign.Error())
 	case errors.As(err, &conflicts):
-		problem = conflict.problem("%s", sentence(conflicts.Error()))
+		problem = conflict.problem("%s", conflicts.Error())
 		problem.Position = conflicts.Position()
 	case errors.As(err, &wrong):
-		problem = invalid.problem("%s", sentence(wrong.Error()))
+		problem = invalid.problem("%s", wrong.Error())
 	case errors.As(err, &unknown):
 		problem = unknownOutcome.problem("the log did not answer in time")
 	case errors.As(err, &away):

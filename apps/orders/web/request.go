@@ -90,9 +90,14 @@ func whereJSON(err error) string {
 		if semantic.Err != nil {
 			return fmt.Sprintf("%s: %v", pointer(semantic.JSONPointer), semantic.Err)
 		}
-		return fmt.Sprintf("%s is a JSON %s, which it cannot be", pointer(semantic.JSONPointer), semantic.JSONKind)
+		return fmt.Sprintf("%s is %s, which it cannot be", pointer(semantic.JSONPointer), kindsOfJSON[semantic.JSONKind])
 	}
 	return err.Error()
+}
+
+// kindsOfJSON names the kinds of JSON value.
+var kindsOfJSON = map[jsontext.Kind]string{
+	'n': "null", 't': "true", 'f': "false", '"': "text", '0': "a number", '[': "an array", '{': "an object",
 }
 
 func pointer(p jsontext.Pointer) string {
@@ -184,7 +189,7 @@ func tokenOf(r *http.Request) (daybook.Point, error) {
 	}
 	point, err := daybook.ParsePoint(given)
 	if err != nil {
-		return daybook.Point{}, malformed.problem("%s: %s", tokenHeader, sentence(err.Error()))
+		return daybook.Point{}, malformed.problem("%s: %v", tokenHeader, err)
 	}
 	return point, nil
 }

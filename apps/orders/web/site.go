@@ -123,15 +123,14 @@ type handler func(http.ResponseWriter, *http.Request) error
 func (s *Site) answered(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		correlation := correlationOf(r)
-		ctx := daybook.WithTrace(r.Context(), daybook.Trace{Correlation: correlation, Actor: s.options.Principal(r)})
+		ctx := r.Context()
+		correlation := daybook.TraceOf(ctx).Correlation
 		if !route.long {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, s.options.Timeout)
 			defer cancel()
 		}
 		r = r.WithContext(ctx)
-		w.Header().Set(correlationHeader, correlation)
 		recording := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if broken := recover(); broken != nil {
@@ -219,7 +218,7 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // guarded sets what every answer says to a browser about what it may do with it, and
-// refuses forms that another site sent.
+// refuses forms that another site sent. It gives the request its trace, too.
 func (s *Site) guarded(next http.Handler) http.Handler {
 	forms := http.NewCrossOriginProtection()
 	forms.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -233,6 +232,8 @@ func (s *Site) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		guarded.ServeHTTP(w, r)
+		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.options.Principal(r)}
+		h.Set(correlationHeader, trace.Correlation)
+		guarded.ServeHTTP(w, r.WithContext(daybook.WithTrace(r.Context(), trace)))
 	})
 }

@@ -1,0 +1,187 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+// A shopfront is a site that a test can ask.
+type shopfront struct {
+	t     *testing.T
+	shop  *orders.Shop
+	store daybook.Store
+	site  *Site
+	url   string
+}
+
+// openFront opens a shop on a store, with its views in a directory of the test's, and
+// serves it until the test ends.
+func openFront(t *testing.T, store daybook.Store, options *Options) *shopfront {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	shop, err := orders.Open(t.Context(), store, t.TempDir(), &orders.Options{Log: quiet})
+	if err != nil {
+		t.Fatalf("open the shop: %v", err)
+	}
+	if options == nil {
+		options = new(Options)
+	}
+	if options.Log == nil {
+		options.Log = quiet
+	}
+	site := New(shop, options)
+	server := httptest.NewServer(site)
+	t.Cleanup(func() {
+		site.Close()
+		server.Close()
+		if err := shop.Close(); err != nil {
+			t.Errorf("close the shop: %v", err)
+		}
+	})
+	return &shopfront{t, shop, store, site, server.URL}
+}
+
+// An answer is what came of a request.
+type answer struct {
+	*http.Response
+	Body string
+}
+
+// noRedirects shows a test where it is led to.
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// ask sends a request. The header is given as names and values by turns.
+func (f *shopfront) ask(method, path, body string, header ...string) answer {
+	f.t.Helper()
+	r, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := noRedirects.Do(r)
+	if err != nil {
+		f.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatalf("%s %s: read the answer: %v", method, path, err)
+	}
+	return answer{response, string(read)}
+}
+
+func (f *shopfront) get(path string, header ...string) answer {
+	f.t.Helper()
+	return f.ask("GET", path, "", header...)
+}
+
+// send sends a command as JSON.
+func (f *shopfront) send(path, body string, header ...string) answer {
+	f.t.Helper()
+	return f.ask("POST", path, body, append([]string{"Content-Type", "application/json"}, header...)...)
+}
+
+// placed places an order of a real and returns its id.
+func (f *shopfront) placed() string {
+	f.t.Helper()
+	a := f.send("/orders", `{"total": 100}`)
+	if a.StatusCode != http.StatusCreated {
+		f.t.Fatalf("placing an order: %d %s", a.StatusCode, a.Body)
+	}
+	return strings.TrimPrefix(a.Header.Get("Location"), "/orders/")
+}
+
+// token returns the header with which a query shows what a command did.
+func (a answer) token() []string { return []string{tokenHeader, a.Header.Get(tokenHeader)} }
+
+// problem returns the problem that an answer is.
+func (a answer) problem(t *testing.T) Problem {
+	t.Helper()
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Fatalf("answered %d as %s: %s", a.StatusCode, got, a.Body)
+	}
+	var p Problem
+	decoder := json.NewDecoder(strings.NewReader(a.Body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatalf("read the problem %s: %v", a.Body, err)
+	}
+	return p
+}
+
+// isProblem checks that an answer is a problem of a kind, told in full.
+func (a answer) isProblem(t *testing.T, k kind) Problem {
+	t.Helper()
+	p := a.problem(t)
+	if a.StatusCode != k.status || p.Status != k.status || p.Type != "/problems#"+k.name || p.Title != k.title || p.Advice == "" || p.Instance == "" {
+		t.Errorf("answered %d %+v, want the problem %s with status %d", a.StatusCode, p, k.name, k.status)
+	}
+	if k.status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
+		t.Errorf("the problem %s does not say when to try again", k.name)
+	}
+	return p
+}
+
+// read decodes an answer.
+func read[T any](t *testing.T, a answer, status int) T {
+	t.Helper()
+	var value T
+	if a.StatusCode != status {
+		t.Fatalf("answered %d, want %d: %s", a.StatusCode, status, a.Body)
+	}
+	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
+		t.Fatalf("read %s: %v", a.Body, err)
+	}
+	return value
+}
+
+// A troubled store does what the test says instead of what it should.
+type troubled struct {
+	daybook.Store
+	// append answers an append; nil leaves that to the store.
+	append atomic.Pointer[func(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error)]
+	// still keeps followers from hearing of anything new.
+	still atomic.Bool
+}
+
+func (s *troubled) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	if f := s.append.Load(); f != nil {
+		return (*f)(ctx, events, cond)
+	}
+	return s.Store.Append(ctx, events, cond)
+}
+
+func (s *troubled) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
+	at, err := s.Store.Wait(ctx, q, after)
+	if err == nil && s.still.Load() {
+		<-ctx.Done()
+		return 0, &daybook.UnavailableError{Doing: "wait", Err: ctx.Err()}
+	}
+	return at, err
+}
+
+// fails makes every append answer with an error.
+func (s *troubled) fails(err error) {
+	f := func(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error) {
+		return daybook.Receipt{}, err
+	}
+	s.append.Store(&f)
+}
+
+func newTroubled() *troubled { return &troubled{Store: memstore.New()} }
+
+var errDisk = errors.New("the disk is on fire")
