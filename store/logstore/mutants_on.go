@@ -11,7 +11,6 @@ var Mutants = []string{
 	"condition-checked-outside-the-sequencer",
 	"conflict-answered-before-its-group-is-durable",
 	"cut-at-the-first-bad-record-in-the-middle",
-	"cut-not-synced",
 	"failed-write-not-cut-back",
 	"ids-not-checked-in-the-sequencer",
 	"ignore-expected-version",

@@ -425,10 +425,8 @@ func (d *disk) setAside() error {
 	if err := d.file.Truncate(l.begin); err != nil {
 		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.name(), l.begin, err)
 	}
-	if !planted("cut-not-synced") {
-		if err := d.file.Sync(); err != nil {
-			return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
-		}
+	if err := d.file.Sync(); err != nil {
+		return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
 	}
 	d.leftover = nil
 	return nil

@@ -314,7 +314,9 @@ func TestASealedSegmentIsReadWithoutItsIndexAndItsFooter(t *testing.T) {
 		func(dir string) { os.Remove(filepath.Join(dir, "00000001.idx")) },
 		func(dir string) { change(t, dir, "00000001.idx", func(b []byte) []byte { return b[:100] }) },
 		func(dir string) { change(t, dir, "00000001.idx", func(b []byte) []byte { b[5000] ^= 1; return b }) },
-		func(dir string) { change(t, dir, "00000001.seg", func(b []byte) []byte { b[len(b)-60] ^= 1; return b }) },
+		func(dir string) {
+			change(t, dir, "00000001.seg", func(b []byte) []byte { b[len(b)-60] ^= 1; return b })
+		},
 		func(dir string) { change(t, dir, "00000001.seg", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }) },
 	} {
 		dir := crashed(t, 40, small)

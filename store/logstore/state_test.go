@@ -249,3 +249,50 @@ func TestHeadsOfStreamsAreRightAcrossSegments(t *testing.T) {
 		}
 	}
 }
+
+// Goal: a failed sync of the directory while a segment is begun costs nothing that is acknowledged
+// after the next opening. Method: each of those syncs fails in turn, and the power is cut before the
+// store is closed.
+func TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon(t *testing.T) {
+	opts := &Options{SegmentBytes: 600, Logger: quiet}
+	for call := 1; ; call++ {
+		disk := crashfs.New(1)
+		if err := vfs.MkdirSync(disk, "db"); err != nil {
+			t.Fatal(err)
+		}
+		fsys := errorfs.New(disk)
+		world := disk.World()
+		world.FS = fsys
+		fsys.Arm(errorfs.Fault{Call: call, Kinds: errorfs.SyncDir, Match: func(name string) bool { return name == "db" }})
+		recorded := 0
+		for _, appends := range []int{6, 1} {
+			s, err := open(world, "db", opts)
+			if err != nil {
+				continue
+			}
+			for range appends {
+				if appendOne(s, recorded+1) != nil {
+					break
+				}
+				recorded++
+			}
+			if fsys.Met() == 0 {
+				return // no sync of the directory was left to fail
+			}
+			if s.Health() != nil {
+				s.Close()
+				continue
+			}
+			defer s.Close()
+			break
+		}
+		after, err := open(disk.Recording().Cut(disk.Calls(), crashfs.None, 1).World(), "db", opts)
+		if err != nil {
+			t.Fatalf("sync %d of the directory failed: %v", call, err)
+		}
+		if got := numbersIn(t, after); fmt.Sprint(got) != fmt.Sprint(upTo(recorded)) {
+			t.Errorf("sync %d of the directory failed: %v are there, want %v", call, got, upTo(recorded))
+		}
+		after.Close()
+	}
+}
