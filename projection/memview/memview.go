@@ -9,6 +9,7 @@ package memview
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/daybook-es/daybook"
@@ -25,6 +26,7 @@ type View[V any] struct {
 	mu    sync.RWMutex // guards what follows, and all that model refers to
 	model V
 	at    projection.Checkpoint
+	torn  bool // a handler panicked, and left the model half changed
 }
 
 // A Handler changes a read model of type V. Make it with [On].
@@ -33,9 +35,9 @@ type Handler[V any] = projection.Handler[*V]
 // On returns a handler that changes the read model by a fact of type E. It is given
 // the event that the fact was recorded as, too.
 //
-// Handlers run one at a time. What they do cannot be undone, so they cannot fail; a
-// handler that panics takes the program with it, and the next one begins with what
-// was there before.
+// Handlers run one at a time. What they do cannot be undone, so they cannot fail. A
+// handler that panics takes the program with it; where the panic is recovered, the
+// view is of no use any more, and applies and saves nothing.
 func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V] {
 	return projection.Handle(func(model *V, fact E, at daybook.Recorded) error {
 		handle(model, fact, at)
@@ -81,16 +83,24 @@ func (v *View[V]) Apply(_ context.Context, from projection.Checkpoint, events []
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.torn {
+		return v.tornError()
+	}
 	if v.at != from {
 		return projection.ErrMoved
 	}
+	v.torn = true // until all handlers have returned
 	for i, e := range events {
 		if err := v.handlers.Apply(&v.model, facts[i], e); err != nil {
 			return err
 		}
 	}
-	v.at = to
+	v.at, v.torn = to, false
 	return nil
+}
+
+func (v *View[V]) tornError() error {
+	return fmt.Errorf("memview: %s: a handler panicked after position %d and left the read model half changed", v.name, v.at.Position)
 }
 
 // Read lets look see the read model as it is at a checkpoint. It must not change

@@ -330,3 +330,36 @@ func TestASnapshotThatCannotBeWrittenLeavesTheOldOne(t *testing.T) {
 		t.Error("loaded a directory")
 	}
 }
+
+// A program may go on after a handler panicked, such as an HTTP server does. What the
+// handler left is not to be built upon.
+func TestAViewWhoseHandlerPanickedIsOfNoUse(t *testing.T) {
+	store := memstore.New()
+	view := memview.New("stock", 1, codec, func() int { return 0 },
+		memview.On(func(left *int, e Stocked, _ daybook.Recorded) {
+			*left += e.Count
+			if e.Item == "bomb" {
+				panic("boom")
+			}
+		}))
+	record(t, store, Stocked{"pen", 5}, Stocked{"bomb", 1})
+	runner := projection.NewRunner(store, view, nil)
+	func() {
+		defer func() {
+			if said := recover(); said != "boom" {
+				t.Errorf("recovered %v; want the handler's panic", said)
+			}
+		}()
+		t.Errorf("caught up: %v", runner.CatchUp(t.Context()))
+	}()
+	if err := runner.CatchUp(t.Context()); err == nil || !strings.Contains(err.Error(), "half changed") {
+		t.Errorf("caught up after a panic: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "stock.snapshot")
+	if err := view.Save(file); err == nil || !strings.Contains(err.Error(), "half changed") {
+		t.Errorf("saved after a panic: %v", err)
+	}
+	if loaded, err := view.Load(file); loaded || err != nil {
+		t.Errorf("there is a snapshot: %v, %v", loaded, err)
+	}
+}

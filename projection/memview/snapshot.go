@@ -36,10 +36,7 @@ type snapshot struct {
 //
 // Handlers wait while the model is written to memory, not while the file is.
 func (v *View[V]) Save(file string) error {
-	v.mu.RLock()
-	model, err := json.Marshal(v.model)
-	at := v.at
-	v.mu.RUnlock()
+	model, at, err := v.encode()
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
@@ -54,6 +51,17 @@ func (v *View[V]) Save(file string) error {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
 	return nil
+}
+
+// encode returns the read model as JSON, and where it stands.
+func (v *View[V]) encode() ([]byte, projection.Checkpoint, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.torn {
+		return nil, v.at, v.tornError()
+	}
+	model, err := json.Marshal(v.model)
+	return model, v.at, err
 }
 
 // Load takes the read model and its checkpoint from a file that [View.Save] wrote,
