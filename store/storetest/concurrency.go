@@ -209,13 +209,16 @@ func checkOwnWritesAmongOthers(t *trial) {
 // reading shows up to its snapshot must be what every later one shows up to there.
 func checkReadersSeePrefixes(t *trial) {
 	var stop atomic.Bool
-	var readers sync.WaitGroup
+	var begun, readers sync.WaitGroup
 	queries := []daybook.Query{daybook.All(), tagged("x"), daybook.Stream("a-1"), {{Types: []string{"Placed"}, Tags: []string{"appender:b-1"}}, {Tags: []string{"y"}}}}
 	var sights [4][]daybook.Recorded
 	var last [4]daybook.Position
 	for i, q := range queries {
+		begun.Add(1)
 		readers.Go(func() {
-			for done := false; !done; {
+			begin := sync.OnceFunc(begun.Done)
+			defer begin()
+			for done := false; !done; begin() {
 				done = stop.Load()
 				reading, err := t.store.Read(t.ctx, q, daybook.Span{After: last[i]})
 				if err != nil {
@@ -234,6 +237,7 @@ func checkReadersSeePrefixes(t *trial) {
 			}
 		})
 	}
+	begun.Wait()
 	wait, _ := t.appenders(4, 60)
 	wait()
 	stop.Store(true)

@@ -164,12 +164,16 @@ func checkGuardFromBeginning(t *trial) {
 
 func checkUnwrittenIsGuarded(t *trial) {
 	before := t.record(event("book-1984", "Acquired", "book:1984")).Point
-	guard := and(daybook.At("book-1984", 1), daybook.Exists("book-1984"), daybook.New("reader-ada"), daybook.Nothing(tagged("book:1984"), before))
-	t.append(guard, event("loan-1", "Lent"))
-	t.record(event("book-1984", "Lost", "book:1984"))
-	t.conflict(guard, event("loan-2", "Lent"))
+	guards := []daybook.Condition{daybook.At("book-1984", 1), daybook.New("reader-ada"), daybook.Nothing(tagged("book:1984"), before), daybook.Nothing(daybook.Stream("book-1984"), before)}
+	t.append(and(guards...), event("loan-1", "Lent"))
+	t.append(daybook.Exists("book-1984"), event("loan-1", "Extended"))
+	t.conflict(daybook.Exists("reader-ada"), event("loan-2", "Lent"))
+	t.record(event("book-1984", "Lost", "book:1984"), event("reader-ada", "Joined"))
+	for _, guard := range guards {
+		t.conflict(guard, event("loan-2", "Lent"))
+	}
 	if n := len(t.read(daybook.Stream("loan-2"), daybook.Span{})); n != 0 {
-		t.Errorf("%d events of a conflict are recorded", n)
+		t.Errorf("%d events of conflicts are recorded", n)
 	}
 }
 
@@ -401,6 +405,8 @@ func checkEmptyChecks(t *trial) {
 func checkManyRounds(t *trial) {
 	boundaries := []string{"a", "b", "c", "d", "e"}
 	points := make(map[string]daybook.Point)
+	start := t.head()
+	old := t.record(event("old-1", "E", "old")).Position
 	for round := range 60 {
 		tag := boundaries[round*round%len(boundaries)]
 		stale := points[tag]
@@ -413,6 +419,11 @@ func checkManyRounds(t *trial) {
 			if _, err := t.store.Append(t.ctx, nil, daybook.Nothing(tagged(other), points[other])); err != nil {
 				t.Fatalf("round %d: nothing tagged %s was recorded since position %d: %v", round, other, points[other].Position, err)
 			}
+		}
+	}
+	for _, cond := range []daybook.Condition{daybook.Nothing(tagged("old"), start), daybook.Nothing(daybook.Stream("old-1"), daybook.Point{}), daybook.New("old-1"), daybook.At("old-1", 0)} {
+		if got := t.conflict(cond).Position(); got != old {
+			t.Errorf("in the end the conflict of %v names position %d, want %d", cond[0], got, old)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -37,13 +38,19 @@ type waited struct {
 	err      error
 }
 
-// wait waits in a goroutine of its own.
+// wait waits in a goroutine of its own, which has most likely begun when it returns.
+// Nothing depends on that: a right store gives the same answers to whoever is late.
 func (t *trial) wait(ctx context.Context, q daybook.Query, after daybook.Position) <-chan waited {
-	answer := make(chan waited, 1)
+	begun, answer := make(chan struct{}), make(chan waited, 1)
 	go func() {
+		close(begun)
 		position, err := t.store.Wait(ctx, q, after)
 		answer <- waited{position, err}
 	}()
+	<-begun
+	for range 20 {
+		runtime.Gosched()
+	}
 	return answer
 }
 
@@ -139,11 +146,17 @@ func checkWaitSleeps(t *trial) {
 	for range quiet {
 		t.record(event("order-1", "Placed", "y"))
 	}
+	// However short the nap, it must not be ended by what is there.
+	nap, cancel := context.WithTimeout(t.ctx, 20*time.Millisecond)
+	defer cancel()
+	if position, err := t.store.Wait(nap, tagged("x"), 0); kind(err) != "unavailable" {
+		t.Errorf("a wait returned position %d (%v), and nothing that it waits for was recorded", position, err)
+	}
 	selected := t.record(event("order-1", "Placed", "x")).Position
 	t.returns("a wait past events that are not selected", answer, selected)
 }
 
-// most events that the suite records to move the head a stride on
+// longestStride is how many events the suite records to move the head a stride on.
 const longestStride = 200_000
 
 func checkStride(t *trial) {

@@ -33,7 +33,7 @@ func checkIdentity(t *trial) {
 }
 
 func checkTwoLogs(t *trial) {
-	other := newTrial(t.TB, t.subject)
+	other := newTrial(t.TB, t.subject, patience)
 	other.use(t.subject.Open(t.TB))
 	here, there := t.head(), other.head()
 	if here.Log == there.Log || here.Incarnation == there.Incarnation {

@@ -24,6 +24,7 @@ import (
 	"io"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/daybook-es/daybook"
 )
@@ -131,14 +132,14 @@ func Run(t *testing.T, subject Subject) {
 			if p.needs.has != nil && !p.needs.has(subject) {
 				t.Skip(p.needs.without)
 			}
-			p.try(t, subject)
+			p.try(t, subject, patience)
 		})
 	}
 }
 
 // try checks the promise on a store of its own.
-func (p promise) try(tb testing.TB, subject Subject) {
-	t := newTrial(tb, subject)
+func (p promise) try(tb testing.TB, subject Subject, patience time.Duration) {
+	t := newTrial(tb, subject, patience)
 	t.use(subject.Open(tb))
 	p.check(t)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// patience is how long a promise may take before a store that hangs is given up.
+// patience is how long a store may take over one promise before it is taken to hang.
 // No promise is about speed.
 const patience = 2 * time.Minute
 
@@ -26,7 +26,7 @@ type trial struct {
 	open    bool
 }
 
-func newTrial(tb testing.TB, subject Subject) *trial {
+func newTrial(tb testing.TB, subject Subject, patience time.Duration) *trial {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t := &trial{TB: tb, subject: subject, ctx: ctx}
 	tb.Cleanup(func() {
