@@ -18,8 +18,8 @@ import (
 
 // Olist is a Brazilian marketplace that published the orders of two years, without
 // names, as tables. An olist is those tables, read from a directory: the lines,
-// payments and customers in memory (some 60 MB for a hundred thousand orders), the
-// orders themselves one by one.
+// payments and customers in memory (some two hundred megabytes for a hundred thousand
+// orders), the orders themselves one by one.
 type olist struct {
 	files      map[string][]string // the paths of each table that is there
 	lines      map[string][]olistLine

@@ -101,6 +101,7 @@ func TestDashboardNowAndThen(t *testing.T) {
 	lines := []Line{{Product: "lamp", Category: "light", Quantity: 3, UnitPrice: 1000, Freight: 500}}
 	one := place(t, s, PlaceOrder{Lines: lines, Customer: Customer{ID: "ann", State: "SP"}})
 	two := place(t, s, PlaceOrder{Total: 700, Customer: Customer{ID: "bob", State: "RJ"}})
+	now = clock.Add(time.Hour)
 	do(t, s, PayOrder{Order: one, Amount: 3500, Method: "boleto"})
 	now = clock.Add(36 * time.Hour)
 	do(t, s, ShipOrder{Order: one, Carrier: "Correios"})
@@ -117,7 +118,7 @@ func TestDashboardNowAndThen(t *testing.T) {
 		TopByUnits:     []ProductFigures{{"lamp", "light", 3, 1, 3000}},
 		TopByItemPrice: []ProductFigures{{"lamp", "light", 3, 1, 3000}},
 		StageDurations: []StageDuration{
-			{From: Placed, To: Paid, Orders: 1, Zero: 1}, {From: Paid, To: Shipped, Orders: 1, SumSeconds: 36 * 3600},
+			{From: Placed, To: Paid, Orders: 1, SumSeconds: 3600}, {From: Paid, To: Shipped, Orders: 1, SumSeconds: 35 * 3600},
 			{From: Shipped, To: Delivered}, {From: Placed, To: Delivered},
 			{From: Placed, To: Paid, OnlyDelivered: true}, {From: Paid, To: Shipped, OnlyDelivered: true},
 			{From: Shipped, To: Delivered, OnlyDelivered: true}, {From: Placed, To: Delivered, OnlyDelivered: true},
@@ -130,12 +131,16 @@ func TestDashboardNowAndThen(t *testing.T) {
 	}
 
 	then := want
-	then.AsOf = clock
+	then.AsOf = clock.Add(time.Hour)
 	then.Refunded = 0
 	then.PerStatus = []StatusFigures{{Placed, 1}, {Paid, 1}}
-	then.StageDurations = append([]StageDuration{{From: Placed, To: Paid, Orders: 1, Zero: 1}, {From: Paid, To: Shipped}}, want.StageDurations[2:]...)
-	if got, _, err := s.Dashboard(t.Context(), clock.In(time.FixedZone("", 3600))); err != nil || cmp.Diff(then, got) != "" {
+	then.StageDurations = append([]StageDuration{{From: Placed, To: Paid, Orders: 1, SumSeconds: 3600}, {From: Paid, To: Shipped}}, want.StageDurations[2:]...)
+	if got, _, err := s.Dashboard(t.Context(), then.AsOf.In(time.FixedZone("", 3600))); err != nil || cmp.Diff(then, got) != "" {
 		t.Errorf("then: %v (-want +got):\n%s", err, cmp.Diff(then, got))
+	}
+	unpaid, _, err := s.Dashboard(t.Context(), clock)
+	if err != nil || unpaid.Orders != 2 || unpaid.Paid != 0 || len(unpaid.PerMethod) != 0 || cmp.Diff([]StatusFigures{{Placed, 2}}, unpaid.PerStatus) != "" {
+		t.Errorf("before the payment: %+v, %v", unpaid, err)
 	}
 	if got, _, err := s.Dashboard(t.Context(), clock.Add(-1)); err != nil || got.Orders != 0 || got.Paid != 0 || len(got.PerStatus) != 0 || len(got.TopByUnits) != 0 {
 		t.Errorf("before the first order: %+v, %v", got, err)

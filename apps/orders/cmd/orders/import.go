@@ -39,6 +39,9 @@ func (c *Import) Run(ctx context.Context, s *streams) (err error) {
 		}
 		return fmt.Errorf("import: %w", err)
 	}
+	if sum.Events > catchingUp {
+		fmt.Fprintln(s.err, "all of it is recorded; the views are catching up")
+	}
 	began := time.Now()
 	if err := shown(ctx); err != nil {
 		return fmt.Errorf("import: everything is recorded, but not shown yet: %w", err)
@@ -46,6 +49,10 @@ func (c *Import) Run(ctx context.Context, s *streams) (err error) {
 	summarise(s.out, sum, time.Since(began))
 	return nil
 }
+
+// catchingUp is after how many events it is worth saying that the views take their
+// time: they apply some tens of thousands a second.
+const catchingUp = 100_000
 
 // recorder returns who records: the shop in the directory, or the one at an address;
 // with what to wait for until all of it is shown, and what to do at the end.
@@ -102,12 +109,14 @@ func progress(w io.Writer) (tell func(orders.Progress), end func()) {
 	if file, ok := w.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
 		bar := pb.ProgressBarTemplate(`{{ string . "orders" }} {{ bar . }} {{ percent . }} {{ string . "rate" }} {{ rtime . "%s left" "%s" }}`).New(0)
 		bar.SetWriter(file)
-		bar.Start()
 		return func(p orders.Progress) {
 			bar.SetTotal(p.Size)
 			bar.SetCurrent(p.Read)
 			bar.Set("orders", count(p.Orders)+" orders")
 			bar.Set("rate", count(perSecond(p.Events, time.Since(began)))+" events/s")
+			if !bar.IsStarted() {
+				bar.Start()
+			}
 		}, func() { bar.Finish() }
 	}
 	var last time.Time
