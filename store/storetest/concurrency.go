@@ -1,12 +1,15 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/history"
 )
 
 // Many at once.
@@ -19,6 +22,9 @@ var concurrencyPromises = []promise{
 	{sentence: "appends at the same time get positions and versions without gaps", check: checkNoGaps},
 	{sentence: "whoever has a receipt reads what it stands for, whatever others do", check: checkOwnWritesAmongOthers},
 	{sentence: "no reader sees an event appear before one that it has read", check: checkReadersSeePrefixes},
+	{sentence: "clients that decide over overlapping boundaries keep every rule", check: checkOverlappingBoundaries},
+	{sentence: "clients that decide over boundaries apart do not conflict", check: checkBoundariesApart},
+	{sentence: "what many clients were answered has an explanation in one order", check: checkHistory},
 }
 
 // race lets many goroutines do something at the same moment.
@@ -245,4 +251,124 @@ func checkReadersSeePrefixes(t *trial) {
 	for i, q := range queries {
 		t.same("read piece by piece", sights[i], t.read(q, daybook.Span{}))
 	}
+}
+
+// clients is how many decide at the same time, and rounds how often each does.
+const clients, rounds = 64, 8
+
+// judge holds a history against the log as it is now.
+func (t *trial) judge(h history.History) {
+	t.Helper()
+	log := t.all()
+	if err := h.Check(log); err != nil {
+		t.Errorf("the answers cannot be those of one log:\n%v", err)
+	}
+	if err := h.CheckStreams(log); err != nil {
+		t.Error(err)
+	}
+}
+
+func checkOverlappingBoundaries(t *trial) {
+	h, tally, err := history.Boundaries(t.ctx, t.store, history.Workload{Clients: clients, Rounds: rounds, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Recorded == 0 || tally.Recorded+tally.Refused != clients*rounds {
+		t.Errorf("of %d decisions, %d were recorded and %d refused", clients*rounds, tally.Recorded, tally.Refused)
+	}
+	t.judge(h)
+}
+
+// checkBoundariesApart allows a conflict in a hundred: a store may find boundaries by
+// hashes, and two may meet in one.
+func checkBoundariesApart(t *trial) {
+	h, tally, err := history.Apart(t.ctx, t.store, history.Workload{Clients: clients, Rounds: rounds, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tally.Recorded != clients*rounds || tally.Conflicts > clients*rounds/100 {
+		t.Errorf("of %d decisions apart, %d were recorded and %d met a conflict", clients*rounds, tally.Recorded, tally.Conflicts)
+	}
+	if tally.Conflicts == 0 { // a conflict by hash has no explanation in the log
+		t.judge(h)
+	}
+}
+
+// checkHistory lets clients do a little of everything beside followers.
+func checkHistory(t *trial) {
+	recorder := history.Record(t.store)
+	ctx, cancel := context.WithCancel(t.ctx)
+	defer cancel()
+	var followers sync.WaitGroup
+	queries := map[string]daybook.Query{"of everything": daybook.All(), "of a tag": tagged("x"), "of a stream": daybook.Stream("s-0")}
+	for name, q := range queries {
+		followers.Go(func() {
+			s := history.Subscription{Name: name, Query: q}
+			for reading, err := range daybook.Follow(ctx, t.store, q, daybook.Point{}) {
+				if err != nil {
+					break // the context's end, or what the clients see, too
+				}
+				got, err := collect(reading)
+				if err != nil {
+					break
+				}
+				s.Seen, s.To = append(s.Seen, got...), reading.Snapshot().Position
+			}
+			recorder.Subscribed(s)
+		})
+	}
+	race(16, func(number int) {
+		if err := wander(t.ctx, recorder.Client(number), rand.New(rand.NewPCG(1, uint64(number)))); err != nil {
+			t.Errorf("client %d: %v", number, err)
+		}
+	})
+	cancel()
+	followers.Wait()
+	t.judge(recorder.History())
+}
+
+// wander appends to a few streams under conditions that are often stale, repeats
+// itself and reads.
+func wander(ctx context.Context, store daybook.Store, rng *rand.Rand) error {
+	var last []daybook.Event
+	var stale daybook.Condition
+	for range 40 {
+		stream := fmt.Sprintf("s-%d", rng.IntN(4))
+		batch := events(1+rng.IntN(3), stream, "E", []string{"x", "y"}[rng.IntN(2)])
+		batch = append(batch, event([]string{"", "s-0", stream}[rng.IntN(3)], "F"))
+		var cond daybook.Condition
+		switch rng.IntN(8) {
+		case 0:
+			cond = daybook.At(stream, daybook.Version(rng.IntN(20)))
+		case 1:
+			cond = daybook.New(fmt.Sprintf("s-%d", rng.IntN(8)))
+		case 2:
+			cond = and(daybook.Exists(stream), stale)
+		case 3:
+			cond = stale
+		case 4:
+			if last != nil {
+				batch = last
+			}
+		case 5:
+			batch = nil
+			cond = daybook.Exists(stream)
+		case 6, 7:
+			q := []daybook.Query{daybook.Stream(stream), tagged("x"), {{Types: []string{"F"}, Streams: []string{"s-0", "s-1"}}}}[rng.IntN(3)]
+			reading, err := store.Read(ctx, q, daybook.Span{})
+			if err != nil {
+				return err
+			}
+			stale = reading.Condition()
+			continue
+		}
+		_, err := store.Append(ctx, batch, cond)
+		if kind(err) != "none" && kind(err) != "conflict" {
+			return err
+		}
+		if err == nil && len(batch) > 0 {
+			last = batch
+		}
+	}
+	return nil
 }

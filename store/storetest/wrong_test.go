@@ -364,6 +364,7 @@ var wrongStores = []wrong{
 		return c
 	})},
 	{mistake: "guards everything, whatever the query", breaks: []string{
+		"clients that decide over boundaries apart do not conflict",
 		"an event that a condition's query does not select is no conflict",
 		"a condition on a query from the zero point guards from the beginning",
 		"the condition of a reading holds until something that it selects is recorded",
@@ -442,6 +443,7 @@ var wrongStores = []wrong{
 		}}
 	}},
 	{mistake: "checks conditions outside the serial section", breaks: []string{
+		"clients that decide over overlapping boundaries keep every rule",
 		"of appenders that race for one version of a stream, one wins",
 		"of appenders that race for a new stream, one wins",
 	}, bend: func(s daybook.Store) *bent {
@@ -529,6 +531,7 @@ var wrongStores = []wrong{
 		}
 	})},
 	{mistake: "names the head in a conflict", breaks: []string{
+		"what many clients were answered has an explanation in one order",
 		"a conflict gives for each clause the position of the newest event that failed it",
 	}, bend: onConflict(func(c *daybook.ConflictError) {
 		for i := range c.Failures {
