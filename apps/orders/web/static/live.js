@@ -103,24 +103,24 @@ const pause = 400;
 function follow(stream) {
   const source = new EventSource(stream);
   let token = "";
-  let waiting = false; // something has changed that the page does not show
+  let behind = false; // something was recorded since the page was drawn
+  let held = false; // a part was left as it was, because the visitor is writing in it
   let drawing = false;
 
   async function draw() {
-    if (drawing || !waiting || document.hidden) return;
+    if (drawing || document.hidden) return;
     drawing = true;
-    waiting = false;
+    behind = false;
     try {
-      const complete = redraw(await fetched(location.href, token), false);
-      if (!complete) waiting = true;
+      held = !redraw(await fetched(location.href, token), false);
       say("live", "Live");
     } catch {
-      waiting = true;
+      behind = true;
       say("away", "Catching up");
     }
     setTimeout(() => {
       drawing = false;
-      if (!document.activeElement?.matches("input, select")) draw();
+      if (behind) draw();
     }, pause);
   }
 
@@ -128,12 +128,12 @@ function follow(stream) {
   source.addEventListener("error", () => say("away", "Not connected"));
   source.addEventListener("changed", (message) => {
     token = message.lastEventId;
-    waiting = true;
+    behind = true;
     draw();
   });
   source.addEventListener("reset", () => location.reload());
-  document.addEventListener("visibilitychange", draw);
-  document.addEventListener("focusout", () => setTimeout(draw));
+  document.addEventListener("visibilitychange", () => { if (behind) draw(); });
+  document.addEventListener("focusout", () => setTimeout(() => { if (held) draw(); }));
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
