@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
 )
 
 // payload makes an event of 404 bytes of data with five terms.
@@ -48,6 +49,29 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkBareDisk is the least that a lone append can cost: a write of as many bytes as its
+// frame has into space that is reserved, and a sync.
+func BenchmarkBareDisk(b *testing.B) {
+	world := vfs.OS()
+	f, err := world.FS.Create(b.TempDir() + "/bare")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Preallocate(0, 64<<20); err != nil {
+		b.Fatal(err)
+	}
+	frame := make([]byte, 560)
+	for i := 0; b.Loop(); i++ {
+		if _, err := f.WriteAt(frame, int64(i*len(frame))); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // filled returns a store of n events in n/100 streams.
 func filled(b *testing.B, n int) *Store {
 	s, err := Open(b.TempDir(), nil)
@@ -57,7 +81,7 @@ func filled(b *testing.B, n int) *Store {
 	b.Cleanup(func() { s.Close() })
 	for i := 0; i < n; {
 		var batch []daybook.Event
-		for ; len(batch) < 1000 && i < n; i++ {
+		for ; len(batch) < 10 && i < n; i++ {
 			batch = append(batch, benchEvent(i%(n/100)))
 		}
 		if _, err := s.Append(b.Context(), batch, nil); err != nil {

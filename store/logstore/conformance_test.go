@@ -3,12 +3,14 @@ package logstore
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/internal/vfs/crashfs"
 	"github.com/daybook-es/daybook/internal/vfs/errorfs"
 	"github.com/daybook-es/daybook/store/memstore"
 	"github.com/daybook-es/daybook/store/storetest"
@@ -19,12 +21,13 @@ type subject struct {
 	*Store
 	disk *errorfs.FS
 	gate *gate
+	real vfs.World
 	dir  string
 	opts *Options
 }
 
-func openSubject(t testing.TB, opts *Options) *subject {
-	s := &subject{gate: &gate{FS: vfs.OS().FS}, dir: t.TempDir(), opts: opts}
+func openSubject(t testing.TB, world vfs.World, opts *Options) *subject {
+	s := &subject{gate: &gate{FS: world.FS}, real: world, dir: t.TempDir(), opts: opts}
 	s.disk = errorfs.New(s.gate)
 	s.open(t)
 	return s
@@ -32,7 +35,7 @@ func openSubject(t testing.TB, opts *Options) *subject {
 
 func (s *subject) open(t testing.TB) {
 	t.Helper()
-	world := vfs.OS()
+	world := s.real
 	world.FS = s.disk
 	store, err := open(world, s.dir, s.opts)
 	if err != nil {
@@ -42,9 +45,10 @@ func (s *subject) open(t testing.TB) {
 	t.Cleanup(func() { store.Close() })
 }
 
-func conformance(opts *Options) storetest.Subject {
+// conformance hands stores to the suite, each in a world of its own.
+func conformance(world func() vfs.World, opts *Options) storetest.Subject {
 	return storetest.Subject{
-		Open: func(t testing.TB) daybook.Store { return openSubject(t, opts) },
+		Open: func(t testing.TB) daybook.Store { return openSubject(t, world(), opts) },
 		Reopen: func(t testing.TB, s daybook.Store) daybook.Store {
 			old := s.(*subject)
 			if err := old.Close(); err != nil {
@@ -55,7 +59,7 @@ func conformance(opts *Options) storetest.Subject {
 			return &again
 		},
 		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
-			s := openSubject(t, opts)
+			s := openSubject(t, world(), opts)
 			return s, func(on bool) {
 				if on {
 					s.disk.Arm(errorfs.Fault{Call: 1, Forever: true})
@@ -154,19 +158,25 @@ func (g *gate) Open(name string) (vfs.File, error)      { return g.file(g.FS.Ope
 func (g *gate) OpenWrite(name string) (vfs.File, error) { return g.file(g.FS.OpenWrite(name)) }
 func (g *gate) Create(name string) (vfs.File, error)    { return g.file(g.FS.Create(name)) }
 
+// inMemory is a machine in memory, for tests that would spend their time waiting for a disk.
+func inMemory() vfs.World { return crashfs.New(machines.Add(1)).World() }
+
+var machines atomic.Uint64
+
 func TestStore(t *testing.T) {
-	storetest.Run(t, conformance(quietly))
+	storetest.Run(t, conformance(vfs.OS, quietly))
 }
 
 // The same promises over segments so small that nearly every append begins one.
 func TestStoreOfTinySegments(t *testing.T) {
-	storetest.Run(t, conformance(&Options{SegmentBytes: 512, Logger: quiet}))
+	storetest.Run(t, conformance(inMemory, &Options{SegmentBytes: 512, Logger: quiet}))
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
 	for _, segmentBytes := range []int64{0, 2000, 20000} {
 		for seed := range uint64(2) {
-			storetest.Compare(t, memstore.New(), conformance(&Options{SegmentBytes: segmentBytes, Stride: 1000, Logger: quiet}), seed+uint64(segmentBytes), 2000)
+			subject := conformance(inMemory, &Options{SegmentBytes: segmentBytes, Stride: 1000, Logger: quiet})
+			storetest.Compare(t, memstore.New(), subject, seed+uint64(segmentBytes), 2000)
 		}
 	}
 }

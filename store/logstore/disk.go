@@ -271,7 +271,7 @@ func (d *disk) create(next *segment) (_ vfs.File, err error) {
 }
 
 // close implements journal.
-func (d *disk) close(*view) error {
+func (d *disk) close() error {
 	d.home.indexer.stop()
 	err := d.markClean()
 	return errors.Join(err, d.abandon())

@@ -26,8 +26,8 @@ type journal interface {
 	// became of the group.
 	commit(g *group) *fault
 
-	// close ends the journal. The log ends where the view does; nothing is being committed.
-	close(v *view) error
+	// close ends the journal, and all reading of segments. Nothing is being committed.
+	close() error
 }
 
 // A group is the frames that are made durable together: one write, one sync. The

@@ -101,7 +101,7 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
 		s.order.stop()
-		s.closeErr = errors.Join(s.journal.close(s.view.Load()), releaseLock(s.home, s.lock))
+		s.closeErr = errors.Join(s.journal.close(), releaseLock(s.home, s.lock))
 	})
 	return s.closeErr
 }

@@ -298,7 +298,9 @@ func (q *sequencer) open() *segment {
 	number := uint64(1)
 	if n := len(t.segments); n > 0 {
 		last := t.segments[n-1]
-		last.end = t.end
+		if last.end != t.end { // else it was set before a group that failed
+			last.end = t.end
+		}
 		number = last.number + 1
 	}
 	s := &segment{home: q.store.home, number: number, first: t.head + 1, before: t.checksum, marked: true}
@@ -374,14 +376,10 @@ func (q *sequencer) abandon(g *group, f *fault) {
 	q.filling = nil
 	durable := *q.store.view.Load()
 	for _, s := range q.tail.segments {
-		if place := (place{s.number, segmentHeaderBytes}); place.segment >= durable.endPlace().segment && s.index.Load() != nil {
-			if s.number == durable.endPlace().segment {
-				place.offset = durable.end
-			}
-			if table, growing := (*s.index.Load()).(*index.Table); growing {
-				s.setTerms(table.Before(posting(place.offset)))
-				s.unmark(place.offset)
-			}
+		if s.number == durable.endPlace().segment && !s.full.Load() {
+			table := (*s.index.Load()).(*index.Table)
+			s.setTerms(table.Before(posting(durable.end)))
+			s.unmark(durable.end)
 		}
 	}
 	stamp := q.tail.stamp

@@ -211,7 +211,7 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 	}
 	begins := offset - frame.Event(in.window[offset-in.start:]).FrameStart()
 	if begins < segmentHeaderBytes || begins > offset-frame.HeaderBytes {
-		return nil, nil, seg.corrupt(offset, 0, errors.New("no event of a frame begins here, and the index says so"))
+		return nil, nil, seg.corrupt(offset, 0, errNoEvent)
 	}
 	if err := in.load(begins, end); err != nil {
 		return nil, nil, err
@@ -221,8 +221,14 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 
 // eventIn returns the event at an offset of the file that lies in the frame found last.
 func (in *fetcher) eventIn(offset int64) (frame.Frame, frame.Event, error) {
-	return in.frame, in.frame.At(int(offset - in.begins)), nil
+	at := offset - in.begins
+	if at+frame.EventHeaderBytes > int64(len(in.frame)) || in.frame.At(int(at)).FrameStart() != at {
+		return nil, nil, in.seg.corrupt(offset, 0, errNoEvent)
+	}
+	return in.frame, in.frame.At(int(at)), nil
 }
+
+var errNoEvent = errors.New("no event begins here, and the index says so")
 
 // load makes the frame at an offset the one found last.
 func (in *fetcher) load(offset, end int64) error {

@@ -123,16 +123,6 @@ func (f Frame) Events() iter.Seq2[int, Event] {
 // At returns the event at an offset, which must be one that [Frame.Events] yields.
 func (f Frame) At(offset int) Event { return Event(f[offset:]) }
 
-// Begins reports whether one of the frame's events begins at an offset.
-func (f Frame) Begins(offset int) bool {
-	for at := range f.Events() {
-		if at >= offset {
-			return at == offset
-		}
-	}
-	return false
-}
-
 func (e Event) length() int { return int(le.Uint32(e)) }
 
 // FrameStart returns how many bytes before the event its frame begins, as far as the
