@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 
 	"github.com/google/uuid"
@@ -140,6 +141,7 @@ func (d decision) make(ctx context.Context, store daybook.Store, tally *Tally) e
 			return nil
 		}
 		event.ID = uuid.New()
+		runtime.Gosched() // others decide meanwhile
 		_, err = store.Append(ctx, []daybook.Event{event}, reading.Condition())
 		if err == nil {
 			tally.Recorded++
