@@ -220,11 +220,7 @@ func (d *disk) seal() error {
 	}
 	d.active.full.Store(true)
 	sealed := sealedSegment{number: d.active.number, first: d.active.first, last: d.head, end: d.end, checksum: d.checksum}
-	marks, err := d.active.marksBefore(d.end)
-	if err != nil {
-		return err
-	}
-	footer := encodeFooter(marks, sealed, d.home.salt)
+	footer := encodeFooter(d.active.thin(), sealed, d.home.salt)
 	sealed.size = d.end + int64(len(footer))
 	if _, err := d.file.WriteAt(footer, d.end); err != nil {
 		return fmt.Errorf("write the footer of %s: %w", d.active.name(), err)

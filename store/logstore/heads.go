@@ -30,10 +30,10 @@ func (h *heads) init() { h.young = make(map[string]head) }
 // find returns the version of a stream and the position of its newest event, in the
 // view of c, which must look at everything.
 func (h *heads) find(c *check, name string, hash uint64) (daybook.Version, daybook.Position, error) {
-	active := c.view.endPlace().segment
-	if active <= 1 {
-		return c.head(name, hash, 0, 0) // one segment: its index is in memory
+	if len(c.view.segments) < 2 {
+		return c.head(name, hash, 0, 0) // the only index is in memory
 	}
+	active := c.view.endPlace().segment
 	known, ok := h.get(name)
 	if !ok || known.below > active {
 		known = head{}

@@ -35,7 +35,7 @@ func (s *segment) loadMarks() ([]mark, error) {
 func (s *segment) findMarks() ([]mark, error) {
 	var marked segment
 	err := s.frames(func(offset int64, f frame.Frame) { marked.mark(f, offset) })
-	return marked.marks, err
+	return marked.thin(), err
 }
 
 // frames yields the frames of a sealed segment, which must follow each other from the first to the last.

@@ -58,8 +58,8 @@ func checkSegmentHeader(b []byte, s *segment, m *manifest) error {
 	return errors.New("the segment's header is not that of this segment of this log")
 }
 
-// The footer: one mark for about every 64 KiB of frames, then the trailer, with which
-// the file ends. The first mark is of the first frame.
+// The footer: marks, one of the first frame and then one for about every 64 KiB of
+// frames, and the trailer, with which the file ends. A mark:
 //
 //	offset  size  what
 //	     0     8  first position of a frame

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
 
 // Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and costs nothing
@@ -127,19 +128,36 @@ func (v *view) postings(i int, item *planned, from, to uint32) ([]uint32, error)
 	}
 	var postings []uint32
 	for _, t := range terms {
-		some, err := ix.Postings(t)
+		some, err := postingsWithin(ix, t, from, to)
 		if err != nil {
 			return nil, err
 		}
-		begin, _ := slices.BinarySearch(some, from)
-		end, _ := slices.BinarySearch(some, to)
-		postings = append(postings, some[begin:max(begin, end)]...)
+		postings = append(postings, some...)
 	}
 	if len(terms) > 1 {
 		slices.Sort(postings)
 		postings = slices.Compact(postings)
 	}
 	return postings, nil
+}
+
+// postingsWithin returns the postings of a term from one up to another (exclusive), rising.
+func postingsWithin(ix index.Index, term uint64, from, to uint32) ([]uint32, error) {
+	if from <= posting(segmentHeaderBytes) {
+		all, err := ix.Postings(term)
+		end, _ := slices.BinarySearch(all, to)
+		return all[:end], err
+	}
+	// Whoever follows the log asks for the last few of what may be a long list.
+	var postings []uint32
+	err := ix.Descend(term, func(p uint32) bool {
+		if p < to && p >= from {
+			postings = append(postings, p)
+		}
+		return p >= from
+	})
+	slices.Sort(postings)
+	return slices.Compact(postings), err
 }
 
 // A selection is one ranging over a reading.

@@ -61,6 +61,10 @@ type mark struct {
 // behind it is half of this, some ten microseconds.
 const markBytes = 64 << 10
 
+// While a segment is being written it has more marks: those who follow the log read at its end, a few
+// events at a time, and begin at a mark. Those of a full segment take 400 KB.
+const fineMarkBytes = 4 << 10
+
 // home is where a store lives and what all of its parts need.
 type home struct {
 	dir   string
@@ -146,9 +150,23 @@ func (s *segment) close() error {
 func (s *segment) mark(f frame.Frame, offset int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.marks); n == 0 || offset-s.marks[n-1].offset >= markBytes {
+	if n := len(s.marks); n == 0 || offset-s.marks[n-1].offset >= fineMarkBytes {
 		s.marks = append(s.marks, mark{f.First(), f.Stamp(), offset})
 	}
+}
+
+// thin keeps the marks that a sealed segment has.
+func (s *segment) thin() []mark {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var kept []mark
+	for _, m := range s.marks {
+		if n := len(kept); n == 0 || m.offset-kept[n-1].offset >= markBytes {
+			kept = append(kept, m)
+		}
+	}
+	s.marks = kept
+	return kept
 }
 
 // unmark forgets the marks from an offset on.
