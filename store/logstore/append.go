@@ -41,9 +41,9 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	}
 }
 
-// precheck checks a request against what is durable, and answers it if that is
-// enough: a repeat, ids that are taken, an append of no events. A conflict is not
-// answered here: the same events may be on their way already, and then it is a repeat.
+// precheck checks a request against what is durable, and answers it if that is enough:
+// a repeat, ids that are taken, an append of no events. A conflict is not answered
+// here: the same events may be on their way already, and then it is a repeat.
 func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	v := s.view.Load()
 	c := newCheck(v, place{}, s.life)
@@ -70,7 +70,7 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 		}
 		return daybook.Receipt{Point: s.life.At(v.head), Durability: daybook.Disk}, nil
 	}
-	if final {
+	if final || planted("condition-checked-outside-the-sequencer") {
 		r.failures = failures
 	}
 	r.checked, r.at = v.endPlace(), v.head

@@ -49,8 +49,8 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// BenchmarkBareDisk is the least that a lone append can cost: a write of as many bytes as its
-// frame has into space that is reserved, and a sync.
+// BenchmarkBareDisk is the least that a lone append can cost: a write of as many bytes
+// as its frame has into space that is reserved, and a sync.
 func BenchmarkBareDisk(b *testing.B) {
 	world := vfs.OS()
 	f, err := world.FS.Create(b.TempDir() + "/bare")

@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/term"
 )
 
-// A check asks a view the questions that an append depends on, as far as they are
-// about what lies behind a place. It is used by one goroutine.
+// A check asks a view the questions that an append depends on, as far as they are about
+// what lies behind a place. It is used by one goroutine.
 type check struct {
 	view  *view
 	since place
@@ -21,9 +21,9 @@ func newCheck(v *view, since place, life daybook.Point) *check {
 	return &check{view: v, since: since, life: life, in: &fetcher{unsynced: v.unsynced}}
 }
 
-// recorded looks for the ids of a request. If the request repeats an append it returns the
-// events as they were recorded; if it has an id of theirs otherwise, a ReusedError; if all of
-// its ids are new, neither.
+// recorded looks for the ids of a request. If the request repeats an append it returns
+// the events as they were recorded; if it has an id of theirs otherwise, a ReusedError;
+// if all of its ids are new, neither.
 func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 	if c.since == c.view.endPlace() || c.view.unsynced != nil && planted("ids-not-checked-in-the-sequencer") {
 		return nil, nil
@@ -48,8 +48,8 @@ func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 	return before, nil
 }
 
-// repeats reports whether e, which has the i-th id, is the i-th event of the request recorded next
-// to the ones before.
+// repeats reports whether e, which has the i-th id, is the i-th event of the request
+// recorded next to the ones before.
 func repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) bool {
 	written := r.frame.At(r.written[i].offset)
 	if string(written.Stream()) != e.Stream || string(written.Type()) != e.Type {
@@ -96,8 +96,8 @@ func (c *check) byID(id uuid.UUID) (daybook.Recorded, bool, error) {
 	return daybook.Recorded{}, false, nil
 }
 
-// head returns the version of a stream and the position of its newest event, if one
-// of its events lies behind the place; otherwise what it is given.
+// head returns the version of a stream and the position of its newest event, if one of
+// its events lies behind the place; otherwise what it is given.
 func (c *check) head(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
 	if c.since == c.view.endPlace() {
 		return version, newest, nil
@@ -111,8 +111,8 @@ func (c *check) head(name string, hash uint64, version daybook.Version, newest d
 	return e.Version(), positionOf(f, e), nil
 }
 
-// clauses brings what is known of the request's clauses up to the view, and returns those that do not hold.
-// final says that one of them will not hold later either.
+// clauses brings what is known of the request's clauses up to the view, and returns
+// those that do not hold. final says that one of them will not hold later either.
 func (c *check) clauses(r *request) (failures []daybook.Failure, final bool, err error) {
 	for i := range r.clauses {
 		cl := &r.clauses[i]

@@ -158,7 +158,8 @@ func (g *gate) Open(name string) (vfs.File, error)      { return g.file(g.FS.Ope
 func (g *gate) OpenWrite(name string) (vfs.File, error) { return g.file(g.FS.OpenWrite(name)) }
 func (g *gate) Create(name string) (vfs.File, error)    { return g.file(g.FS.Create(name)) }
 
-// inMemory is a machine in memory, for tests that would spend their time waiting for a disk.
+// inMemory is a machine in memory, for tests that would spend their time waiting for a
+// disk.
 func inMemory() vfs.World { return crashfs.New(machines.Add(1)).World() }
 
 var machines atomic.Uint64

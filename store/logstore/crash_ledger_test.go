@@ -16,14 +16,15 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs/crashfs"
 )
 
-// A ledger notes what a store promised in a run on a crashfs.Disk, and after which of the disk's
-// calls, so that what a power cut leaves can be held against it. It is safe for use by many
-// goroutines.
+// A ledger notes what a store promised in a run on a crashfs.Disk, and after which of
+// the disk's calls, so that what a power cut leaves can be held against it. It is safe
+// for use by many goroutines.
 type ledger struct {
 	disk *crashfs.Disk
 
 	mu sync.Mutex
-	// made are all appends that were asked for, each once however often it was asked for again.
+	// made are all appends that were asked for, each once however often it was asked
+	// for again.
 	made   []*intent
 	byID   map[uuid.UUID]*intent // by the id of the first event
 	log    []promise             // by position, from 1
@@ -212,7 +213,8 @@ func (l *ledger) check(call int, log []daybook.Recorded) error {
 	return nil
 }
 
-// possible reports whether some ask may have recorded the events, as far as was known after a call.
+// possible reports whether some ask may have recorded the events, as far as was known
+// after a call.
 func (in *intent) possible(call int) bool {
 	for _, a := range in.asks {
 		if a.called <= call && (a.returned > call || a.outcome != absent) {

@@ -16,7 +16,8 @@ import (
 //
 // Its methods are called one at a time, ready excepted. Beside them it has at most two
 // goroutines of its own: one that reserves the file of the next segment (see [spare])
-// and the one that writes the index files of sealed ones (see [indexer]). close waits for both.
+// and the one that writes the index files of sealed ones (see [indexer]). close waits
+// for both.
 type disk struct {
 	home         *home
 	manifest     *manifest
@@ -109,8 +110,8 @@ func (d *disk) fault(err error) *fault {
 }
 
 // cutBack undoes a write that failed, of which any part may be in the file. Only if
-// that succeeds, and durably, is the group definitely not recorded. The count of bytes that the write
-// returned says nothing.
+// that succeeds, and durably, is the group definitely not recorded. The count of bytes
+// that the write returned says nothing.
 func (d *disk) cutBack(g *group, err error) *fault {
 	f := d.fault(err)
 	if planted("failed-write-not-cut-back") {
@@ -129,8 +130,8 @@ func (d *disk) cutBack(g *group, err error) *fault {
 }
 
 // reopen makes the log that was opened ready to be written: what a crash left is set
-// aside and cut off, and the mark of a log that was closed properly is taken away.
-// It does nothing if that has been done.
+// aside and cut off, and the mark of a log that was closed properly is taken away. It
+// does nothing if that has been done.
 func (d *disk) reopen() error {
 	if d.leftover != nil {
 		if err := d.setAside(); err != nil {
@@ -212,8 +213,8 @@ func (d *disk) roll(next *segment) error {
 	return nil
 }
 
-// seal writes the footer of the active segment, cuts the file to its end and syncs it. It may
-// be called again if something after it failed.
+// seal writes the footer of the active segment, cuts the file to its end and syncs it.
+// It may be called again if something after it failed.
 func (d *disk) seal() error {
 	if d.sealed != nil {
 		return nil
@@ -237,7 +238,8 @@ func (d *disk) seal() error {
 	return nil
 }
 
-// create makes the file of a new segment under its name, durably. No manifest names it yet.
+// create makes the file of a new segment under its name, durably. No manifest names it
+// yet.
 func (d *disk) create(next *segment) (_ vfs.File, err error) {
 	fsys := d.home.world.FS
 	f, err := d.spare.take(d.home)
@@ -286,9 +288,9 @@ func (d *disk) abandon() error {
 	return err
 }
 
-// markClean cuts the active segment to its end and writes into the manifest where that is, so
-// that whatever may be missing later was lost to no crash. A log that was not written, or whose
-// disk failed, stays as it is.
+// markClean cuts the active segment to its end and writes into the manifest where that
+// is, so that whatever may be missing later was lost to no crash. A log that was not
+// written, or whose disk failed, stays as it is.
 func (d *disk) markClean() error {
 	if d.ready() != nil || d.active == nil || d.manifest.clean != nil || d.leftover != nil || d.sealed != nil || d.file == nil {
 		return nil
@@ -337,15 +339,16 @@ func (s *spare) prepare(h *home, size int64) {
 		if s.err != nil {
 			return
 		}
-		// What cannot be reserved now is reserved, or found to be impossible, when the file is needed.
+		// What cannot be reserved now is reserved, or found to be impossible, when the
+		// file is needed.
 		if err := s.file.Preallocate(0, size); err != nil && !vfs.IsNoSpace(err) {
 			h.log.Warn("could not reserve space for the next segment", "err", err)
 		}
 	})
 }
 
-// createSpare creates the file. One of the same name is left from an attempt that failed, or from before
-// a crash, and has nothing in it.
+// createSpare creates the file. One of the same name is left from an attempt that
+// failed, or from before a crash, and has nothing in it.
 func createSpare(h *home) (vfs.File, error) {
 	if err := h.world.FS.Remove(h.path(spareName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -12,7 +12,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
 
-// loadMarks returns a sealed segment's marks, from its footer; if that is damaged, from the frames.
+// loadMarks returns a sealed segment's marks, from its footer; if that is damaged, from
+// the frames.
 func (s *segment) loadMarks() ([]mark, error) {
 	b := make([]byte, s.size-s.end)
 	if err := s.readAt(b, s.end); err != nil {
@@ -38,7 +39,8 @@ func (s *segment) findMarks() ([]mark, error) {
 	return marked.thin(), err
 }
 
-// frames yields the frames of a sealed segment, which must follow each other from the first to the last.
+// frames yields the frames of a sealed segment, which must follow each other from the
+// first to the last.
 func (s *segment) frames(yield func(int64, frame.Frame)) error {
 	t := tail{end: segmentHeaderBytes, head: s.first - 1, checksum: s.before}
 	bad, err := walk(s, segmentHeaderBytes, s.end, func(offset int64, f frame.Frame) error {
@@ -119,8 +121,8 @@ func (s *segment) identity() index.Identity {
 	return index.Identity{Number: s.number, End: s.end, Checksum: s.last}
 }
 
-// An indexFile is the index of a sealed segment in a file. When the file turns out to be
-// damaged, the index is made anew, and nobody is the worse for it.
+// An indexFile is the index of a sealed segment in a file. When the file turns out to
+// be damaged, the index is made anew, and nobody is the worse for it.
 type indexFile struct {
 	segment *segment
 	file    vfs.File
@@ -202,9 +204,9 @@ func (x *indexFile) Descend(term uint64, yield func(posting uint32) bool) error 
 // MayHaveID implements [index.Index].
 func (x *indexFile) MayHaveID(made uint64) bool { return x.index.MayHaveID(made) }
 
-// An indexer writes the index files of sealed segments. It has a goroutine while there is
-// one to write. An index file that cannot be written is no harm: the table stays in memory, and the
-// file is made when the segment is needed after the next opening.
+// An indexer writes the index files of sealed segments. It has a goroutine while there
+// is one to write. An index file that cannot be written is no harm: the table stays in
+// memory, and the file is made when the segment is needed after the next opening.
 type indexer struct {
 	mu      sync.Mutex
 	queue   []*segment
@@ -252,8 +254,9 @@ func (x *indexer) run() {
 	}
 }
 
-// writeIndex writes the segment's index into its file and uses that from now on. The file need not
-// be durable, but it is synced all the same, so that it is there after a crash as a rule.
+// writeIndex writes the segment's index into its file and uses that from now on. The
+// file need not be durable, but it is synced all the same, so that it is there after a
+// crash as a rule.
 func (s *segment) writeIndex() error {
 	table, ok := (*s.index.Load()).(*index.Table)
 	if !ok {

@@ -6,23 +6,23 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A journal is where groups of frames become durable. The sequencer decides what is
-// in the log and in which order; the journal makes it so, and knows when it cannot.
-// The journal here is the local disk ([disk]); one that asks a quorum of machines
-// has its place behind the same four methods.
+// A journal is where groups of frames become durable. The sequencer decides what is in
+// the log and in which order; the journal makes it so, and knows when it cannot. The
+// journal here is the local disk ([disk]); one that asks a quorum of machines has its
+// place behind the same four methods.
 type journal interface {
 	// recover returns the log as it is durable, from which the sequencer goes on. It is
-	// called first and once. What of it this node alone could have lost, such as
-	// the unsynced tail of its own disk, is made durable before it is returned.
+	// called first and once. What of it this node alone could have lost, such as the
+	// unsynced tail of its own disk, is made durable before it is returned.
 	recover() (*view, error)
 
-	// ready returns why nothing can be recorded here now, or nil: on a local disk, that it
-	// has failed for good. Where machines take turns, it is not this one's.
+	// ready returns why nothing can be recorded here now, or nil: on a local disk, that
+	// it has failed for good. Where machines take turns, it is not this one's.
 	ready() error
 
 	// commit makes a group's frames durable, behind those of the group before. Groups
-	// come one at a time. When it returns nil, they survive what the store promises, and
-	// are readable at their place in the segment. Otherwise the fault says what
+	// come one at a time. When it returns nil, they survive what the store promises,
+	// and are readable at their place in the segment. Otherwise the fault says what
 	// became of the group.
 	commit(g *group) *fault
 
@@ -38,8 +38,8 @@ type group struct {
 	bytes   []byte
 	opens   bool // it is the first of its segment, which is not there yet
 
-	// durable is the position that is durable when the group is written, and after the log as it
-	// is once the group is durable.
+	// durable is the position that is durable when the group is written, and after the
+	// log as it is once the group is durable.
 	durable daybook.Position
 	after   view
 
@@ -59,7 +59,8 @@ type resting struct {
 // A fault says why a group was not made durable, and what became of it.
 type fault struct {
 	err error
-	// unknown says that the group may be found durable one day. Otherwise it definitely is not in the log.
+	// unknown says that the group may be found durable one day. Otherwise it definitely
+	// is not in the log.
 	unknown bool
 	// fatal says that the journal takes nothing any more.
 	fatal bool

@@ -19,7 +19,8 @@ const (
 type LockedError struct {
 	// Dir is the directory.
 	Dir string
-	// Owner is what the other store was opened with as [Options.Owner]. It may be empty.
+	// Owner is what the other store was opened with as [Options.Owner]. It may be
+	// empty.
 	Owner string
 }
 

@@ -41,8 +41,8 @@ type Store struct {
 }
 
 // Open opens the log in a directory, and makes directory and log if there are none. It
-// recovers from a crash: what was acknowledged is there, an append is there whole
-// or not at all, and what a crash left of the last ones is kept beside the log, named, and
+// recovers from a crash: what was acknowledged is there, an append is there whole or
+// not at all, and what a crash left of the last ones is kept beside the log, named, and
 // told to the logger. A directory that another store has open is a [*LockedError],
 // damage that no crash can explain a [*daybook.CorruptError].
 //
@@ -93,10 +93,10 @@ func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close ends all use of the store: appends that were handed over are finished, waiters are
-// told [daybook.ErrClosed], as is whoever asks from now on. It marks the log as properly
-// closed, which lets the next opening tell any loss from a crash. Closing again does
-// nothing and returns the same.
+// Close ends all use of the store: appends that were handed over are finished, waiters
+// are told [daybook.ErrClosed], as is whoever asks from now on. It marks the log as
+// properly closed, which lets the next opening tell any loss from a crash. Closing
+// again does nothing and returns the same.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
@@ -139,8 +139,8 @@ type HealthError struct {
 	// Dir is the store's directory.
 	Dir string
 	// ReadOnly says that the disk has failed: nothing is recorded until the store is
-	// opened again. Otherwise appends are refused as long as what stands in the
-	// way does, such as a full disk.
+	// opened again. Otherwise appends are refused as long as what stands in the way
+	// does, such as a full disk.
 	ReadOnly bool
 	// Err is what stands in the way.
 	Err error
@@ -157,7 +157,8 @@ func (e *HealthError) Error() string {
 func (e *HealthError) Unwrap() error { return e.Err }
 
 // Health returns nil if the store can do everything that it should. Otherwise it
-// returns a [*HealthError], or [daybook.ErrClosed]. Reads go on in any case but the last.
+// returns a [*HealthError], or [daybook.ErrClosed]. Reads go on in any case but the
+// last.
 func (s *Store) Health() error {
 	if s.isClosed() {
 		return daybook.ErrClosed

@@ -23,8 +23,8 @@ const (
 	mostManifestBytes = 2 << 30
 )
 
-// A manifest names the log and its segments. It is text, one fact a line, and ends
-// with its checksum; FORMAT.md describes it. It is replaced whole.
+// A manifest names the log and its segments. It is text, one fact a line, and ends with
+// its checksum; FORMAT.md describes it. It is replaced whole.
 type manifest struct {
 	log, incarnation uuid.UUID
 	salt             uint32
@@ -130,8 +130,8 @@ func (m *manifest) line(line string) error {
 	return errors.New("no such word")
 }
 
-// readManifest returns the directory's manifest. A directory without manifest and without segments
-// is a new log, which gets its identity.
+// readManifest returns the directory's manifest. A directory without manifest and
+// without segments is a new log, which gets its identity.
 func readManifest(h *home) (*manifest, error) {
 	b, err := readFile(h, manifestName, mostManifestBytes)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -208,7 +208,8 @@ func (m *manifest) replace(h *home) error {
 }
 
 // A syncError is one after which nobody knows what is on the disk. What was to be
-// synced is never synced again: the system may say yes to that without having written it.
+// synced is never synced again: the system may say yes to that without having written
+// it.
 type syncError struct{ error }
 
 // Unwrap returns the error itself.

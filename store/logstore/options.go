@@ -10,8 +10,8 @@ import (
 // Options adjust a store. The zero value, and nil, are right for most programs.
 type Options struct {
 	// SegmentBytes is the size at which a segment file is sealed and the next one
-	// begun. Zero begins with 1 MiB, so that a small log takes little room, and doubles it
-	// with each segment up to 64 MiB. More than 16 GiB is taken for 16 GiB.
+	// begun. Zero begins with 1 MiB, so that a small log takes little room, and doubles
+	// it with each segment up to 64 MiB. More than 16 GiB is taken for 16 GiB.
 	SegmentBytes int64
 
 	// Stride is how many positions the head moves past a waiter before Wait returns to
@@ -29,11 +29,11 @@ type Options struct {
 
 const (
 	firstSegmentBytes = 1 << 20
-	// A segment is what is read again when the store was not closed, and what is indexed in
-	// memory: 64 MiB are scanned in a fraction of a second.
+	// A segment is what is read again when the store was not closed, and what is
+	// indexed in memory: 64 MiB are scanned in a fraction of a second.
 	mostSegmentBytes = 64 << 20
-	// An index names a place with 32 bits, in units of eight bytes. Half of that leaves room for
-	// the one frame that may be longer than its segment.
+	// An index names a place with 32 bits, in units of eight bytes. Half of that leaves
+	// room for the one frame that may be longer than its segment.
 	greatestSegmentBytes = 16 << 30
 
 	// A follower that saves its checkpoint every 10,000 positions reads again what is
@@ -41,8 +41,8 @@ const (
 	defaultStride = 10_000
 )
 
-// limits: the sequencer handles an append whole, so while it checks and copies a
-// large one the others wait. 16 MiB and 10,000 events are some ten milliseconds.
+// limits: the sequencer handles an append whole, so while it checks and copies a large
+// one the others wait. 16 MiB and 10,000 events are some ten milliseconds.
 var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
 
 // segmentBytes returns the size at which a segment is sealed.

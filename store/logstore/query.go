@@ -109,8 +109,8 @@ func contains(names []string, name []byte) bool {
 	return false
 }
 
-// newest returns the position of the newest event that the plan's query selects after
-// a position, as far as it lies behind a place; zero if there is none.
+// newest returns the position of the newest event that the plan's query selects after a
+// position, as far as it lies behind a place; zero if there is none.
 func (p plan) newest(v *view, in *fetcher, after daybook.Position, since place) (daybook.Position, error) {
 	if after >= v.head {
 		return 0, nil

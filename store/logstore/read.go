@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
 
-// Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and costs nothing
-// to keep.
+// Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and
+// costs nothing to keep.
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
 	if err := q.Validate(); err != nil {
 		return daybook.Reading{}, err
@@ -62,8 +62,8 @@ func upperBound(v *view, p plan, span daybook.Span) (daybook.Position, error) {
 		return last, nil
 	}
 
-	// The first event of the stream at that version or later ends the span. The query names one
-	// stream: Validate has seen to it.
+	// The first event of the stream at that version or later ends the span. The query
+	// names one stream: Validate has seen to it.
 	stream := planItem(daybook.Item{Streams: p[0].item.Streams})
 	in := &fetcher{}
 	for i := range v.segments {
@@ -72,8 +72,8 @@ func upperBound(v *view, p plan, span daybook.Span) (daybook.Position, error) {
 		if err != nil {
 			return 0, err
 		}
-		// Versions rise with postings, except where another stream's term has the same hash;
-		// those events are passed over one by one.
+		// Versions rise with postings, except where another stream's term has the same
+		// hash; those events are passed over one by one.
 		for _, posting := range postings {
 			f, e, err := in.event(v.segments[i], posting, end)
 			if err != nil {
@@ -115,8 +115,8 @@ func (v *view) knownAt(stamp int64) (daybook.Position, error) {
 	return 0, nil
 }
 
-// postings returns, rising, where in the i-th segment events lie that an item may select, from one
-// posting up to another (exclusive).
+// postings returns, rising, where in the i-th segment events lie that an item may
+// select, from one posting up to another (exclusive).
 func (v *view) postings(i int, item *planned, from, to uint32) ([]uint32, error) {
 	ix, err := v.segments[i].terms()
 	if err != nil {
@@ -141,7 +141,8 @@ func (v *view) postings(i int, item *planned, from, to uint32) ([]uint32, error)
 	return postings, nil
 }
 
-// postingsWithin returns the postings of a term from one up to another (exclusive), rising.
+// postingsWithin returns the postings of a term from one up to another (exclusive),
+// rising.
 func postingsWithin(ix index.Index, term uint64, from, to uint32) ([]uint32, error) {
 	if from <= posting(segmentHeaderBytes) {
 		all, err := ix.Postings(term)
@@ -169,8 +170,8 @@ type selection struct {
 	last  daybook.Position
 }
 
-// scanFraction: where a query may select more than one event in this many, reading
-// all of them in long stretches is faster than one after the other.
+// scanFraction: where a query may select more than one event in this many, reading all
+// of them in long stretches is faster than one after the other.
 const scanFraction = 8
 
 // yield yields what is selected, segment by segment.
@@ -270,8 +271,8 @@ func (sel *selection) segment(i int, begin int64, deliver func(frame.Frame, fram
 	return true, nil
 }
 
-// candidates returns where the events of a segment lie that may be selected, or that
-// it is better to look at all.
+// candidates returns where the events of a segment lie that may be selected, or that it
+// is better to look at all.
 func (sel *selection) candidates(i int, begin, end int64) (postings []uint32, scan bool, err error) {
 	for n := range sel.plan {
 		item := &sel.plan[n]
@@ -294,8 +295,8 @@ func (sel *selection) candidates(i int, begin, end int64) (postings []uint32, sc
 	return postings, !limited && int64(len(postings))*scanFraction*bytesPerEvent > end-begin && len(postings) > scanFraction, nil
 }
 
-// ahead returns how many bytes are worth reading with the event of a posting: as far
-// as the next ones lie close together.
+// ahead returns how many bytes are worth reading with the event of a posting: as far as
+// the next ones lie close together.
 func ahead(postings []uint32, at int, backward bool) int {
 	const near = fetchBytes / frame.Align
 	bytes := 0
@@ -337,8 +338,9 @@ func (sel *selection) scan(seg *segment, begin, end int64, deliver func(frame.Fr
 	return true, nil
 }
 
-// stretchBytes is how much of a segment is read at once: so much that the cost of the call is small
-// and the bytes are still in the processor's cache when they are looked at.
+// stretchBytes is how much of a segment is read at once: so much that the cost of the
+// call is small and the bytes are still in the processor's cache when they are looked
+// at.
 const stretchBytes = 4 * markBytes
 
 type stretch struct{ begin, end int64 }

@@ -65,8 +65,8 @@ func (d *disk) recover() (*view, error) {
 	return v, nil
 }
 
-// tidy sees to it that every segment that the manifest names is there, and none that it does not
-// name.
+// tidy sees to it that every segment that the manifest names is there, and none that it
+// does not name.
 func (d *disk) tidy() error {
 	names, err := d.home.world.FS.List(d.home.dir)
 	if err != nil {
@@ -106,9 +106,9 @@ func (d *disk) tidy() error {
 	return nil
 }
 
-// confirmManifest makes the manifest durable that was read, unless it is known to be: whoever
-// wrote it may have been stopped before its name was synced, or after the sync had failed. In
-// that case syncing again would change nothing; so it is written again.
+// confirmManifest makes the manifest durable that was read, unless it is known to be:
+// whoever wrote it may have been stopped before its name was synced, or after the sync
+// had failed. In that case syncing again would change nothing; so it is written again.
 func (d *disk) confirmManifest() error {
 	if d.manifest.clean != nil || d.manifest.fresh || planted("manifest-not-written-again") {
 		return nil
@@ -125,8 +125,8 @@ func (d *disk) confirmManifest() error {
 	return nil
 }
 
-// removeUnknown renames a segment that no manifest names. One without a frame was made by a roll that a crash
-// interrupted, and is removed.
+// removeUnknown renames a segment that no manifest names. One without a frame was made
+// by a roll that a crash interrupted, and is removed.
 func (d *disk) removeUnknown(name string, names []string) error {
 	s := &segment{home: d.home, number: 0}
 	f, err := d.home.world.FS.Open(d.home.path(name))
@@ -163,8 +163,8 @@ func unusedName(name string, names []string) string {
 	return unused
 }
 
-// openSealed lists the sealed segments. Nothing is read of them, but that they are as long as they
-// were.
+// openSealed lists the sealed segments. Nothing is read of them, but that they are as
+// long as they were.
 func (d *disk) openSealed() error {
 	for _, sealed := range d.manifest.sealed {
 		s := &segment{home: d.home, number: sealed.number, first: sealed.first, before: d.checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
@@ -200,8 +200,8 @@ func (d *disk) checkActive(s *segment) (int64, error) {
 	return size, nil
 }
 
-// A tail is what a scan of the active segment found: frames that follow each other from the first one
-// on, and where they end.
+// A tail is what a scan of the active segment found: frames that follow each other from
+// the first one on, and where they end.
 type tail struct {
 	end      int64
 	head     daybook.Position
@@ -279,8 +279,9 @@ func addFrame(table *index.Table, f frame.Frame, offset int64) {
 	}
 }
 
-// walk yields the frames that lie end to end in a segment's file, until yield objects or there is none.
-// bad is why it came to no further frame; err is why it could not tell.
+// walk yields the frames that lie end to end in a segment's file, until yield objects
+// or there is none. bad is why it came to no further frame; err is why it could not
+// tell.
 func walk(s *segment, offset, end int64, yield func(int64, frame.Frame) error) (bad, err error) {
 	in := &fetcher{seg: s, ahead: stretchBytes}
 	for offset < end {
@@ -315,14 +316,15 @@ func (d *disk) checkEnding(s *segment, t tail, size int64) error {
 // A leftover is what lies behind the last sound frame after a crash.
 type leftover struct {
 	begin, end int64
-	// footer says that it is a whole footer: the crash came before the manifest knew that the
-	// segment was sealed.
+	// footer says that it is a whole footer: the crash came before the manifest knew
+	// that the segment was sealed.
 	footer bool
 }
 
-// judge decides what the bytes behind the last sound frame are. A power cut keeps any part of
-// a group that was not synced, so a sound frame behind a bad one proves nothing; but one that
-// was written when the bad one was already durable proves that the bad one was damaged since.
+// judge decides what the bytes behind the last sound frame are. A power cut keeps any
+// part of a group that was not synced, so a sound frame behind a bad one proves
+// nothing; but one that was written when the bad one was already durable proves that
+// the bad one was damaged since.
 func (d *disk) judge(s *segment, t tail, size int64) error {
 	end, err := s.lastByte(t.end, size)
 	if err != nil {
@@ -362,8 +364,8 @@ func orNone(err error) error {
 	return err
 }
 
-// footerIn looks for the trailer at the end of some bytes, whose last ones may be zeros that
-// were cut off.
+// footerIn looks for the trailer at the end of some bytes, whose last ones may be zeros
+// that were cut off.
 func footerIn(b []byte, salt uint32) (sealedSegment, bool) {
 	at := bytes.LastIndex(b, []byte(trailerMagic))
 	if at < 0 {
@@ -390,8 +392,9 @@ func (s *segment) lastByte(begin, end int64) (int64, error) {
 	return begin, nil
 }
 
-// secure makes durable what will be read. After a sync that failed, the last group may be readable and yet not
-// on the disk, and syncing again would change nothing; so it is written again, where it is.
+// secure makes durable what will be read. After a sync that failed, the last group may
+// be readable and yet not on the disk, and syncing again would change nothing; so it is
+// written again, where it is.
 func (d *disk) secure(s *segment, t tail) error {
 	f, err := d.home.world.FS.OpenWrite(d.home.path(s.name()))
 	if err != nil {
@@ -413,8 +416,8 @@ func (d *disk) secure(s *segment, t tail) error {
 	return nil
 }
 
-// setAside keeps what a crash left behind the last sound frame in a file of its own, and
-// cuts it off, durably, before anything can be written there.
+// setAside keeps what a crash left behind the last sound frame in a file of its own,
+// and cuts it off, durably, before anything can be written there.
 func (d *disk) setAside() error {
 	l := d.leftover
 	if !l.footer {
@@ -451,7 +454,8 @@ func (d *disk) keepAside(l *leftover) error {
 	return nil
 }
 
-// keep makes a file of some bytes, durably. A part of one, left by an attempt that failed, is replaced.
+// keep makes a file of some bytes, durably. A part of one, left by an attempt that
+// failed, is replaced.
 func (d *disk) keep(name string, b []byte) error {
 	fsys, temp := d.home.world.FS, d.home.path("torn.tmp")
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -22,8 +22,8 @@ func fill(t *testing.T, s *Store, from, to int) {
 	}
 }
 
-// crashed returns a directory as a crash leaves it after n appends: the store in it was never
-// closed. What is open stays open until the test ends.
+// crashed returns a directory as a crash leaves it after n appends: the store in it was
+// never closed. What is open stays open until the test ends.
 func crashed(t *testing.T, n int, opts *Options) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -176,8 +176,8 @@ func TestATornGroupIsCutOffAndKept(t *testing.T) {
 	}
 }
 
-// A power cut keeps any sectors of a group that was not synced: here the first and the third of
-// three frames, and not the second.
+// A power cut keeps any sectors of a group that was not synced: here the first and the
+// third of three frames, and not the second.
 func TestASoundFrameBehindATornOneOfItsGroupIsNoProofOfDamage(t *testing.T) {
 	dir := crashed(t, 2, quietly)
 	change(t, dir, "00000001.seg", func(b []byte) []byte {

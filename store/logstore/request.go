@@ -8,9 +8,9 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/term"
 )
 
-// A request is an append on its way: the events as a frame, and all that the
-// sequencer needs to check and to answer. It holds nothing of the caller's, who may
-// have gone away.
+// A request is an append on its way: the events as a frame, and all that the sequencer
+// needs to check and to answer. It holds nothing of the caller's, who may have gone
+// away.
 type request struct {
 	ids     []uuid.UUID
 	frame   frame.Frame // not sealed yet; nil without events
@@ -49,8 +49,8 @@ type written struct {
 	terms, endsAt int
 }
 
-// A clause is one of a condition's, made ready to be checked, and how it stood when
-// the append was checked on the caller's goroutine.
+// A clause is one of a condition's, made ready to be checked, and how it stood when the
+// append was checked on the caller's goroutine.
 type clause struct {
 	daybook.Clause
 	plan plan

@@ -15,12 +15,12 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
 
-// A segment is one file of the log and what is known of it. The active one is the
-// last and grows at its end; the others never change.
+// A segment is one file of the log and what is known of it. The active one is the last
+// and grows at its end; the others never change.
 //
-// Readers reach a segment through a [view]. What a view does not cover (frames past
-// its end, postings of them) is none of their business, so the sequencer adds to the
-// index and to the marks of the active segment while they read.
+// Readers reach a segment through a [view]. What a view does not cover (frames past its
+// end, postings of them) is none of their business, so the sequencer adds to the index
+// and to the marks of the active segment while they read.
 type segment struct {
 	home   *home
 	number uint64
@@ -30,11 +30,13 @@ type segment struct {
 	// end is where the frames of a segment end that is no longer the active one. It is
 	// set before a view is published that has another segment after this one.
 	end int64
-	// size and last are those of the file and of the last frame's checksum, once it is sealed.
+	// size and last are those of the file and of the last frame's checksum, once it is
+	// sealed.
 	size int64
 	last uint32
 
-	// full is set when the journal has begun to seal the segment: no more frames go there.
+	// full is set when the journal has begun to seal the segment: no more frames go
+	// there.
 	full atomic.Bool
 
 	index   atomic.Pointer[index.Index] // nil until it is needed, in a sealed segment
@@ -57,12 +59,13 @@ type mark struct {
 	offset   int64
 }
 
-// A mark costs 24 bytes and is looked for by halving, a few dozen nanoseconds; what is read in vain
-// behind it is half of this, some ten microseconds.
+// A mark costs 24 bytes and is looked for by halving, a few dozen nanoseconds; what is
+// read in vain behind it is half of this, some ten microseconds.
 const markBytes = 64 << 10
 
-// While a segment is being written it has more marks: those who follow the log read at its end, a few
-// events at a time, and begin at a mark. Those of a full segment take 400 KB.
+// While a segment is being written it has more marks: those who follow the log read at
+// its end, a few events at a time, and begin at a mark. Those of a full segment take
+// 400 KB.
 const fineMarkBytes = 4 << 10
 
 // home is where a store lives and what all of its parts need.

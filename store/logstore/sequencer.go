@@ -14,18 +14,18 @@ import (
 )
 
 // A group is handed to the disk at the latest when it has this many bytes: at 500 MB/s
-// that is 8 ms of writing, several times what a sync costs, so larger groups would
-// make all who wait wait longer and the disk no faster.
+// that is 8 ms of writing, several times what a sync costs, so larger groups would make
+// all who wait wait longer and the disk no faster.
 const groupBytes = 4 << 20
 
-// A sequencer puts appends into one order. It checks each against everything before
-// it, durable or not, gives it its place, and answers when what the answer rests on
-// is durable.
+// A sequencer puts appends into one order. It checks each against everything before it,
+// durable or not, gives it its place, and answers when what the answer rests on is
+// durable.
 //
 // It has two goroutines, which are there only while there is something to do: run
-// checks and fills the group that is written next, and commit, one for each group, has the
-// journal write the one before. Fields are run's alone unless they are below mu. Both end
-// by themselves when nothing waits; stop waits for that.
+// checks and fills the group that is written next, and commit, one for each group, has
+// the journal write the one before. Fields are run's alone unless they are below mu.
+// Both end by themselves when nothing waits; stop waits for that.
 type sequencer struct {
 	store   *Store
 	journal journal
@@ -80,8 +80,8 @@ func (q *sequencer) stop() {
 	q.idle.Wait()
 }
 
-// run sequences what waits until nothing does. While the disk is busy with one group it fills
-// the next: groups form from what arrives, without timers.
+// run sequences what waits until nothing does. While the disk is busy with one group it
+// fills the next: groups form from what arrives, without timers.
 func (q *sequencer) run() {
 	defer q.idle.Done()
 	var batch []*request
@@ -108,8 +108,8 @@ func (q *sequencer) run() {
 	}
 }
 
-// arrived returns the requests that have been handed over, unless earlier ones still wait
-// for room.
+// arrived returns the requests that have been handed over, unless earlier ones still
+// wait for room.
 func (q *sequencer) arrived(full bool) []*request {
 	if full {
 		return nil
@@ -175,8 +175,8 @@ func (q *sequencer) room(r *request) bool {
 }
 
 // check looks at what came since the request was checked on its own goroutine. It
-// returns the receipt of a repeat, an error that says why nothing is to be recorded,
-// or neither.
+// returns the receipt of a repeat, an error that says why nothing is to be recorded, or
+// neither.
 func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	life := q.store.life
 	c := newCheck(&q.tail, r.checked, life)
@@ -187,7 +187,7 @@ func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	if before != nil {
 		return daybook.ReceiptOf(life, before, daybook.Disk, true), nil
 	}
-	if r.failures != nil && !planted("condition-checked-outside-the-sequencer") {
+	if r.failures != nil {
 		return daybook.Receipt{}, &answeredError{&daybook.ConflictError{Failures: r.failures, At: life.At(r.at)}}
 	}
 	if planted("condition-checked-outside-the-sequencer") {
@@ -217,8 +217,8 @@ func (q *sequencer) bringHeads(c *check, r *request) (err error) {
 	return nil
 }
 
-// place gives a request its place in the log: positions, versions, time. It puts its frame into
-// the group that is being filled.
+// place gives a request its place in the log: positions, versions, time. It puts its
+// frame into the group that is being filled.
 func (q *sequencer) place(r *request) {
 	if q.filling == nil {
 		q.begin(len(r.frame))
@@ -291,8 +291,8 @@ func (q *sequencer) active(frameBytes int) *segment {
 	return last
 }
 
-// open puts a new segment behind the others. The journal makes its file when the
-// first group for it is committed.
+// open puts a new segment behind the others. The journal makes its file when the first
+// group for it is committed.
 func (q *sequencer) open() *segment {
 	t := &q.tail
 	number := uint64(1)
@@ -310,8 +310,8 @@ func (q *sequencer) open() *segment {
 	return s
 }
 
-// answerWhenDurable answers a request that recorded nothing, as soon as all it may rest on
-// is durable.
+// answerWhenDurable answers a request that recorded nothing, as soon as all it may rest
+// on is durable.
 func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err error) {
 	if answered := (*answeredError)(nil); errors.As(err, &answered) {
 		r.answer(receipt, answered.error)
@@ -337,8 +337,8 @@ func (q *sequencer) commit(g *group) {
 	q.settled <- q.journal.commit(g)
 }
 
-// settle deals with the group that commit had: publishes it, lets the next one go,
-// and answers.
+// settle deals with the group that commit had: publishes it, lets the next one go, and
+// answers.
 func (q *sequencer) settle(f *fault) {
 	g := q.writing
 	q.writing = nil

@@ -8,8 +8,8 @@ import (
 )
 
 // stamps are the times at which appends are recorded. They rise, and what was known at
-// a time that has passed never changes: when somebody has asked what was known at a time,
-// nothing is recorded at that time or before it any more.
+// a time that has passed never changes: when somebody has asked what was known at a
+// time, nothing is recorded at that time or before it any more.
 type stamps struct {
 	mu      sync.Mutex
 	known   int64         // somebody asked what was known then
@@ -18,8 +18,8 @@ type stamps struct {
 	change  chan struct{} // closed when settled rises; nil if nobody waits for that
 }
 
-// next returns the stamp of an append: the clock's time, or a moment after the append before if that
-// is later, or after what is known.
+// next returns the stamp of an append: the clock's time, or a moment after the append
+// before if that is later, or after what is known.
 func (s *stamps) next(before, now int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -196,8 +196,8 @@ func TestAWaiterIsWokenOnlyByWhatItMayWaitFor(t *testing.T) {
 	}
 }
 
-// What is known at a time that has passed stays so, also when an append that was stamped before is
-// made durable after the question, and when the clock is set back.
+// What is known at a time that has passed stays so, also when an append that was
+// stamped before is made durable after the question, and when the clock is set back.
 func TestWhatWasKnownAtATimeNeverChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s stamps
@@ -250,9 +250,9 @@ func TestHeadsOfStreamsAreRightAcrossSegments(t *testing.T) {
 	}
 }
 
-// Goal: a failed sync of the directory while a segment is begun costs nothing that is acknowledged
-// after the next opening. Method: each of those syncs fails in turn, and the power is cut before the
-// store is closed.
+// Goal: a failed sync of the directory while a segment is begun costs nothing that is
+// acknowledged after the next opening. Method: each of those syncs fails in turn, and
+// the power is cut before the store is closed.
 func TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon(t *testing.T) {
 	opts := &Options{SegmentBytes: 600, Logger: quiet}
 	for call := 1; ; call++ {

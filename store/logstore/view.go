@@ -25,8 +25,8 @@ type view struct {
 	unsynced []*group
 }
 
-// A place is where a frame may begin: a segment's number and an offset in its file.
-// The zero place is before everything.
+// A place is where a frame may begin: a segment's number and an offset in its file. The
+// zero place is before everything.
 type place struct {
 	segment uint64
 	offset  int64
@@ -68,8 +68,8 @@ func (v *view) after(p daybook.Position) (place, error) {
 	return at, nil
 }
 
-// below returns what of the view lies in segments below a number, of which there
-// must be some.
+// below returns what of the view lies in segments below a number, of which there must
+// be some.
 func (v *view) below(number uint64) *view {
 	n := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= number })
 	return &view{segments: v.segments[:n], end: v.segments[n-1].end, head: v.head}
@@ -188,7 +188,8 @@ type fetcher struct {
 // what the system reads at least.
 const fetchBytes = 4096
 
-// event returns the event at a posting of a segment whose frames end at end, and its frame.
+// event returns the event at a posting of a segment whose frames end at end, and its
+// frame.
 func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.Event, error) {
 	offset := int64(p) * frame.Align
 	if in.seg == seg && in.frame != nil && offset > in.begins && offset < in.begins+int64(len(in.frame)) {

@@ -43,8 +43,8 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 	}
 }
 
-// A waiter is woken when something was recorded that has one of its terms, or when the head
-// is where it is due. Whether that is what it waits for, it finds out itself.
+// A waiter is woken when something was recorded that has one of its terms, or when the
+// head is where it is due. Whether that is what it waits for, it finds out itself.
 type waiter struct {
 	terms []uint64 // nil waits for anything
 	due   daybook.Position
@@ -52,16 +52,16 @@ type waiter struct {
 	added bool
 }
 
-// needs returns terms of which every event that the query selects has one; nil if
-// there are no such terms.
+// needs returns terms of which every event that the query selects has one; nil if there
+// are no such terms.
 func (p plan) needs() []uint64 {
 	terms := []uint64{}
 	for i := range p {
 		if p[i].item.IsAll() {
 			return nil
 		}
-		// The last group is that of the last tag, if there are tags: what an event is about
-		// is rarer than of which type it is.
+		// The last group is that of the last tag, if there are tags: what an event is
+		// about is rarer than of which type it is.
 		terms = append(terms, p[i].groups[len(p[i].groups)-1]...)
 	}
 	slices.Sort(terms)

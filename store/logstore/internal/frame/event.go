@@ -41,14 +41,14 @@ const (
 // EventHeaderBytes is the number of bytes from which [Event.FrameStart] can be told.
 const EventHeaderBytes = eventHeaderBytes
 
-// An Event is the bytes of one event, from its header to its end or past it. It lies
-// in a [Frame] that is sound.
+// An Event is the bytes of one event, from its header to its end or past it. It lies in
+// a [Frame] that is sound.
 type Event []byte
 
-// Encode appends a frame of these events to b, as far as it is known before the
-// frame's turn has come: positions, versions, time and checksums are missing. There
-// must be an event, and [daybook.Prepare] must have passed them. Nothing of the
-// result refers to the events' bytes.
+// Encode appends a frame of these events to b, as far as it is known before the frame's
+// turn has come: positions, versions, time and checksums are missing. There must be an
+// event, and [daybook.Prepare] must have passed them. Nothing of the result refers to
+// the events' bytes.
 func Encode(b []byte, events []daybook.Event) Frame {
 	start := len(b)
 	b = append(b, make([]byte, HeaderBytes)...)
@@ -180,8 +180,8 @@ func (e Event) HasTag(tag string) bool {
 	return false
 }
 
-// check makes sure that nothing that is read of the event goes past its end. The
-// event begins at an offset of its frame and has a place in it.
+// check makes sure that nothing that is read of the event goes past its end. The event
+// begins at an offset of its frame and has a place in it.
 func (e Event) check(at, place int) error {
 	if len(e) < eventHeaderBytes {
 		return fmt.Errorf("event %d of a frame is cut off at %d of its bytes", place+1, len(e))

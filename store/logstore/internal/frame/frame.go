@@ -30,8 +30,8 @@ const (
 	// index can name a place in a file of 32 GiB with 32 bits.
 	Align = 8
 
-	// MaxBytes bounds what is believed of a length that was read. It is three times what
-	// the engine's limits on one append come to.
+	// MaxBytes bounds what is believed of a length that was read. It is three times
+	// what the engine's limits on one append come to.
 	MaxBytes = 64 << 20
 )
 
@@ -40,8 +40,8 @@ var (
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// A Frame is the bytes of one append. One that [Parse] returned is sound: nothing
-// that is read from it goes past its end.
+// A Frame is the bytes of one append. One that [Parse] returned is sound: nothing that
+// is read from it goes past its end.
 type Frame []byte
 
 // Length returns the number of bytes of the frame that begins at b, as far as its
@@ -88,8 +88,8 @@ type Seal struct {
 	Stamp int64
 }
 
-// Seal fills in what [Encode] left open, and the checksum. The versions of the
-// events must have been set.
+// Seal fills in what [Encode] left open, and the checksum. The versions of the events
+// must have been set.
 func (f Frame) Seal(salt uint32, s Seal) {
 	le.PutUint32(f[12:], s.Before)
 	le.PutUint64(f[16:], uint64(s.First))

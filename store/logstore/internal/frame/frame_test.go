@@ -100,8 +100,8 @@ func TestNoChangeOfAFrameGoesUnnoticed(t *testing.T) {
 	}
 }
 
-// Goal: nothing that is read of a frame goes past its end, whoever wrote it. Method: the
-// checksum is made to be right for any bytes.
+// Goal: nothing that is read of a frame goes past its end, whoever wrote it. Method:
+// the checksum is made to be right for any bytes.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sealed(events())))
 	f.Add([]byte(sealed(events()[:1])))

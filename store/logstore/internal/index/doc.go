@@ -4,8 +4,8 @@
 //
 // A [Table] is the index of a segment that is being written, in memory. A [File] is
 // that of one that is sealed: immutable, and read a page at a time. Neither knows
-// names: two terms may share a number, and whoever follows a posting looks at the
-// event that lies there.
+// names: two terms may share a number, and whoever follows a posting looks at the event
+// that lies there.
 package index
 
 // An Index is a [Table] or a [File]. It is safe for use by many goroutines.

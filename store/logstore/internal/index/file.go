@@ -33,9 +33,10 @@ import (
 //	    48     8  least time at which an id of version 7 was made, 48 bits
 //	    56     8  greatest such time
 //
-// The contents of the other pages, one after the other, are: the bloom filter (b words of 8 bytes),
-// the terms rising (t of 8 bytes), for each term where its postings begin among the
-// postings and after the last where they end (t+1 of 4 bytes), the postings (p of 4 bytes), zeros.
+// The contents of the other pages, one after the other, are: the bloom filter (b words
+// of 8 bytes), the terms rising (t of 8 bytes), for each term where its postings begin
+// among the postings and after the last where they end (t+1 of 4 bytes), the postings
+// (p of 4 bytes), zeros.
 const (
 	pageBytes    = 4096
 	contentBytes = 4088
@@ -70,8 +71,8 @@ type File struct {
 	bloom                  bloom
 }
 
-// Encode returns the bytes of an index file with what a table holds. Nothing may be added to
-// the table any more.
+// Encode returns the bytes of an index file with what a table holds. Nothing may be
+// added to the table any more.
 func Encode(t *Table, id Identity) []byte {
 	var terms, starts, postings []byte
 	filter := newBloom(t.used)
@@ -147,9 +148,9 @@ func (w *writer) flush() {
 	w.content = w.content[:0]
 }
 
-// Open returns the index in a file that read reads from. It returns ErrDamaged if the file
-// is not the index of that segment, or an error of read. read must be safe for use by
-// many goroutines.
+// Open returns the index in a file that read reads from. It returns ErrDamaged if the
+// file is not the index of that segment, or an error of read. read must be safe for use
+// by many goroutines.
 func Open(read func(b []byte, offset int64) error, id Identity) (*File, error) {
 	f := &File{read: read, id: id}
 	header := make([]byte, pageBytes)
@@ -213,8 +214,8 @@ func (f *File) find(term uint64) (from, to uint32, err error) {
 	if f.terms == 0 || !f.bloom.mayHave(term) {
 		return 0, 0, nil
 	}
-	// Terms are numbers as good as random, so one can tell within some dozens where a term is: most
-	// often the first page that is looked at has it.
+	// Terms are numbers as good as random, so one can tell within some dozens where a
+	// term is: most often the first page that is looked at has it.
 	const perLook = 256
 	least, most := uint64(0), uint64(f.terms)
 	guess, _ := bits.Mul64(term, uint64(f.terms))
@@ -302,7 +303,8 @@ func (f *File) Descend(term uint64, yield func(posting uint32) bool) error {
 	if err != nil {
 		return err
 	}
-	// The newest event of a term is what is asked for most, so little is loaded at first.
+	// The newest event of a term is what is asked for most, so little is loaded at
+	// first.
 	for size := uint32(4); to > from; size = min(4*size, 1024) {
 		begin := max(to, from+size) - size
 		some, err := f.load(begin, to)

@@ -115,8 +115,8 @@ func TestABloomFilterIsRarelyWrong(t *testing.T) {
 }
 
 // Goal: whatever happens to an index file, a term's postings are right or there is an
-// error. Method: each byte of a small file is changed in turn, and each page is cut off or
-// takes the place of each other.
+// error. Method: each byte of a small file is changed in turn, and each page is cut off
+// or takes the place of each other.
 func TestNoDamageToAFileGivesWrongPostings(t *testing.T) {
 	table, want := random(5, 700)
 	good := Encode(table, identity)

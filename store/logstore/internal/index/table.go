@@ -9,8 +9,8 @@ import (
 
 const chunkEntries = 4096
 
-// A Table is the index of a segment that is being written. The zero Table is empty
-// and ready. One goroutine adds to it while any number look things up.
+// A Table is the index of a segment that is being written. The zero Table is empty and
+// ready. One goroutine adds to it while any number look things up.
 type Table struct {
 	mu     sync.RWMutex // guards slots, used, chunks and made; entries never change once a slot leads to them
 	slots  []slot       // open addressing, as many as a power of two

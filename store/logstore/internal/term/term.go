@@ -1,7 +1,7 @@
 // Package term turns what an event can be found by into 64-bit numbers: its id, its
 // stream, the stream's category, its type and each of its tags. The numbers are on
-// disk, in the index files; that two names may share one costs a look at an event
-// that is not meant, never a wrong answer.
+// disk, in the index files; that two names may share one costs a look at an event that
+// is not meant, never a wrong answer.
 package term
 
 import (
