@@ -172,6 +172,9 @@ func TestImportNamesFileAndLine(t *testing.T) {
 			linesTable + `:2: order_item_id: "two" is not a whole number`},
 		{"an order without an id", func(m map[string]string) { m[ordersTable] = strings.Replace(m[ordersTable], "b,cb", ",cb", 1) },
 			ordersTable + `:3: order_id`},
+		{"text of another time", func(m map[string]string) {
+			m[customersTable] = strings.Replace(m[customersTable], "sao paulo", "s\xe3o paulo", 1)
+		}, customersTable + `:2: customer_city: is not UTF-8`},
 		{"a broken quote", func(m map[string]string) { m[customersTable] += "\"cc,cat,1,x,SP\n" }, customersTable},
 	} {
 		t.Run(c.name, func(t *testing.T) {

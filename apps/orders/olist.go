@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // Olist is a Brazilian marketplace that published the orders of two years, without
@@ -435,7 +436,11 @@ func (r *row) text(i int) string {
 	if r.err != nil {
 		return ""
 	}
-	return strings.Clone(r.record[r.index[i]])
+	if held := r.record[r.index[i]]; utf8.ValidString(held) {
+		return strings.Clone(held)
+	}
+	r.fail(i, "is not UTF-8")
+	return ""
 }
 
 // fail notes that a column holds something else than it should.

@@ -82,14 +82,21 @@ func NewSimulation(at Desk, seed uint64) *Simulation {
 	return &Simulation{desk: at, random: rand.New(rand.NewPCG(seed, 0))}
 }
 
+// simulatedGrace is how long commands that are under way may take when a simulation is
+// stopped.
+const simulatedGrace = 2 * time.Second
+
 // simulatedAtOnce bounds the commands that are under way. A shop that is slower than
 // the rate then sets the pace.
 const simulatedAtOnce = 64
 
 // Run hands in commands at a rate, so many a second, until ctx ends: it places orders,
 // and pays, ships, delivers, cancels, returns and refunds them. It goes on when
-// something fails; see [Simulation.Sum].
+// something fails; see [Simulation.Sum]. What is under way when ctx ends is finished.
 func (s *Simulation) Run(ctx context.Context, perSecond float64) {
+	finishing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(simulatedGrace, cancel) })()
 	ticker := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
 	defer ticker.Stop()
 	underWay := make(chan struct{}, simulatedAtOnce)
@@ -107,7 +114,7 @@ func (s *Simulation) Run(ctx context.Context, perSecond float64) {
 		case underWay <- struct{}{}:
 		}
 		all.Go(func() {
-			s.Step(ctx)
+			s.Step(finishing)
 			<-underWay
 		})
 	}

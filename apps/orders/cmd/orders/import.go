@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,8 +35,11 @@ func (c *Import) Run(ctx context.Context, s *streams) (err error) {
 	sum, err := orders.ImportOlist(ctx, c.From, to, tell)
 	told()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("it was stopped")
+		}
 		if sum.Orders > 0 {
-			return fmt.Errorf("import: %w\n%s orders were recorded before that; run it again to go on", err, count(sum.Added+sum.Repeated))
+			return fmt.Errorf("import: %w\n%s orders are recorded; run it again to go on", err, count(sum.Added+sum.Repeated))
 		}
 		return fmt.Errorf("import: %w", err)
 	}
