@@ -120,30 +120,32 @@ func (o *olist) find(from string) error {
 func (o *olist) readCategories() error {
 	english := make(map[string]string)
 	for row := range o.rows(translationsTable, "product_category_name", "product_category_name_english") {
+		category, translated := row.text(0), row.text(1)
 		if row.err != nil {
 			return row.err
 		}
-		english[row.text(0)] = row.text(1)
+		english[category] = translated
 	}
 	for row := range o.rows(productsTable, "product_id", "product_category_name") {
+		product, category := row.text(0), row.text(1)
 		if row.err != nil {
 			return row.err
 		}
-		category := row.text(1)
 		if translated, ok := english[category]; ok {
 			category = translated
 		}
-		o.categories[row.text(0)] = category
+		o.categories[product] = category
 	}
 	return nil
 }
 
 func (o *olist) readSellers() error {
 	for row := range o.rows(sellersTable, "seller_id") {
+		seller := row.text(0)
 		if row.err != nil {
 			return row.err
 		}
-		o.sellers[row.text(0)] = true
+		o.sellers[seller] = true
 	}
 	return nil
 }
@@ -194,16 +196,16 @@ func (o *olist) readPayments() error {
 
 func (o *olist) readCustomers() error {
 	for row := range o.rows(customersTable, "customer_id", "customer_unique_id", "customer_city", "customer_state") {
+		// Olist gives a customer another id with every order; the person is the unique one.
+		id, c := row.text(0), Customer{ID: row.text(1), City: row.text(2), State: row.text(3)}
 		if row.err != nil {
 			return row.err
 		}
-		// Olist gives a customer another id with every order; the person is the unique one.
-		c := Customer{ID: row.text(1), City: row.text(2), State: row.text(3)}
-		if before, there := o.customers[row.text(0)]; there {
+		if before, there := o.customers[id]; there {
 			o.again(before == c)
 			continue
 		}
-		o.customers[row.text(0)] = c
+		o.customers[id] = c
 	}
 	return nil
 }
