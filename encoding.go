@@ -109,7 +109,10 @@ func (r *Recorded) UnmarshalBinary(b []byte) error {
 	decoded.Stream = string(take(int(le.Uint16(b[50:]))))
 	decoded.Type = string(take(int(le.Uint16(b[52:]))))
 	decoded.ContentType = string(take(int(le.Uint16(b[56:]))))
-	if decoded.ContentType == "" {
+	switch decoded.ContentType {
+	case JSON:
+		return fmt.Errorf("daybook: an encoded event names its content type %s, which is encoded as nothing", JSON)
+	case "":
 		decoded.ContentType = JSON
 	}
 	for i := 0; i < tags && !short; i++ {
