@@ -26,6 +26,7 @@ type disk struct {
 	segments []*segment
 	active   *segment // the last of segments; nil if there is none
 	file     vfs.File // of active, for writing; nil until something is written
+	reserved bool     // space for the rest of it has been asked for
 	end      int64    // where active's frames end
 	head     daybook.Position
 	checksum uint32 // of the last frame
@@ -114,6 +115,7 @@ func (d *disk) fault(err error) *fault {
 // that the write returned says nothing.
 func (d *disk) cutBack(g *group, err error) *fault {
 	f := d.fault(err)
+	d.reserved = false // what was reserved is cut off with the rest
 	if planted("failed-write-not-cut-back") {
 		return f
 	}
@@ -149,15 +151,18 @@ func (d *disk) reopen() error {
 		}
 		d.manifest = &dirty
 	}
-	if d.active == nil || d.file != nil {
+	if d.active == nil || d.reserved {
 		return nil
 	}
-	f, err := d.home.world.FS.OpenWrite(d.home.path(d.active.name()))
-	if err != nil {
-		return fmt.Errorf("open %s for writing: %w", d.active.name(), err)
+	if d.file == nil {
+		f, err := d.home.world.FS.OpenWrite(d.home.path(d.active.name()))
+		if err != nil {
+			return fmt.Errorf("open %s for writing: %w", d.active.name(), err)
+		}
+		d.file = f
 	}
-	d.file = f
-	return d.reserve(f, d.end, d.segmentBytes(d.active.number))
+	d.reserved = true
+	return d.reserve(d.file, d.end, d.segmentBytes(d.active.number))
 }
 
 // reserve reserves space in a file up to a size, or as much of it as there is: the next
@@ -210,6 +215,7 @@ func (d *disk) roll(next *segment) error {
 	}
 	d.segments = append(d.segments, next)
 	d.active, d.file, d.sealed, d.end = next, f, nil, segmentHeaderBytes
+	d.reserved = true
 	return nil
 }
 

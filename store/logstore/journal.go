@@ -9,7 +9,8 @@ import (
 // A journal is where groups of frames become durable. The sequencer decides what is in
 // the log and in which order; the journal makes it so, and knows when it cannot. The
 // journal here is the local disk ([disk]); one that asks a quorum of machines has its
-// place behind the same four methods.
+// place behind the same methods. Frames that others have sequenced do not come in
+// through it yet.
 type journal interface {
 	// recover returns the log as it is durable, from which the sequencer goes on. It is
 	// called first and once. What of it this node alone could have lost, such as the
@@ -31,7 +32,8 @@ type journal interface {
 }
 
 // A group is the frames that are made durable together: one write, one sync. The
-// sequencer fills it; from the moment it is handed to the journal it does not change.
+// sequencer fills it; from the moment it is handed to the journal it does not change,
+// except for the answers, which remain the sequencer's.
 type group struct {
 	segment *segment
 	offset  int64 // where in the segment's file it begins

@@ -81,11 +81,11 @@ func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
 	s.home.salt = m.salt
 	s.life = daybook.Point{Log: m.log, Incarnation: m.incarnation}
 	d := newDisk(s.home, m, s.segmentBytes)
-	v, err := d.recover()
+	s.journal = d
+	v, err := s.journal.recover()
 	if err != nil {
 		return nil, errors.Join(err, d.abandon())
 	}
-	s.journal = d
 	s.stamps.issued, s.stamps.settled = v.stamp, v.stamp
 	s.view.Store(v)
 	s.order = newSequencer(s, d, v)

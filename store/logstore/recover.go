@@ -81,6 +81,12 @@ func (d *disk) tidy() error {
 	}
 	moved := false
 	for _, name := range names {
+		if name == spareName {
+			// Nothing is in it, but it may have a segment's space.
+			if err := d.home.world.FS.Remove(d.home.path(name)); err != nil {
+				return fmt.Errorf("logstore: remove %s: %w", name, err)
+			}
+		}
 		n, segment := segmentNumber(name)
 		if !segment {
 			continue
