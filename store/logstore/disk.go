@@ -278,6 +278,10 @@ func (d *disk) create(next *segment) (_ vfs.File, err error) {
 func (d *disk) close() error {
 	d.home.indexer.stop()
 	err := d.markClean()
+	if vfs.IsNoSpace(err) {
+		d.home.log.Warn("the disk is too full to say that the log was closed; it will be opened as after a crash", "err", err)
+		err = nil
+	}
 	return errors.Join(err, d.abandon())
 }
 
@@ -309,7 +313,10 @@ func (d *disk) markClean() error {
 	}
 	m := *d.manifest
 	m.clean = &ending{head: d.head, end: d.end, checksum: d.checksum}
-	return m.replace(d.home)
+	if err := m.replace(d.home); err != nil {
+		return fmt.Errorf("logstore: close %s: %w", d.home.dir, err)
+	}
+	return nil
 }
 
 // syncDir makes the names in the store's directory durable.
