@@ -1,10 +1,6 @@
 package logstore
 
-import (
-	"fmt"
-
-	"github.com/daybook-es/daybook"
-)
+import "github.com/daybook-es/daybook"
 
 // A journal is where groups of frames become durable. The sequencer decides what is in
 // the log and in which order; the journal makes it so, and knows when it cannot. The
@@ -66,14 +62,4 @@ type fault struct {
 	unknown bool
 	// fatal says that the journal takes nothing any more.
 	fatal bool
-}
-
-func (f *fault) String() string {
-	switch {
-	case f.unknown:
-		return fmt.Sprintf("unknown: %v", f.err)
-	case f.fatal:
-		return fmt.Sprintf("failed for good: %v", f.err)
-	}
-	return fmt.Sprintf("failed: %v", f.err)
 }
