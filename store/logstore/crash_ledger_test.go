@@ -66,7 +66,7 @@ func newLedger(disk *crashfs.Disk) *ledger {
 }
 
 // append appends and notes the answer, which it returns.
-func (l *ledger) append(s *Store, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+func (l *ledger) append(s daybook.Store, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	a := &ask{called: l.disk.Calls(), returned: never, outcome: unknown}
 	l.mu.Lock()
 	in := l.byID[events[0].ID]
@@ -89,6 +89,7 @@ func (l *ledger) append(s *Store, events []daybook.Event, cond daybook.Condition
 	var conflict *daybook.ConflictError
 	var reused *daybook.ReusedError
 	var lost *daybook.UnknownError
+	var unavailable *daybook.UnavailableError
 	switch {
 	case err == nil && foreign:
 		l.breaks("ids of %v were taken for something else, and are acknowledged", events[0].ID)
@@ -105,8 +106,13 @@ func (l *ledger) append(s *Store, events []daybook.Event, cond daybook.Condition
 		a.outcome = absent
 		l.promise(call, reused.Position, nil)
 	case errors.As(err, &lost):
-	default:
+		if len(lost.IDs) != len(events) || lost.IDs[0] != events[0].ID {
+			l.breaks("unknown names the ids %v, want those of %d events from %s on", lost.IDs, len(events), events[0].ID)
+		}
+	case errors.As(err, &unavailable):
 		a.outcome = absent
+	default:
+		l.breaks("an append answers %v", err)
 	}
 	return receipt, err
 }
@@ -224,6 +230,11 @@ func (in *intent) possible(call int) bool {
 	return false
 }
 
+// recorded reports whether the events were acknowledged.
+func (in *intent) recorded() bool {
+	return slices.ContainsFunc(in.asks, func(a *ask) bool { return a.outcome == recorded })
+}
+
 // sound looks at a log alone: positions and versions have no gaps.
 func sound(log []daybook.Recorded) error {
 	versions := make(map[string]daybook.Version)
@@ -256,9 +267,9 @@ func describe(e daybook.Recorded) string {
 }
 
 // everything reads a store's whole log.
-func everything(s *Store) ([]daybook.Recorded, error) { return selected(s, daybook.All()) }
+func everything(s daybook.Store) ([]daybook.Recorded, error) { return selected(s, daybook.All()) }
 
-func selected(s *Store, q daybook.Query) ([]daybook.Recorded, error) {
+func selected(s daybook.Store, q daybook.Query) ([]daybook.Recorded, error) {
 	reading, err := s.Read(context.Background(), q, daybook.Span{})
 	if err != nil {
 		return nil, err

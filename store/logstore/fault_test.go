@@ -1,0 +1,187 @@
+//go:build !race
+
+package logstore
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/internal/vfs/crashfs"
+	"github.com/daybook-es/daybook/internal/vfs/errorfs"
+)
+
+// Goal: whichever call fails and however, every answer is right: what was acknowledged is there,
+// what was unavailable never is, what is unknown is there whole or not at all, conditions held, conflicts name
+// events that exist. Method: one workload, with the fault at every call in turn, until it meets none.
+func TestEveryAnswerIsRightWhicheverCallFails(t *testing.T) {
+	faults := errorfs.Faults()
+	for _, forever := range []bool{false, true} {
+		for _, effect := range []errorfs.Effect{errorfs.Nothing, errorfs.Part, errorfs.PartCounted} {
+			faults = append(faults, errorfs.Fault{Kinds: errorfs.Reads, Forever: forever, Effect: effect})
+		}
+		// What a full disk refuses, and no more than that.
+		faults = append(faults, errorfs.Fault{Kinds: errorfs.WriteAt | errorfs.Create | errorfs.Preallocate, Err: syscall.ENOSPC, Effect: errorfs.Part, Forever: forever})
+	}
+	every := 1
+	if testing.Short() {
+		every = 11
+	}
+	for _, fault := range faults {
+		fault.Call = 1
+		t.Run(fault.String(), func(t *testing.T) { // the name of the first of its runs
+			t.Parallel()
+			for ; ; fault.Call += every {
+				if !runWith(t, fault) || t.Failed() {
+					t.Logf("%d runs with %v", (fault.Call-1)/every+1, fault)
+					return
+				}
+			}
+		})
+	}
+}
+
+// The same workload where nothing fails must give right answers, too.
+func TestEveryAnswerIsRightWhereNothingFails(t *testing.T) {
+	for range 20 {
+		runWith(t, errorfs.Fault{})
+	}
+}
+
+// runWith runs a workload with a fault and judges it. It returns false if the fault was not met.
+func runWith(t *testing.T, fault errorfs.Fault) (met bool) {
+	t.Helper()
+	r := newRun(t, 7)
+	r.unreadable = fault.Kinds&errorfs.Reads != 0
+	r.faults.Arm(fault)
+	r.reopen()
+	for _, act := range []func(){
+		func() { r.append(daybook.New("order-1"), r.event("order-1", 60)) },
+		func() { r.append(nil, r.event("order-2", 60), r.event("order-1", 700), r.event("", 30)) },
+		func() { r.group(7, nil) },
+		func() { r.append(daybook.At("order-1", 1), r.event("order-1", 60)) },
+		func() { r.append(nil, r.ledger.made[0].events...) },
+		func() { r.append(nil, r.event("order-3", 1300)) },
+		func() { r.append(daybook.At("order-3", r.version("order-3")), r.event("order-3", 1300)) },
+		func() { r.group(5, nil) },
+		func() { r.endAndReopen(r.close) },
+		func() { r.append(nil, r.event("order-1", 60)) },
+		func() { r.append(nil, r.ledger.made[1].events...) },
+		func() { r.group(5, nil) },
+		func() { r.endAndReopen(func() error { r.kill(); return nil }) },
+		func() { r.append(nil, r.event("order-2", 900)) },
+		func() { r.group(6, nil) },
+	} {
+		act()
+		r.look(r.store)
+		if health := r.store.health.Load(); health != nil && health.ReadOnly {
+			r.close() // it has failed: what it answers does not matter
+			r.reopen()
+		}
+	}
+
+	met = r.disarmed || r.faults.Met() > 0
+	where := r.where + r.faults.Where()
+	r.faults.Arm(errorfs.Fault{})
+	if health := r.store.health.Load(); health == nil || !health.ReadOnly {
+		if err := r.append(nil, r.event("order-1", 60)); err != nil {
+			t.Errorf("%v, at %s: now that nothing fails any more an append answers %v", fault, where, err)
+		}
+		if err := r.store.Health(); err != nil {
+			t.Errorf("%v, at %s: now that nothing fails any more health is %v", fault, where, err)
+		}
+	}
+	r.close()
+	r.unreadable = false
+	if err := r.open(); err != nil {
+		t.Fatalf("%v, at %s: opened again: %v", fault, where, err)
+	}
+	log, err := everything(r.store)
+	if err != nil {
+		t.Fatalf("%v, at %s: %v", fault, where, err)
+	}
+	if err := errors.Join(r.ledger.broken, r.ledger.check(r.disk.Calls(), log), findsAll(r.store, log, fault.Call)); err != nil {
+		t.Errorf("%v, at %s: %v", fault, where, err)
+	}
+	if err := r.history.History().Check(log); err != nil {
+		t.Errorf("%v, at %s: %v", fault, where, err)
+	}
+	cut := crashfs.Cut{Call: r.disk.Calls(), Disk: r.disk.Recording().Cut(r.disk.Calls(), crashfs.None, 1)}
+	if _, err := r.afterCut(cut); err != nil {
+		t.Errorf("%v, at %s, and the power is cut in the end: %v", fault, where, err)
+	}
+	r.close()
+	return met
+}
+
+// reopen opens the store. If the disk does not let it twice, nothing fails any more.
+func (r *run) reopen() {
+	for range 2 {
+		err := r.open()
+		if err == nil {
+			return
+		}
+		var corrupt *daybook.CorruptError
+		if errors.As(err, &corrupt) || r.faults.Met() == 0 {
+			r.t.Errorf("at %s: opening answers %v", r.faults.Where(), err)
+		}
+	}
+	r.disarmed, r.where = true, r.faults.Where()
+	r.faults.Arm(errorfs.Fault{})
+	if err := r.open(); err != nil {
+		r.t.Fatalf("nothing fails any more, and opening answers %v", err)
+	}
+}
+
+// endAndReopen ends the store in some way and opens it again.
+func (r *run) endAndReopen(end func() error) {
+	if err := end(); err != nil && r.faults.Met() == 0 && !r.disarmed {
+		r.t.Errorf("nothing fails, and ending answers %v", err)
+	}
+	r.reopen()
+}
+
+// Goal: when there is room again, appends go on by themselves. Method: the disk is full from
+// every call on, for as long as some appends take.
+func TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull(t *testing.T) {
+	every := 1
+	if testing.Short() {
+		every = 7
+	}
+	for call := 1; ; call += every {
+		r := newRun(t, 9)
+		r.reopen()
+		r.append(nil, r.event("order-1", 60))
+		r.faults.Arm(errorfs.Fault{
+			Call: call, Forever: true, Err: syscall.ENOSPC, Effect: errorfs.Part,
+			Kinds: errorfs.WriteAt | errorfs.Create | errorfs.Preallocate | errorfs.Rename | errorfs.MkdirAll,
+		})
+		for i := range 12 {
+			err := r.append(nil, r.event("order-1", 60+100*i))
+			var unavailable *daybook.UnavailableError
+			if err != nil && (!errors.As(err, &unavailable) || !vfs.IsNoSpace(err)) {
+				t.Fatalf("the disk is full at %s, and an append answers %v", r.faults.Where(), err)
+			}
+			r.look(r.store)
+		}
+		met, where := r.faults.Met(), r.faults.Where()
+		r.faults.Arm(errorfs.Fault{})
+		for range 12 {
+			if err := r.append(nil, r.event("order-1", 300)); err != nil {
+				t.Fatalf("the disk was full at %s and has room again, and an append answers %v", where, err)
+			}
+		}
+		log, err := everything(r.store)
+		if err := errors.Join(err, r.ledger.broken, r.ledger.check(r.disk.Calls(), log)); err != nil {
+			t.Fatalf("the disk was full at %s: %v", where, err)
+		}
+		if err := r.close(); err != nil {
+			t.Errorf("the disk was full at %s and has room again, and closing answers %v", where, err)
+		}
+		if met == 0 {
+			return
+		}
+	}
+}
