@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -58,6 +59,11 @@ func conformance(world func() vfs.World, opts *Options) storetest.Subject {
 			again.open(t)
 			return &again
 		},
+		OpenAt: func(t testing.TB, now func() time.Time) daybook.Store {
+			at := world()
+			at.Clock = clockAt(now)
+			return openSubject(t, at, opts)
+		},
 		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
 			s := openSubject(t, world(), opts)
 			return s, func(on bool) {
@@ -102,6 +108,11 @@ func conformance(world func() vfs.World, opts *Options) storetest.Subject {
 		},
 	}
 }
+
+// A clockAt is a clock that shows what a function says.
+type clockAt func() time.Time
+
+func (c clockAt) Now() time.Time { return c() }
 
 // A gate lets no sync of a file through while it is shut.
 type gate struct {

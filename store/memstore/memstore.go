@@ -35,6 +35,7 @@ type Store struct {
 	events  []daybook.Recorded
 	byID    map[uuid.UUID]daybook.Position
 	streams map[string][]daybook.Position // the positions of each stream's events
+	known   time.Time                     // somebody asked what was known then
 	grown   chan struct{}                 // closed, and replaced, by each append
 	closed  bool
 }
@@ -150,17 +151,25 @@ func (s *Store) record(events []daybook.Event) []daybook.Recorded {
 }
 
 // now returns the time to stamp on an append: the clock's, or a moment after the
-// last stamp if that is later.
+// last stamp or after what somebody was told to be known by then, if that is later.
 func (s *Store) now() time.Time {
+	now, last := s.clock(), s.known
+	if n := len(s.events); n > 0 && s.events[n-1].RecordedAt.After(last) {
+		last = s.events[n-1].RecordedAt
+	}
+	if !now.After(last) {
+		now = last.Add(1)
+	}
+	return now
+}
+
+// clock returns the time that the clock shows.
+func (s *Store) clock() time.Time {
 	clock := s.Now
 	if clock == nil {
 		clock = time.Now
 	}
-	now := time.Unix(0, clock().UnixNano()).UTC()
-	if n := len(s.events); n > 0 && !now.After(s.events[n-1].RecordedAt) {
-		now = s.events[n-1].RecordedAt.Add(1)
-	}
-	return now
+	return time.Unix(0, clock().UnixNano()).UTC()
 }
 
 // Wait implements [daybook.Store].

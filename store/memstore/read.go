@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/daybook-es/daybook"
 )
@@ -26,6 +27,9 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		return daybook.Reading{}, daybook.ErrClosed
 	}
 	s.begin()
+	if at := span.KnownAt; at.After(s.known) && !at.After(s.clock()) {
+		s.known = time.Unix(0, at.UnixNano()).UTC() // nothing is recorded at that time any more
+	}
 
 	snapshot := s.head().At(s.upperBound(q, span))
 	selected := s.selected(q, span.After, snapshot.Position)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ var contentPromises = []promise{
 	{sentence: "times from 1678 to 2261 are kept, and others are invalid", check: checkTimeBounds},
 	{sentence: "all events of an append carry the same time of recording", check: checkRecordedAtShared},
 	{sentence: "the time of recording rises with every append", check: checkRecordedAtRises},
+	{sentence: "the time of recording rises though the clock goes back", check: checkClockGoesBack, needs: clocks},
 }
 
 func full() daybook.Event {
@@ -253,5 +255,42 @@ func checkRecordedAtRises(t *trial) {
 			t.Fatalf("position %d was recorded at %v, and the one before at %v", e.Position, e.RecordedAt, last)
 		}
 		last = e.RecordedAt
+	}
+}
+
+// clocked opens a store by a clock that the trial sets.
+func (t *trial) clocked() (set func(time.Time)) {
+	t.Helper()
+	if closes := t.subject.closes(t.store); closes != nil {
+		t.close()
+	}
+	var now atomic.Int64
+	set = func(at time.Time) { now.Store(at.UnixNano()) }
+	set(noon)
+	t.use(t.subject.OpenAt(t.TB, func() time.Time { return time.Unix(0, now.Load()) }))
+	return set
+}
+
+// noon is what the clock of a trial shows at first.
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func checkClockGoesBack(t *trial) {
+	set := t.clocked()
+	var last time.Time
+	for _, shows := range []time.Duration{0, 0, -time.Nanosecond, -time.Hour, -10 * 365 * 24 * time.Hour, time.Second, 0} {
+		set(noon.Add(shows))
+		for range 3 {
+			receipt := t.record(events(2, "order-1", "Placed")...)
+			if !receipt.RecordedAt.After(last) {
+				t.Errorf("while the clock shows %v, an append is recorded at %v, and the one before at %v", noon.Add(shows), receipt.RecordedAt, last)
+			}
+			last = receipt.RecordedAt
+		}
+		if t.subject.Reopen != nil {
+			t.reopen()
+		}
+	}
+	if all := t.all(); !all[len(all)-1].RecordedAt.Equal(last) {
+		t.Errorf("the last event is read as recorded at %v, and its receipt says %v", all[len(all)-1].RecordedAt, last)
 	}
 }

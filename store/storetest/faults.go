@@ -55,7 +55,10 @@ func checkNothingAcknowledged(t *trial) {
 	for range 5 {
 		t.failing(events(3, "order-1", "Paid")...)
 	}
-	t.failing(event("order-2", "Placed"))
+	again := event("order-2", "Placed")
+	for range 3 {
+		t.failing(again) // nor is it a repeat of what failed
+	}
 }
 
 func checkUnacknowledgedIsUnread(t *trial) {
@@ -74,21 +77,27 @@ func checkUnacknowledgedIsUnread(t *trial) {
 	}
 }
 
+// checkConflictsUnderFaults lets many append to one boundary, so that some are checked
+// against others that then fail.
 func checkConflictsUnderFaults(t *trial) {
 	fail := t.faulty()
 	t.record(event("order-1", "Placed", "x"))
 	here := t.reading(tagged("x"), daybook.Span{}).Condition()
 	fail(true)
-	t.failing(event("order-1", "Paid", "x"))
-	for _, cond := range []daybook.Condition{here, daybook.At("order-1", 1), daybook.New("order-1")} {
-		for _, events := range [][]daybook.Event{nil, {event("order-2", "Placed", "x")}} {
-			_, err := t.store.Append(t.ctx, events, cond)
-			var conflict *daybook.ConflictError
-			if errors.As(err, &conflict) && conflict.Position() > 1 {
-				t.Errorf("the conflict of %v names position %d, and the log ends at 1", cond, conflict.Position())
+	race(16, func(i int) {
+		for _, cond := range []daybook.Condition{here, daybook.At("order-1", 1), daybook.New("order-1"), daybook.New("order-2")} {
+			for _, events := range [][]daybook.Event{{event("order-1", "Paid", "x")}, {event("order-2", "Placed", "x")}, nil} {
+				receipt, err := t.store.Append(t.ctx, events, cond)
+				var conflict *daybook.ConflictError
+				switch {
+				case errors.As(err, &conflict) && (conflict.Position() > 1 || conflict.At.Position > 1):
+					t.Errorf("the conflict of %v names position %d at %d, and the log ends at 1", cond, conflict.Position(), conflict.At.Position)
+				case err == nil && (len(events) > 0 || receipt.Position != 1):
+					t.Errorf("append of %s while the disk fails answers %s", list(events), answer(receipt, err))
+				}
 			}
 		}
-	}
+	})
 }
 
 func checkAfterFaults(t *trial) {

@@ -34,8 +34,9 @@ type rig struct {
 	once   *sync.Once
 }
 
-func openRig(testing.TB) daybook.Store {
-	mem := memstore.New()
+func openRig(testing.TB) daybook.Store { return rigOf(memstore.New()) }
+
+func rigOf(mem *memstore.Store) *rig {
 	info, _ := mem.Info(context.Background())
 	return &rig{&disk{mem: mem, incarnation: info.Head.Incarnation}, make(chan struct{}), new(sync.Once)}
 }
@@ -52,6 +53,9 @@ func rigged() Subject {
 			s.(*rig).Close()
 			s.(*rig).disk.incarnation = uuid.New()
 			return &rig{s.(*rig).disk, make(chan struct{}), new(sync.Once)}
+		},
+		OpenAt: func(_ testing.TB, now func() time.Time) daybook.Store {
+			return rigOf(&memstore.Store{Now: now})
 		},
 		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
 			s := openRig(t).(*rig)

@@ -20,6 +20,7 @@ var spanPromises = []promise{
 	{sentence: "reading page by page shows every event once", check: checkPages},
 	{sentence: "what was known at a time is what had been recorded by then", check: checkKnownAt},
 	{sentence: "what was known at a time stays the same for ever", check: checkKnownAtIsStable},
+	{sentence: "what is known at this moment stays the same though the clock stands still", check: checkKnownNow, needs: clocks},
 }
 
 func checkAfter(t *trial) {
@@ -230,5 +231,21 @@ func checkKnownAtIsStable(t *trial) {
 	}
 	for _, k := range asked {
 		t.same("known at "+k.at.String(), t.read(tagged("x"), daybook.Span{KnownAt: k.at}), k.want)
+	}
+}
+
+// checkKnownNow asks what is known while the clock shows the same moment all along, so
+// that only the question can keep the next append out of its answer.
+func checkKnownNow(t *trial) {
+	set := t.clocked()
+	for i := range 5 {
+		set(noon.Add(time.Duration(i) * time.Minute))
+		now := noon.Add(time.Duration(i) * time.Minute)
+		t.record(event("order-1", "Placed", "x"))
+		known := t.read(tagged("x"), daybook.Span{KnownAt: now})
+		for range 3 {
+			t.record(event("order-1", "Paid", "x"))
+			t.same("known at "+now.String(), t.read(tagged("x"), daybook.Span{KnownAt: now}), known)
+		}
 	}
 }

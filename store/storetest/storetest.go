@@ -48,6 +48,10 @@ type Subject struct {
 	// Nil means that it cannot be brought about here.
 	NewIncarnation func(t testing.TB, s daybook.Store) daybook.Store
 
+	// OpenAt returns an empty store as Open does, which records by this clock. Nil means
+	// that the store's clock cannot be set.
+	OpenAt func(t testing.TB, now func() time.Time) daybook.Store
+
 	// OpenFaulty returns an empty store as Open does, with a switch: while it is on,
 	// what the store stands on (its disk, its database, its network) fails every
 	// write. The suite switches it off before it reopens or closes the store. Nil
@@ -81,6 +85,7 @@ type hook struct {
 var (
 	reopening      = hook{func(s Subject) bool { return s.Reopen != nil }, "the subject has no Reopen hook: the store keeps nothing past the process"}
 	newIncarnation = hook{func(s Subject) bool { return s.NewIncarnation != nil }, "the subject has no NewIncarnation hook"}
+	clocks         = hook{func(s Subject) bool { return s.OpenAt != nil }, "the subject has no OpenAt hook: the clock of its stores cannot be set"}
 	faults         = hook{func(s Subject) bool { return s.OpenFaulty != nil }, "the subject has no OpenFaulty hook: nothing can fail"}
 	faultsReopened = hook{func(s Subject) bool { return s.OpenFaulty != nil && s.Reopen != nil }, "the subject lacks an OpenFaulty or a Reopen hook"}
 	lostAnswers    = hook{func(s Subject) bool { return s.LoseAnswer != nil }, "the subject has no LoseAnswer hook: no answer can be lost"}

@@ -63,6 +63,26 @@ var wrongFaults = []wrong{
 		"a checkpoint of an earlier incarnation is not followed",
 	}, hooks: func(subject *Subject) { subject.NewIncarnation = subject.Reopen }},
 
+	{mistake: "takes its clock at its word", breaks: []string{
+		"the time of recording rises though the clock goes back",
+	}, hooks: func(subject *Subject) {
+		right := subject.OpenAt
+		subject.Reopen = nil
+		subject.OpenAt = func(t testing.TB, now func() time.Time) daybook.Store {
+			s := right(t, now)
+			b := onAnswer(func(r *daybook.Receipt, err error) error { r.RecordedAt = now(); return err })(s)
+			b.Store = s
+			return b
+		}
+	}},
+	{mistake: "knows at this moment what comes in the same", breaks: []string{
+		"what is known at this moment stays the same though the clock stands still",
+	}, bend: onSpan(func(s *daybook.Span) {
+		if !s.KnownAt.IsZero() {
+			s.KnownAt = s.KnownAt.Add(1)
+		}
+	})},
+
 	{mistake: "acknowledges what a failing disk does not keep", breaks: []string{
 		"while its disk fails a store acknowledges nothing",
 	}, hooks: func(subject *Subject) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/daybook-es/daybook"
 )
@@ -84,6 +85,7 @@ func (w wrong) subject() Subject {
 		Open:           func(t testing.TB) daybook.Store { return bend(right.Open(t)) },
 		Reopen:         func(t testing.TB, s daybook.Store) daybook.Store { return bend(right.Reopen(t, straight(s))) },
 		NewIncarnation: func(t testing.TB, s daybook.Store) daybook.Store { return bend(right.NewIncarnation(t, straight(s))) },
+		OpenAt:         func(t testing.TB, now func() time.Time) daybook.Store { return bend(right.OpenAt(t, now)) },
 		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
 			s, fail := right.OpenFaulty(t)
 			return bend(s), fail
