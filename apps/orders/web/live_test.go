@@ -75,6 +75,7 @@ func (f *shopfront) listen(query string, header ...string) *listener {
 // next returns the next message that is no comment.
 func (l *listener) next() message {
 	l.t.Helper()
+	late := time.After(20 * time.Second)
 	for {
 		select {
 		case m, more := <-l.messages:
@@ -84,7 +85,7 @@ func (l *listener) next() message {
 			if m.event != "comment" {
 				return m
 			}
-		case <-time.After(20 * time.Second):
+		case <-late:
 			l.t.Fatal("nothing came")
 		}
 	}

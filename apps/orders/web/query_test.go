@@ -205,16 +205,37 @@ func TestETags(t *testing.T) {
 	moves(f.send("/orders/"+ids[1]+"/ship", `{"carrier": "DHL"}`), "/orders", "/dashboard", "/report")
 	moves(f.send("/orders/"+ids[2]+"/cancel", `{"reason": "r"}`), "/orders", "/orders/"+ids[2], "/orders/"+ids[2]+"/history", "/customers/bob", "/dashboard", "/report")
 
-	// What no view is about moves no ETag.
-	receipt, err := f.store.Append(t.Context(), []daybook.Event{{Stream: "other-1", Type: "SomethingElse"}}, nil)
+}
+
+// What is of no concern to the views moves no ETag, and neither does a new start, after
+// which the views have come further along the log.
+func TestETagsOutliveWhatDoesNotConcernThem(t *testing.T) {
+	dir := t.TempDir()
+	p := startProcess(t, dir)
+	f := &shopfront{t: t, shop: p.shop, store: p.store, site: p.site, url: p.server.URL}
+	ids, last := f.sold()
+	tags := make(map[string]string)
+	for _, path := range []string{"/orders", "/orders/" + ids[0], "/orders/" + ids[0] + "/history", "/customers/ada", "/dashboard", "/report"} {
+		tags[path] = f.get(path, last.token()...).Header.Get("ETag")
+	}
+	receipt, err := p.store.Append(t.Context(), []daybook.Event{{Stream: "other-1", Type: "SomethingElse"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range paths {
-		if a := f.get(path, tokenHeader, receipt.Point.String(), "If-None-Match", tags[path]); a.StatusCode != http.StatusNotModified {
-			t.Errorf("after an event of somebody else's, %s answered %d, want 304", path, a.StatusCode)
+	same := func(when string) {
+		t.Helper()
+		for path, tag := range tags {
+			if a := f.get(path, tokenHeader, receipt.Point.String(), "If-None-Match", tag); a.StatusCode != http.StatusNotModified {
+				t.Errorf("%s, %s answered %d with %s, want 304 for %s", when, path, a.StatusCode, a.Header.Get("ETag"), tag)
+			}
 		}
 	}
+	same("after an event of somebody else's")
+	p.end()
+	p = startProcess(t, dir)
+	f.url = p.server.URL
+	same("started again")
+	p.end()
 }
 
 func TestTokens(t *testing.T) {
