@@ -185,10 +185,14 @@ func TestStoreOfTinySegments(t *testing.T) {
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
-	for _, segmentBytes := range []int64{0, 2000, 20000} {
-		for seed := range uint64(2) {
-			subject := conformance(inMemory, &Options{SegmentBytes: segmentBytes, Stride: 1000, Logger: quiet})
-			storetest.Compare(t, memstore.New(), subject, seed+uint64(segmentBytes), 2000)
-		}
+	for _, run := range []struct {
+		segmentBytes int64
+		seed         uint64
+		operations   int
+	}{
+		{0, 1, 2000}, {2000, 2, 2000}, {20000, 3, 10_000},
+	} {
+		subject := conformance(inMemory, &Options{SegmentBytes: run.segmentBytes, Stride: 1000, Logger: quiet})
+		storetest.Compare(t, memstore.New(), subject, run.seed, run.operations)
 	}
 }
