@@ -2,10 +2,13 @@ package storetest
 
 import (
 	"errors"
+	"math/rand/v2"
+	"sync"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/history"
 )
 
 // What a store answers while what it stands on fails, and when an answer is lost.
@@ -14,6 +17,7 @@ var faultPromises = []promise{
 	{sentence: "what is not acknowledged is not read", check: checkUnacknowledgedIsUnread, needs: faults},
 	{sentence: "a conflict under a failing disk names only events that exist", check: checkConflictsUnderFaults, needs: faults},
 	{sentence: "an append that was unavailable is not there later, and one that was unknown is there whole or not at all", check: checkAfterFaults, needs: faultsReopened},
+	{sentence: "what many clients were answered while the disk began to fail is explained by what is there later", check: checkHistoryUnderFaults, needs: faultsReopened},
 	{sentence: "an append whose answer was lost is unknown and names the ids of its events", check: checkLostAnswer, needs: lostAnswers},
 	{sentence: "appending again after an answer was lost tells, and records nothing twice", check: checkAgainAfterLostAnswer, needs: lostAnswers},
 }
@@ -131,6 +135,29 @@ func checkAfterFaults(t *trial) {
 	if n := len(t.all()); n != 13 {
 		t.Errorf("in the end %d events are recorded, want 13", n)
 	}
+}
+
+func checkHistoryUnderFaults(t *trial) {
+	fail := t.faulty()
+	recorder := history.Record(t.store)
+	var clients sync.WaitGroup
+	for number := range 16 {
+		clients.Go(func() {
+			rng := rand.New(rand.NewPCG(2, uint64(number)))
+			if err := wander(t.ctx, recorder.Client(number), rng, 60, []string{"unavailable", "unknown"}); err != nil {
+				t.Errorf("client %d: %v", number, err)
+			}
+		})
+	}
+	_, err := t.store.Wait(t.ctx, daybook.All(), 100)
+	fail(true)
+	clients.Wait()
+	if err != nil {
+		t.Fatalf("wait: %v", err)
+	}
+	fail(false)
+	t.reopen()
+	t.judge(recorder.History())
 }
 
 func checkLostAnswer(t *trial) {

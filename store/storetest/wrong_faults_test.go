@@ -100,6 +100,7 @@ var wrongFaults = []wrong{
 		}
 	}},
 	{mistake: "shows what a failing disk does not keep", breaks: []string{
+		"what many clients were answered while the disk began to fail is explained by what is there later",
 		"what is not acknowledged is not read",
 		"a conflict under a failing disk names only events that exist",
 		"an append that was unavailable is not there later, and one that was unknown is there whole or not at all",
