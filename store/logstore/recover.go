@@ -352,8 +352,13 @@ func (d *disk) judge(s *segment, t tail, size int64) error {
 		return s.corrupt(t.end, t.head, fmt.Errorf("the segment was sealed at position %d, and from here on its frames cannot be read: %w", footer.last, orNone(t.err)))
 	}
 	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut-at-the-first-bad-record-in-the-middle"); at += frame.Align {
-		if frame.Length(rest[at:]) == 0 {
+		n := frame.Length(rest[at:])
+		if n == 0 {
 			continue
+		}
+		// A frame may end with zeros, and those of the last one are not among the bytes looked at.
+		if short := at + n - len(rest); short > 0 && t.end+int64(at+n) <= size {
+			rest = append(rest, make([]byte, short)...)
 		}
 		if f, err := frame.Parse(rest[at:], d.home.salt); err == nil && f.Durable() > t.head {
 			return s.corrupt(t.end, t.head, fmt.Errorf("position %d was durable when the frame at %d was written, and it cannot be read: %w", f.Durable(), t.end+int64(at), orNone(t.err)))
