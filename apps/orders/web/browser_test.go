@@ -156,7 +156,7 @@ func (v *visitor) order() orders.Details {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return read[orders.Details](v.t, v.get(at), http.StatusOK)
+	return read[orders.Details](v.t, v.get(at, v.now()...), http.StatusOK)
 }
 
 func TestAVisitorWithAMouse(t *testing.T) {

@@ -97,7 +97,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 	for _, key := range []string{"", strings.Repeat("k", 256), "schl\u00fcssel"} {
 		f.send("/orders", `{"total": 100}`, "Idempotency-Key", key).isProblem(t, malformed)
 	}
-	if page := read[orders.Page](t, f.get("/orders"), http.StatusOK); page.Matching != 1 {
+	if page := read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("there are %d orders now, want the 1 from the beginning", page.Matching)
 	}
 }
@@ -163,7 +163,7 @@ func TestEveryProblemOfACommand(t *testing.T) {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 	store.append.Store(nil)
-	if page := read[orders.Page](t, f.get("/orders"), http.StatusOK); page.Matching != 1 || page.Orders[0].Status != orders.Placed {
+	if page := read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 || page.Orders[0].Status != orders.Placed {
 		t.Errorf("after all of these the orders are %+v, want the one placed", page)
 	}
 }

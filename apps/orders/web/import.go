@@ -1,9 +1,11 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -52,7 +54,11 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for history, err := range orders.ReadHistories(http.MaxBytesReader(w, r.Body, maxImport)) {
-		if err != nil {
+		wrong := (*daybook.InvalidError)(nil)
+		switch {
+		case errors.As(err, &wrong):
+			return malformed.problem("%v", err)
+		case err != nil:
 			return err
 		}
 		if batch = append(batch, history); len(batch) < importBatch {

@@ -58,6 +58,9 @@ func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold it back
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	if reset {
 		err = out.message("reset", after, struct{}{})
 	} else {

@@ -63,7 +63,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, schema := range map[string]string{
-		"/orders": "Page", "/orders/" + ids[0]: "Order", "/orders/" + ids[0] + "/history": "History", "/customers/ada": "Buyer",
+		"/orders": "Page", "/orders/" + ids[0]: "Order", "/orders/" + ids[0] + "/history": "History", "/customers/zoe": "Buyer",
 		"/dashboard": "Dashboard", "/readyz": "Readiness", "/orders/none": "Problem",
 	} {
 		value := read[any](t, f.get(path, last.token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])

@@ -95,18 +95,29 @@ func (f *shopfront) send(path, body string, header ...string) answer {
 	return f.ask("POST", path, body, append([]string{"Content-Type", "application/json"}, header...)...)
 }
 
-// placed places an order of a real and returns its id.
+// placed places an order of a real and returns its id, when the views show it.
 func (f *shopfront) placed() string {
 	f.t.Helper()
 	a := f.send("/orders", `{"total": 100}`)
 	if a.StatusCode != http.StatusCreated {
 		f.t.Fatalf("placing an order: %d %s", a.StatusCode, a.Body)
 	}
+	read[orders.Details](f.t, f.get(a.Header.Get("Location"), a.token()...), http.StatusOK)
 	return strings.TrimPrefix(a.Header.Get("Location"), "/orders/")
 }
 
 // token returns the header with which a query shows what a command did.
 func (a answer) token() []string { return []string{tokenHeader, a.Header.Get(tokenHeader)} }
+
+// now returns the header with which a query shows everything that is recorded.
+func (f *shopfront) now() []string {
+	f.t.Helper()
+	now, err := f.shop.Now(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return []string{tokenHeader, now.String()}
+}
 
 // problem returns the problem that an answer is.
 func (a answer) problem(t *testing.T) Problem {

@@ -101,7 +101,7 @@ async function fetched(url, token, signal) {
 const pause = 400;
 
 function follow(stream) {
-  const source = new EventSource(stream);
+  let source = null;
   let token = "";
   let behind = false; // something was recorded since the page was drawn
   let held = false; // a part was left as it was, because the visitor is writing in it
@@ -124,18 +124,41 @@ function follow(stream) {
     }, pause);
   }
 
-  source.addEventListener("open", () => say("live", "Live"));
-  source.addEventListener("error", () => say("away", "Not connected"));
-  source.addEventListener("changed", (message) => {
-    token = message.lastEventId;
-    behind = true;
-    draw();
+  // A browser has few connections to one place, and every page that is looked at needs
+  // one. A page that is not looked at gives its own back, and goes on later after the
+  // last message that it saw.
+  function connect() {
+    if (source || document.hidden) return;
+    const url = new URL(stream, location);
+    if (token) url.searchParams.set("after", token);
+    source = new EventSource(url);
+    source.addEventListener("open", () => say("live", "Live"));
+    source.addEventListener("error", () => say("away", "Not connected"));
+    source.addEventListener("changed", (message) => {
+      token = message.lastEventId;
+      behind = true;
+      draw();
+    });
+    source.addEventListener("reset", () => location.reload());
+  }
+
+  function disconnect() {
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      disconnect();
+      return;
+    }
+    connect();
+    if (behind) draw();
   });
-  source.addEventListener("reset", () => location.reload());
-  document.addEventListener("visibilitychange", () => { if (behind) draw(); });
   document.addEventListener("focusout", () => setTimeout(() => { if (held) draw(); }));
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", disconnect);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  connect();
 }
 
 function slide(form) {
