@@ -2,8 +2,10 @@ package logstore
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,6 +184,38 @@ func TestStore(t *testing.T) {
 // The same promises over segments so small that nearly every append begins one.
 func TestStoreOfTinySegments(t *testing.T) {
 	storetest.Run(t, conformance(inMemory, &Options{SegmentBytes: 512, Logger: quiet}))
+}
+
+// The promises about a failing disk, for each way in which a disk can go on failing.
+func TestStoreOnDisksThatFailInOtherWays(t *testing.T) {
+	ways := append(errorfs.Faults(),
+		errorfs.Fault{Kinds: errorfs.Sync, Forever: true, Err: syscall.EIO},
+		errorfs.Fault{Kinds: errorfs.Sync, Forever: true, Err: syscall.EIO, Effect: errorfs.Whole},
+	)
+	for _, fault := range ways {
+		if !fault.Forever {
+			continue
+		}
+		fault.Call = 1
+		if fault.Kinds == 0 {
+			fault.Kinds = errorfs.Writes
+		}
+		t.Run(fmt.Sprintf("%v fails with %v and effect %d", fault.Kinds, fault.Err, fault.Effect), func(t *testing.T) {
+			opts := &Options{SegmentBytes: 20000, Logger: quiet}
+			subject := conformance(inMemory, opts)
+			subject.OpenFaulty = func(t testing.TB) (daybook.Store, func(bool)) {
+				s := openSubject(t, inMemory(), opts)
+				return s, func(on bool) {
+					if on {
+						s.disk.Arm(fault)
+					} else {
+						s.disk.Arm(errorfs.Fault{})
+					}
+				}
+			}
+			storetest.RunFaults(t, subject)
+		})
+	}
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {

@@ -11,13 +11,17 @@ import (
 	"github.com/daybook-es/daybook/internal/history"
 )
 
-// What a store answers while what it stands on fails, and when an answer is lost.
+// What a store answers while what it stands on fails.
 var faultPromises = []promise{
 	{sentence: "while its disk fails a store acknowledges nothing", check: checkNothingAcknowledged, needs: faults},
 	{sentence: "what is not acknowledged is not read", check: checkUnacknowledgedIsUnread, needs: faults},
 	{sentence: "a conflict under a failing disk names only events that exist", check: checkConflictsUnderFaults, needs: faults},
 	{sentence: "an append that was unavailable is not there later, and one that was unknown is there whole or not at all", check: checkAfterFaults, needs: faultsReopened},
 	{sentence: "what many clients were answered while the disk began to fail is explained by what is there later", check: checkHistoryUnderFaults, needs: faultsReopened},
+}
+
+// What an append answers whose answer is lost, and what comes of it.
+var lostAnswerPromises = []promise{
 	{sentence: "an append whose answer was lost is unknown and names the ids of its events", check: checkLostAnswer, needs: lostAnswers},
 	{sentence: "appending again after an answer was lost tells, and records nothing twice", check: checkAgainAfterLostAnswer, needs: lostAnswers},
 }

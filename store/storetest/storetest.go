@@ -108,6 +108,7 @@ func chapters() []promise {
 		identityPromises,
 		durablePromises,
 		faultPromises,
+		lostAnswerPromises,
 	)
 }
 
@@ -130,16 +131,30 @@ func Run(t *testing.T, subject Subject) {
 		}
 	}
 	for _, p := range chapters() {
-		t.Run(p.sentence, func(t *testing.T) {
-			if reason, not := subject.NotPromised[p.sentence]; not {
-				t.Skip(reason)
-			}
-			if p.needs.has != nil && !p.needs.has(subject) {
-				t.Skip(p.needs.without)
-			}
-			p.try(t, subject, patience)
-		})
+		p.run(t, subject)
 	}
+}
+
+// RunFaults tries only what is promised while the disk fails. It is for a store that
+// has passed Run, with an OpenFaulty that fails in yet another way: a disk can refuse
+// a write, do half of it, or do it and say that it did not.
+func RunFaults(t *testing.T, subject Subject) {
+	for _, p := range faultPromises {
+		p.run(t, subject)
+	}
+}
+
+// run tries the promise as a subtest, or skips it with the reason.
+func (p promise) run(t *testing.T, subject Subject) {
+	t.Run(p.sentence, func(t *testing.T) {
+		if reason, not := subject.NotPromised[p.sentence]; not {
+			t.Skip(reason)
+		}
+		if p.needs.has != nil && !p.needs.has(subject) {
+			t.Skip(p.needs.without)
+		}
+		p.try(t, subject, patience)
+	})
 }
 
 // try checks the promise on a store of its own.
