@@ -102,8 +102,6 @@ func (c Clause) validate() *InvalidError {
 	return nil
 }
 
-func (p Point) hasLife() bool { return p.Log != Point{}.Log && p.Incarnation != Point{}.Incarnation }
-
 // String describes what the clause asserts, as the end of "it must be so that …".
 func (c Clause) String() string {
 	switch c.Kind {

@@ -154,13 +154,3 @@ func timeOf(nanoseconds int64) time.Time {
 	}
 	return time.Unix(0, nanoseconds).UTC()
 }
-
-// hash16 returns the first 16 bytes of the SHA-256 of parts laid end to end.
-func hash16(parts ...[]byte) (head [16]byte) {
-	h := sha256.New()
-	for _, part := range parts {
-		h.Write(part)
-	}
-	copy(head[:], h.Sum(nil))
-	return head
-}

@@ -2,7 +2,6 @@ package daybook
 
 import (
 	"context"
-	"fmt"
 	"iter"
 )
 
@@ -54,17 +53,4 @@ func Follow(ctx context.Context, store Store, q Query, after Point) iter.Seq2[Re
 			after = reading.Snapshot()
 		}
 	}
-}
-
-// Precedes returns nil if p is a point in the past of head, or head itself: if
-// whoever stands at p can go on from there to head. Otherwise it returns a
-// [*LifeError], or an [*InvalidError] if p is a moment that has not come yet.
-func (p Point) Precedes(head Point) error {
-	if !p.SameLife(head) {
-		return &LifeError{Given: p, Log: head}
-	}
-	if p.Position > head.Position {
-		return &InvalidError{What: "point", Value: p.String(), Reason: fmt.Sprintf("is after the head of the log, %d", head.Position)}
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package daybook
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,6 +45,22 @@ func (p Point) SameLife(q Point) bool {
 	return p.IsZero() || q.IsZero() || (p.Log == q.Log && p.Incarnation == q.Incarnation)
 }
 
+// hasLife reports whether p names a log and an incarnation of it.
+func (p Point) hasLife() bool { return p.Log != uuid.Nil && p.Incarnation != uuid.Nil }
+
+// Precedes returns nil if p is a point in the past of head, or head itself: if
+// whoever stands at p can go on from there to head. Otherwise it returns a
+// [*LifeError], or an [*InvalidError] if p is a moment that has not come yet.
+func (p Point) Precedes(head Point) error {
+	if !p.SameLife(head) {
+		return &LifeError{Given: p, Log: head}
+	}
+	if p.Position > head.Position {
+		return &InvalidError{What: "point", Value: p.String(), Reason: fmt.Sprintf("is after the head of the log, %d", head.Position)}
+	}
+	return nil
+}
+
 // At returns the point of the same log and incarnation at another position.
 func (p Point) At(position Position) Point {
 	p.Position = position
@@ -88,17 +103,6 @@ func (p *Point) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// parseUUID takes a UUID in the one form that String writes; uuid.Parse alone
-// would take braces, URNs and capitals as well, and one moment would have several
-// names.
-func parseUUID(s string) (uuid.UUID, error) {
-	id, err := uuid.Parse(s)
-	if err == nil && id.String() != s {
-		err = fmt.Errorf("%q is not written as UUIDs are", s)
-	}
-	return id, err
-}
-
 // A LifeError reports a point of another log, or of another incarnation of the
 // same log, where one of this life was needed. Whoever held the point cannot go
 // on from it: what it stands for may not be what is recorded there now.
@@ -115,30 +119,4 @@ func (e *LifeError) Error() string {
 	}
 	return fmt.Sprintf("daybook: position %d is of incarnation %s of the log, which was restored since and is now in incarnation %s",
 		e.Given.Position, e.Given.Incarnation, e.Log.Incarnation)
-}
-
-// DeriveID returns a UUID of version 8 that is made of seed and part alone, so
-// that whoever knows both finds the same one. It is how the n-th event of a
-// command, and an entity that a command creates, get ids that a retry finds again.
-//
-// If seed is a UUID of version 7, its first 48 bits, the time at which it was
-// made, stand in front of the derived one too, so that ids made at about the same
-// time stay near each other in an index. The rest is the head of the SHA-256 of
-// seed, a zero byte and part.
-func DeriveID(seed uuid.UUID, part string) uuid.UUID {
-	id := uuid.UUID(hash16(seed[:], []byte{0}, []byte(part)))
-	if seed.Version() == 7 {
-		copy(id[:6], seed[:6])
-	}
-	id[6] = id[6]&0x0f | 0x80
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}
-
-// EventID returns the id of the n-th event, from zero, that a command with this id
-// records: [DeriveID] of the command's id and n as eight big-endian bytes.
-func EventID(command uuid.UUID, n int) uuid.UUID {
-	var part [8]byte
-	binary.BigEndian.PutUint64(part[:], uint64(n))
-	return DeriveID(command, string(part[:]))
 }
