@@ -184,8 +184,8 @@ type fetcher struct {
 	begins int64       // where it lies
 }
 
-// What is read to find one event: most frames of one event are shorter, and a page is
-// what the system reads at least.
+// What is read on either side of an event to find it: most frames are shorter, and a
+// page is what the system reads at least.
 const fetchBytes = 4096
 
 // event returns the event at a posting of a segment whose frames end at end, and its
@@ -207,7 +207,7 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 		}
 	}
 
-	if err := in.read(offset-frame.HeaderBytes, frame.HeaderBytes+frame.EventHeaderBytes, end); err != nil {
+	if err := in.readAround(offset, end); err != nil {
 		return nil, nil, err
 	}
 	begins := offset - frame.Event(in.window[offset-in.start:]).FrameStart()
@@ -252,9 +252,28 @@ func (in *fetcher) load(offset, end int64) error {
 	return nil
 }
 
+// readAround sees to it that the window has the head of an event, and tries to have its whole
+// frame there too: an event's frame begins before it, one cannot know how far, and
+// a second call to the system costs more than a page that was read in vain.
+func (in *fetcher) readAround(offset, end int64) error {
+	if in.has(offset, frame.EventHeaderBytes) {
+		return nil
+	}
+	if offset < segmentHeaderBytes || offset+frame.EventHeaderBytes > end {
+		return in.seg.corrupt(offset, 0, errNoEvent)
+	}
+	start := max(offset-fetchBytes, segmentHeaderBytes)
+	return in.read(start, int(min(offset+max(fetchBytes, int64(in.ahead)), end)-start), end)
+}
+
+// has reports whether the window has n bytes from an offset on.
+func (in *fetcher) has(offset int64, n int) bool {
+	return offset >= in.start && offset+int64(n) <= in.start+int64(len(in.window))
+}
+
 // read sees to it that the window has n bytes from an offset on.
 func (in *fetcher) read(offset int64, n int, end int64) error {
-	if offset >= in.start && offset+int64(n) <= in.start+int64(len(in.window)) {
+	if in.has(offset, n) {
 		return nil
 	}
 	if offset < 0 || offset+int64(n) > end {
