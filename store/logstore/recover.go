@@ -101,6 +101,9 @@ func (d *disk) tidy() error {
 		moved = true
 	}
 	for n := range named {
+		if planted("missing-segment-not-noticed") {
+			break
+		}
 		return &daybook.CorruptError{Where: d.home.path(segmentName(n)), Err: errors.New("the manifest names this segment, and it is missing")}
 	}
 	if !moved {
@@ -431,7 +434,7 @@ func (d *disk) secure(s *segment, t tail) error {
 // and cuts it off, durably, before anything can be written there.
 func (d *disk) setAside() error {
 	l := d.leftover
-	if !l.footer {
+	if !l.footer && !planted("torn-group-not-kept") {
 		if err := d.keepAside(l); err != nil {
 			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", l.end-l.begin, d.active.name(), l.begin, err)
 		}

@@ -245,6 +245,9 @@ func (in *fetcher) load(offset, end int64) error {
 		return err
 	}
 	f, err := frame.Parse(in.window[offset-in.start:], in.seg.home.salt)
+	if planted("checksum-not-verified-on-reading") {
+		f, err = frame.Frame(in.window[offset-in.start:][:n]), nil
+	}
 	if err != nil {
 		return in.seg.corrupt(offset, 0, err)
 	}

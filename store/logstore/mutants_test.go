@@ -1,0 +1,77 @@
+//go:build !race
+
+package logstore
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutants is the register of the bugs that can be planted in the engine: what each one breaks, and which
+// test must then fail in its short form.
+var mutants = []struct{ name, breaks, caught string }{
+	{"acknowledge-before-sync", "an append is acknowledged when it is written, not when it is synced", "TestNoPowerCutTakesBackAPromise"},
+	{"checksum-not-verified-on-reading", "what is read is handed out as it lies on the disk", "TestEveryDamageIsToldOrDoesNoHarm"},
+	{"condition-checked-outside-the-sequencer", "a condition is checked only before the append has its place", "TestEveryAnswerIsRightWhereNothingFails"},
+	{"conflict-answered-before-its-group-is-durable", "a conflict names an event that a failing sync then takes away", "TestNoPowerCutTakesBackAPromise"},
+	{"cut-at-the-first-bad-record-in-the-middle", "recovery takes all behind a damaged frame for torn", "TestDamageBeforeWhatWasDurableIsToldWithItsPlace"},
+	{"failed-write-not-cut-back", "what a failed write left is found later, though it was said to be absent", "TestWhatWasUnavailableIsAbsentForEver"},
+	{"full-disk-ends-all-writing", "a store whose disk was full stays read-only when there is room again", "TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull"},
+	{"ids-not-checked-in-the-sequencer", "an append and its repeat on their way together are both recorded", "TestNoPowerCutTakesBackAPromise"},
+	{"ignore-expected-version", "an append is recorded whatever the version of its stream", "TestEveryAnswerIsRightWhereNothingFails"},
+	{"ignore-position-and-chain-in-a-frame", "a stale frame behind the last one is taken for the next one", "TestNoPowerCutBringsBackWhatAFailedCutLeft"},
+	{"last-group-not-written-again", "a group whose sync failed is served after opening again, and is not on the disk", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+	{"manifest-not-written-again", "a manifest whose directory sync failed is built upon, and is not on the disk", "TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon"},
+	{"manifest-replaced-without-sync", "the manifest is renamed before its bytes are on the disk", "TestNoPowerCutTakesBackAPromise"},
+	{"mark-of-closing-not-taken-away", "a log that is written still says that it was closed", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+	{"missing-segment-not-noticed", "a log opens though a segment that its manifest names is gone", "TestEverySegmentThatTheManifestNamesMustBeThere"},
+	{"no-directory-sync", "a new name is relied on before it is on the disk", "TestNoPowerCutTakesBackAPromise"},
+	{"publish-before-sync", "readers see events that a power cut takes away", "TestNoPowerCutTakesBackAPromise"},
+	{"retry-a-failed-sync", "a second sync, which succeeds because the system gave up the pages, is believed", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+	{"reuse-stamp-after-restart", "the time of recording falls back after a restart", "TestNoPowerCutTakesBackAPromise"},
+	{"sealed-footer-before-sync", "a segment is named as sealed before its end is on the disk", "TestNoPowerCutTakesBackAPromise"},
+	{"torn-group-not-kept", "what a crash left is deleted", "TestATornGroupIsCutOffAndKept"},
+	{"unknown-answered-as-unavailable", "after a failed sync an append is said to be absent, and is found later", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+}
+
+// Goal: the tests of this package would see the bugs that matter. Method: one binary of them is built in which the
+// environment plants a bug; with none its tests pass, and with each one the test that is to catch it fails.
+func TestMutantsAreCaught(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "logstore.test")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags=mutants", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build the tests with the tag mutants: %v\n%s", err, out)
+	}
+	run := func(t *testing.T, mutant string, tests ...string) (string, error) {
+		command := exec.CommandContext(t.Context(), binary, "-test.short", "-test.timeout=5m", "-test.run=^("+strings.Join(tests, "|")+")$")
+		command.Env = append(os.Environ(), "DAYBOOK_MUTANT="+mutant)
+		var out bytes.Buffer
+		command.Stdout, command.Stderr = &out, &out
+		err := command.Run()
+		return out.String(), err
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		tests := []string{"TestTheRegisterOfMutantsIsComplete"}
+		for _, m := range mutants {
+			tests = append(tests, m.caught)
+		}
+		if out, err := run(t, "", tests...); err != nil {
+			t.Errorf("without a mutant: %v\n%s", err, out)
+		}
+	})
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := run(t, m.name, m.caught)
+			if err == nil {
+				t.Errorf("%s, and %s does not see it", m.breaks, m.caught)
+			} else if !strings.Contains(out, "--- FAIL: "+m.caught) {
+				t.Errorf("%s, and %s ends with %v without failing:\n%s", m.breaks, m.caught, err, out)
+			}
+		})
+	}
+}
