@@ -9,18 +9,19 @@ import (
 	"strings"
 )
 
-// A Codec knows how the facts of a domain are called for ever, and how yesterday's
-// shapes become today's. Make it with [NewCodec] or [Join], once, in a variable. It
-// never changes and may be used by many goroutines.
+// A Codec turns facts, which are Go values, into events and back. It knows under
+// which name each kind of fact is stored, for ever, and how events of earlier
+// shapes become facts of today. Make it with [NewCodec] or [Join], once, in a
+// variable. It never changes and may be used by many goroutines.
 type Codec struct {
 	byName  map[string]Kind
 	current map[reflect.Type]Kind // the kinds that facts are written as
-	old     map[reflect.Type]Kind // the kinds whose shapes only upcasts know
+	old     map[reflect.Type]Kind // the kinds whose shapes are read but no longer written
 }
 
-// NewCodec returns a codec of these kinds. It panics, as a mistake to be found when
-// the program starts, if a name or a type would mean two things, if a name is one
-// that no event may have, or if an upcast leads nowhere or in a circle.
+// NewCodec returns a codec of these kinds. It panics if a name or a type would mean
+// two things, if no event may have the name, or if an upcast leads nowhere or in a
+// circle: such mistakes are found when the program starts.
 func NewCodec(kinds ...Kind) *Codec {
 	c := &Codec{
 		byName:  make(map[string]Kind, len(kinds)),
@@ -62,9 +63,9 @@ func NewCodec(kinds ...Kind) *Codec {
 	return c
 }
 
-// Join returns a codec that knows what all of these know, for projections over
-// several domains. It panics where they contradict each other, as [NewCodec] does.
-// A kind that is in several of them, the same in each, is no contradiction.
+// Join returns a codec that knows all that these know, for projections over several
+// domains. It panics where they contradict each other, as [NewCodec] does. A kind
+// may be in several of them if it is the same in each.
 func Join(codecs ...*Codec) *Codec {
 	var kinds []Kind
 	seen := make(map[string]Kind)
@@ -112,9 +113,9 @@ func (c *Codec) facts(k Kind, path []string) ([]reflect.Type, string) {
 	return facts, ""
 }
 
-// Event returns a fact as an event to be recorded, without id and stream: its type
-// and tags as the fact's kind says, its data as JSON. A fact that the codec has no
-// kind for, or that cannot be written as JSON, is an [*InvalidError].
+// Event returns a fact as an event to be recorded: type and tags as its kind says,
+// data as JSON, no id and no stream. A fact that the codec has no kind for, or that
+// cannot be written as JSON, is an [*InvalidError].
 func (c *Codec) Event(fact any) (Event, error) {
 	k, known := c.current[reflect.TypeOf(fact)]
 	if !known {
@@ -131,9 +132,10 @@ func (c *Codec) Event(fact any) (Event, error) {
 	return e, nil
 }
 
-// Facts returns what an event says today: one fact, or the several, in their order,
-// that it has become. An event that the codec has no kind for, or whose data is not
-// what the kind says, is an [*UnreadableError].
+// Facts returns what an event says today: one fact, or several in order if its kind
+// was made with [Split]. An event that the codec has no kind for, or whose data is
+// not what the kind says, is an [*UnreadableError]. Fields of the data that the
+// fact's type does not have are passed over.
 func (c *Codec) Facts(r Recorded) ([]any, error) {
 	k, known := c.byName[r.Type]
 	if !known {
@@ -176,8 +178,8 @@ func (c *Codec) upcast(k Kind, stored any) ([]any, error) {
 	return facts, nil
 }
 
-// NamesOf returns, sorted, every stored name whose events can become facts of type
-// E today: what somebody who handles E has to ask the store for. It is empty if the
+// NamesOf returns, sorted, every event type whose events can become facts of type E
+// today. It is what a handler of E has to ask the store for. It is empty if the
 // codec does not know E.
 func NamesOf[E any](c *Codec) []string {
 	var names []string
@@ -199,9 +201,10 @@ func (c *Codec) names() []string {
 	return names
 }
 
-// Fingerprint identifies what the codec knows: names, and the shapes of what they
-// are read into and become. A cache of folded state is good only for the codec that
-// it was folded with. It does not see a change inside an upcast's function.
+// Fingerprint identifies what the codec knows: the names, the Go types that their
+// data is read into, and the types that upcasts lead to, all down to their fields.
+// A cache of folded state is good only for the codec that it was folded with. A
+// change inside the function of an upcast does not change the fingerprint.
 func (c *Codec) Fingerprint() string {
 	var b strings.Builder
 	for _, name := range c.names() {
@@ -216,8 +219,8 @@ func (c *Codec) Fingerprint() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// shape spells a type out, down to its fields, as far as within does not have it
-// already.
+// shape spells a type out, down to its fields. A type that is within itself is
+// spelled out once.
 func shape(t reflect.Type, within []reflect.Type) string {
 	if slices.Contains(within, t) {
 		return t.String()

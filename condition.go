@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// A Condition says under which circumstances an append may be recorded: all of its
-// clauses must hold. The zero Condition always holds. Conditions combine with
-// append:
+// A Condition is what must hold for an append to be recorded: all of its clauses.
+// The zero Condition always holds. Conditions combine with append:
 //
 //	append(daybook.New("order-42"), reading.Condition()...)
 type Condition []Clause
@@ -40,10 +39,11 @@ type Clause struct {
 	// invalid.
 	Query Query
 	// After is the point since which NothingSelected guards. The zero Point is the
-	// beginning of the log. In another incarnation than the point's it is a conflict.
+	// beginning of the log. If the log or its incarnation is not that of the point,
+	// the clause does not hold.
 	After Point
-	// Partial marks the clause of a reading that had a limit or an upper bound; it is
-	// invalid in an append.
+	// Partial marks the clause of a reading that had a limit or an upper bound; an
+	// append under it is invalid.
 	Partial bool
 }
 
@@ -58,13 +58,17 @@ func New(stream string) Condition { return Condition{{Kind: StreamNew, Stream: s
 // Exists holds while a stream has events.
 func Exists(stream string) Condition { return Condition{{Kind: StreamExists, Stream: stream}} }
 
-// Nothing holds while nothing that the query selects has been recorded after a
-// point. With the zero Point it holds while nothing of the kind was ever recorded.
+// Nothing holds while nothing that the query selects has been recorded after the
+// point. With the zero Point it holds while no event that the query selects is in
+// the log.
 func Nothing(q Query, after Point) Condition {
 	return Condition{{Kind: NothingSelected, Query: q, After: after}}
 }
 
-// Validate returns an [*InvalidError] if the condition can never be checked.
+// Validate returns an [*InvalidError] if the condition can never be checked: a
+// clause of unknown kind, a name that no stream can have, a query that is invalid
+// or selects nothing, a point without a life, or a partial reading. Otherwise it
+// returns nil.
 func (c Condition) Validate() error {
 	for i := range c {
 		if err := c[i].validate(); err != nil {
@@ -102,17 +106,18 @@ func (c Clause) validate() *InvalidError {
 	return nil
 }
 
-// String describes what the clause asserts, as the end of "it must be so that …".
+// String describes what the clause asserts, as the end of a sentence that begins
+// with "expected".
 func (c Clause) String() string {
 	switch c.Kind {
 	case StreamAt:
-		return fmt.Sprintf("stream %s is at version %d", c.Stream, c.Version)
+		return fmt.Sprintf("stream %s to be at version %d", c.Stream, c.Version)
 	case StreamNew:
-		return fmt.Sprintf("stream %s is new", c.Stream)
+		return fmt.Sprintf("stream %s to be new", c.Stream)
 	case StreamExists:
-		return fmt.Sprintf("stream %s exists", c.Stream)
+		return fmt.Sprintf("stream %s to exist", c.Stream)
 	case NothingSelected:
-		return fmt.Sprintf("nothing that was asked for was recorded after position %d", c.After.Position)
+		return fmt.Sprintf("nothing selected by the query to be recorded after position %d", c.After.Position)
 	}
 	return fmt.Sprintf("clause of kind %d", c.Kind)
 }
@@ -126,8 +131,9 @@ type Failure struct {
 	Position Position
 }
 
-// A ConflictError reports an append whose condition did not hold. It is an answer
-// rather than a failure: somebody else was first. Nothing was recorded.
+// A ConflictError reports an append whose condition did not hold. Nothing was
+// recorded. It is an answer rather than a failure: read what has happened since,
+// and decide again.
 type ConflictError struct {
 	// Failures are all the clauses that did not hold, in the order of the condition.
 	Failures []Failure
@@ -137,10 +143,10 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string {
 	var b strings.Builder
-	b.WriteString("daybook: conflict: it was expected that ")
+	b.WriteString("daybook: conflict: expected ")
 	for i, f := range e.Failures {
 		if i > 0 {
-			b.WriteString(", and that ")
+			b.WriteString(", and ")
 		}
 		b.WriteString(f.Clause.String())
 		if f.Position > 0 {
@@ -150,8 +156,8 @@ func (e *ConflictError) Error() string {
 	return b.String()
 }
 
-// Position returns that of the newest event that made the condition fail, or zero
-// where no event did. Whoever reads up to it sees why.
+// Position returns the position of the newest event that made the condition fail,
+// or zero where no event did. A reading up to that position shows why it failed.
 func (e *ConflictError) Position() Position {
 	var newest Position
 	for _, f := range e.Failures {

@@ -45,9 +45,9 @@ func TestConflictError(t *testing.T) {
 	err := &ConflictError{Failures: []Failure{
 		{At("order-42", 3)[0], 9}, {New("order-43")[0], 12}, {Exists("order-44")[0], 0}, {Nothing(All(), Point{Position: 4})[0], 11}, {Clause{Kind: 9}, 0},
 	}}
-	const want = "daybook: conflict: it was expected that stream order-42 is at version 3 (see position 9), " +
-		"and that stream order-43 is new (see position 12), and that stream order-44 exists, " +
-		"and that nothing that was asked for was recorded after position 4 (see position 11), and that clause of kind 9"
+	const want = "daybook: conflict: expected stream order-42 to be at version 3 (see position 9), " +
+		"and stream order-43 to be new (see position 12), and stream order-44 to exist, " +
+		"and nothing selected by the query to be recorded after position 4 (see position 11), and clause of kind 9"
 	if err.Error() != want {
 		t.Errorf("the error says\n%s\nwant\n%s", err, want)
 	}

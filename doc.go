@@ -3,11 +3,11 @@
 //
 // An [Event] is a fact somebody decided to keep. A [Store] puts events in one
 // order and gives each a [Position]. A [Query] names the events that matter to
-// somebody; reading them gives a [Reading], which holds the events, the [Point]
-// at which they were read and the [Condition] under which a decision made on
-// them may be kept: nothing that was asked for has been recorded since. What was
-// recorded is stated by a [Receipt], the token with which anybody may ask to see
-// it.
+// somebody. Reading them gives a [Reading], which holds the events, the [Point]
+// at which they were read, and the [Condition] under which a decision based on
+// them may be recorded: nothing that the query selects has been recorded since. A
+// [Receipt] says where something was recorded; it is also the token with which
+// anybody may ask to see it.
 //
 // Everything else in this module is built from those ideas. Read event.go,
 // query.go, reading.go, condition.go and store.go, in that order; they are short.
@@ -20,4 +20,20 @@
 //
 // What every store promises is stated here in prose, and in package
 // store/storetest as tests that every store of this module passes.
+//
+// # Errors
+//
+// A program acts differently on each kind of error, so each is a type or a value
+// that errors.As or errors.Is finds:
+//
+//   - [*ConflictError]: the condition did not hold; nothing was recorded.
+//   - [*RefusedError]: the domain said no; nothing was recorded.
+//   - [*InvalidError]: it can never be recorded or asked as it is.
+//   - [*ReusedError]: an id is taken by another event; nothing was recorded.
+//   - [*UnavailableError]: definitely not recorded; trying later may help.
+//   - [*UnknownError]: it may be recorded; read by id, or append it again.
+//   - [*CorruptError]: what is stored is damaged, and where.
+//   - [*LifeError]: a point is of another log or incarnation.
+//   - [*UnreadableError]: this program has no kind for a recorded event.
+//   - [ErrClosed]: this program has closed the store.
 package daybook

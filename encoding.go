@@ -47,8 +47,9 @@ func (e Event) Size() int {
 	return n
 }
 
-// AppendBinary appends the canonical encoding of the event to b. Two events are
-// the same if and only if their encodings are.
+// AppendBinary appends the canonical encoding of the event, which must be one that a
+// store recorded, to b. Two events are the same if and only if their encodings are.
+// The error is always nil.
 func (r Recorded) AppendBinary(b []byte) ([]byte, error) {
 	contentType := r.ContentType
 	if contentType == JSON {
@@ -77,8 +78,8 @@ func (r Recorded) AppendBinary(b []byte) ([]byte, error) {
 	return append(b, r.Data...), nil
 }
 
-// UnmarshalBinary reads what [Recorded.AppendBinary] wrote, all of b and nothing
-// more. The event's bytes are copies.
+// UnmarshalBinary reads what [Recorded.AppendBinary] wrote, which must be all of b.
+// The event's bytes are copies. On an error the event is unchanged.
 func (r *Recorded) UnmarshalBinary(b []byte) error {
 	if len(b) < encodedHeader {
 		return fmt.Errorf("daybook: an encoded event has at least %d bytes, and this has %d", encodedHeader, len(b))

@@ -8,28 +8,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// A store answers with one of these kinds of error, each of which a program acts
-// on differently:
-//
-//   - [*ConflictError]: the condition did not hold; nothing was recorded.
-//   - [*RefusedError]: the domain said no; nothing was recorded.
-//   - [*InvalidError]: it can never be recorded or answered as it was asked.
-//   - [*ReusedError]: an id is taken by another event; nothing was recorded.
-//   - [*UnavailableError]: definitely not recorded; trying later may help.
-//   - [*UnknownError]: it may have been recorded; ask by id, or append it again.
-//   - [*CorruptError]: what is stored is damaged, and where.
-//   - [ErrClosed]: the store was closed by this program.
-//   - [*LifeError]: a point of another log or incarnation was handed over.
-
 // ErrClosed is returned by every method of a store that was closed.
 var ErrClosed = errors.New("daybook: the store is closed")
 
 // An InvalidError reports something that can never be recorded, or never be asked,
-// in the form in which it was handed over. Trying again cannot help.
+// as it is. Trying again cannot help.
 type InvalidError struct {
 	// What names the thing that is wrong, such as "event 3: tag 1".
 	What string
-	// Value is the offending value, if it is short enough to show.
+	// Value is the offending value, or empty if the reason says it all. Error shows at
+	// most 80 characters of it.
 	Value string
 	// Reason says what is wrong with it, as the end of a sentence that begins with
 	// What.
@@ -43,8 +31,9 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("daybook: invalid: %s %.80q %s", e.What, e.Value, e.Reason)
 }
 
-// A ReusedError reports an append of an id that is recorded already for something
-// else: another event, another stream, another order or in other company.
+// A ReusedError reports an append with an id that is recorded already, but not as
+// this append has it: with another stream or type, in another order, or together
+// with other events.
 type ReusedError struct {
 	// ID is the first id, in the order of the append, that is recorded already.
 	ID uuid.UUID
@@ -56,8 +45,8 @@ func (e *ReusedError) Error() string {
 	return fmt.Sprintf("daybook: reused: event %s is recorded already at position %d, and not as this append has it", e.ID, e.Position)
 }
 
-// An UnavailableError reports that a store could not do what it was asked, and
-// definitely did not: an append that failed so recorded nothing. It may work later.
+// An UnavailableError reports that a store could not do what it was asked. An append
+// that returned it definitely recorded nothing. Trying again later may help.
 type UnavailableError struct {
 	// Doing says what the store was doing.
 	Doing string
@@ -72,14 +61,14 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns what stood in the way, such as the context's error.
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// An UnknownError reports that an append was handed over and its answer was not
-// seen. Its events may be recorded, or be recorded yet. Appending the same events,
-// with the same ids, again is safe and tells; so does reading their ids.
+// An UnknownError reports an append whose outcome is not known: its events may be
+// recorded already, or may still become so. Appending the same events again, with
+// the same ids, is safe and tells; so does reading by their ids.
 type UnknownError struct {
 	// IDs are those of the append's events, in its order, including the ones that
 	// the store gave to events that came without.
 	IDs []uuid.UUID
-	// Err is why the answer was not seen.
+	// Err is why the outcome is not known.
 	Err error
 }
 
@@ -94,7 +83,7 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("daybook: unknown: the append of %s may have been recorded: %v", strings.Join(ids, ", "), e.Err)
 }
 
-// Unwrap returns why the answer was not seen, such as the context's error.
+// Unwrap returns why the outcome is not known, such as the context's error.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // A CorruptError reports that bytes a store kept are not the bytes it wrote.

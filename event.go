@@ -17,9 +17,10 @@ const JSON = "application/json"
 // Names stay readable when a person's data is erased, so personal data does not
 // belong in them.
 type Event struct {
-	// ID identifies the event. It is recorded once per log, for ever: appending it
-	// again is a repeat, never a second event. A caller that gives none gets a UUID
-	// of version 7.
+	// ID identifies the event. A log records an id once, for ever: appending the same
+	// event again is a repeat, never a second event. An event without an id is given
+	// a UUID of version 7 when it is appended; give one of your own if you may have to
+	// append the event again.
 	ID uuid.UUID
 	// Stream names the sequence of events that this one belongs to, such as
 	// "order-42". What stands before the first "-" is its category. It may be empty:
@@ -36,12 +37,13 @@ type Event struct {
 	Data []byte
 	// ContentType is the media type of Data; empty means [JSON].
 	ContentType string
-	// Metadata tells about the recording rather than the fact: who, on whose behalf,
-	// because of what. It is a JSON object by default, is kept byte for byte, and is
+	// Metadata describes the recording rather than the fact: who asked for it, and
+	// what led to it. It is a JSON object by default, is kept byte for byte, and is
 	// read with [Event.Trace].
 	Metadata []byte
 	// HappenedAt is when it happened, which may be long before it was recorded. The
-	// zero time means that nobody said. It is kept in nanoseconds of UTC.
+	// zero time means that nobody said. It is kept in nanoseconds and read in UTC;
+	// times outside 1678 to 2261 are invalid.
 	HappenedAt time.Time
 }
 

@@ -5,14 +5,16 @@ import (
 	"iter"
 )
 
-// Follow yields readings of what q selects after a point, one when there is
-// something new, for as long as ctx lasts: together they have every event once, in
-// order. It ends with the error that stopped it, the context's included.
+// Follow yields a reading whenever there is something new after a point, for as long
+// as ctx lasts. Together the readings hold every event that q selects, once and in
+// order. It ends by yielding the error that stopped it, such as an
+// [*UnavailableError] when ctx ends. Ranging over the result again begins anew at
+// the point.
 //
 // The zero Point begins with the first event. To go on later, keep the snapshot of
-// the last reading whose events were all dealt with. A point of another
-// incarnation of the log is a [*LifeError], before anything was yielded or after
-// the log was restored.
+// the last reading whose events were all dealt with. A point of another log or
+// incarnation is a [*LifeError], also when the log is restored meanwhile; a point
+// after the head is an [*InvalidError].
 //
 //	for reading, err := range daybook.Follow(ctx, store, query, checkpoint) {
 //		if err != nil {

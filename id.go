@@ -8,9 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// DeriveID returns a UUID of version 8 that is made of seed and part alone, so
-// that whoever knows both finds the same one. It is how the n-th event of a
-// command, and an entity that a command creates, get ids that a retry finds again.
+// DeriveID returns a UUID of version 8 computed from seed and part alone: the same
+// two always give the same id. The events of a command, and what the command
+// creates, get their ids this way, so that a retry finds them again.
 //
 // If seed is a UUID of version 7, its first 48 bits, the time at which it was
 // made, stand in front of the derived one too, so that ids made at about the same
@@ -26,8 +26,8 @@ func DeriveID(seed uuid.UUID, part string) uuid.UUID {
 	return id
 }
 
-// EventID returns the id of the n-th event, from zero, that a command with this id
-// records: [DeriveID] of the command's id and n as eight big-endian bytes.
+// EventID returns the id of the n-th event, counted from zero, of the command with
+// this id: [DeriveID] of the command's id and n as eight big-endian bytes.
 func EventID(command uuid.UUID, n int) uuid.UUID {
 	var part [8]byte
 	binary.BigEndian.PutUint64(part[:], uint64(n))
@@ -44,9 +44,8 @@ func hash16(parts ...[]byte) (head [16]byte) {
 	return head
 }
 
-// parseUUID takes a UUID in the one form that String writes; uuid.Parse alone
-// would take braces, URNs and capitals as well, and one moment would have several
-// names.
+// parseUUID reads a UUID in the one form that String writes. uuid.Parse alone would
+// take braces, URNs and capitals as well, and one point would have several names.
 func parseUUID(s string) (uuid.UUID, error) {
 	id, err := uuid.Parse(s)
 	if err == nil && id.String() != s {

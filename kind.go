@@ -7,8 +7,8 @@ import (
 	"reflect"
 )
 
-// A Kind says how one kind of fact is stored: under which name, with which tags,
-// and from which shape it is read. Make it with [KindOf], [Was] or [Split], and
+// A Kind says how one kind of fact is stored: the event type, the tags, and the Go
+// type that its data is read into. Make it with [KindOf], [Was] or [Split], and
 // hand it to [NewCodec].
 type Kind struct {
 	name string
@@ -24,9 +24,9 @@ type Kind struct {
 	becomes []reflect.Type
 }
 
-// KindOf declares that facts of type E are stored as events of this type, for
-// ever, with the tags that the function gives; nil gives none. E is a plain
-// struct, which encoding/json must be able to write and read back.
+// KindOf declares that facts of type E are stored as events of the type name, for
+// ever, with the tags that the function returns; a nil function means none. E is a
+// plain struct that encoding/json can write and read back.
 func KindOf[E any](name string, tags func(E) []string) Kind {
 	k := stored[E](name)
 	k.current = true
@@ -36,10 +36,11 @@ func KindOf[E any](name string, tags func(E) []string) Kind {
 	return k
 }
 
-// Was declares that events of this type, stored in the shape of Old, have become
-// facts of type E: a new shape for what was said, or a new name for it. Whoever
-// asks a codec for E then asks the store for these events too. Old and E may be the
-// same type; Old may itself be what a still older shape became.
+// Was declares that events of the type name, whose data has the shape of Old, are
+// read as facts of type E: because the fact got another shape, or another name.
+// Deciders and projections that handle E then ask the store for these events too.
+// Old and E may be the same type, and Old may be what a still older shape became.
+// The upcast is a pure function.
 func Was[Old, E any](name string, upcast func(Old) E) Kind {
 	k := stored[Old](name)
 	k.upcast = func(old any) []any { return []any{upcast(old.(Old))} }
@@ -47,10 +48,10 @@ func Was[Old, E any](name string, upcast func(Old) E) Kind {
 	return k
 }
 
-// Split declares that an event of this type, stored in the shape of Old, has
-// become several facts. The facts keep the event's one id and position and are
-// applied together. The examples, any value of each type that upcast may return,
-// say who has to ask for these events.
+// Split declares that an event of the type name, whose data has the shape of Old,
+// is read as several facts. They share the event's id and position and are applied
+// together. The examples are one value, any value, of each type that upcast may
+// return: whoever handles one of these types asks the store for these events too.
 func Split[Old any](name string, upcast func(Old) []any, examples ...any) Kind {
 	k := stored[Old](name)
 	k.upcast = func(old any) []any { return upcast(old.(Old)) }

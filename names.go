@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxNameBytes is the length of the longest stream, type or tag. Names are terms
-// of every index, and a kilobyte holds a pair of them with room to spare.
+// MaxNameBytes is the length of the longest stream, type or tag. It is far more than
+// a name that people read needs, and little enough for the key of any index.
 const MaxNameBytes = 512
 
 // MaxContentTypeBytes is the length of the longest content type. Media types are
@@ -23,7 +23,7 @@ func CategoryOf(stream string) string {
 	return category
 }
 
-// checkName says what is wrong with a name, or nothing.
+// checkName returns what is wrong with a name, or "".
 func checkName(name string) string {
 	switch {
 	case name == "":
@@ -41,7 +41,8 @@ func checkName(name string) string {
 	return ""
 }
 
-// checkOwnName says what is wrong with a name that an application wants to record.
+// checkOwnName returns what is wrong with a name that an application wants to
+// record, or "".
 func checkOwnName(name string) string {
 	if strings.HasPrefix(name, "$") {
 		return `begins with "$", which belongs to the system`
@@ -56,7 +57,7 @@ var (
 	lastTime  = time.Unix(0, 1<<63-1).UTC()
 )
 
-// checkTime says what is wrong with a time that is not zero.
+// checkTime returns what is wrong with a time that is not zero, or "".
 func checkTime(t time.Time) string {
 	if t.Before(firstTime) || t.After(lastTime) {
 		return fmt.Sprintf("is outside %s to %s", firstTime.Format(time.RFC3339), lastTime.Format(time.RFC3339))

@@ -48,9 +48,9 @@ func (p Point) SameLife(q Point) bool {
 // hasLife reports whether p names a log and an incarnation of it.
 func (p Point) hasLife() bool { return p.Log != uuid.Nil && p.Incarnation != uuid.Nil }
 
-// Precedes returns nil if p is a point in the past of head, or head itself: if
-// whoever stands at p can go on from there to head. Otherwise it returns a
-// [*LifeError], or an [*InvalidError] if p is a moment that has not come yet.
+// Precedes returns nil if a reader at p can go on to head: if p is head itself or a
+// point before it in the same log and incarnation. Otherwise it returns a
+// [*LifeError], or an [*InvalidError] if p is after head.
 func (p Point) Precedes(head Point) error {
 	if !p.SameLife(head) {
 		return &LifeError{Given: p, Log: head}
@@ -103,13 +103,13 @@ func (p *Point) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// A LifeError reports a point of another log, or of another incarnation of the
-// same log, where one of this life was needed. Whoever held the point cannot go
-// on from it: what it stands for may not be what is recorded there now.
+// A LifeError reports a point of another log, or of another incarnation of this
+// log. Nothing can go on from that point: the event at its position may be another
+// one now.
 type LifeError struct {
 	// Given is the point that was handed over.
 	Given Point
-	// Log is where it was handed to: a point of the log as it is now.
+	// Log is a point of the log that was asked, as it is now.
 	Log Point
 }
 

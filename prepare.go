@@ -10,14 +10,13 @@ import (
 // MaxTags is the greatest number of tags on one event: each is a term of the index.
 const MaxTags = 1000
 
-// Prepare returns the events of an append as a store records them, or the
-// [*InvalidError] for which it never will: it checks names, times, sizes, ids and
-// the condition, gives an id of version 7 to events that have none, names the
-// content type where the caller did not, and takes times to UTC. It is for those
-// who implement stores, and the first thing their Append does.
+// Prepare returns the events of an append as a store is to record them. It gives an
+// id of version 7 to events that have none, sets the content type where there is
+// none, and converts times to UTC. If names, times, sizes, ids or the condition are
+// wrong, it returns an [*InvalidError]. It is for those who implement stores: their
+// Append calls it first.
 //
-// The result is a slice of its own whose events refer to the caller's bytes and
-// tags.
+// The slice is new; its events share the caller's bytes and tags.
 func Prepare(events []Event, cond Condition, limits Limits) ([]Event, error) {
 	if len(events) > limits.AppendEvents {
 		return nil, &InvalidError{What: "append", Reason: fmt.Sprintf("has %d events, and %d are allowed", len(events), limits.AppendEvents)}

@@ -7,15 +7,15 @@ import (
 
 // A Rule is a reason for which a domain says no, such as "an order is paid in
 // full". It is an error: a decision returns it, bare or wrapped with particulars,
-// and whoever asked finds it with errors.Is. Make one with [NewRule], once, and
-// keep it in a variable.
+// and the caller finds it with errors.Is. Make one with [NewRule], once, and keep
+// it in a variable.
 type Rule struct {
 	name, sentence string
 }
 
 // NewRule returns a rule with a name for programs, such as "paid-in-full", and a
-// sentence for people, such as "an order is paid in full". Each rule equals itself
-// alone.
+// sentence for people, such as "an order is paid in full". Two rules are never
+// equal, even if both texts are.
 func NewRule(name, sentence string) *Rule { return &Rule{name, sentence} }
 
 // Name returns the rule's name for programs.
@@ -25,19 +25,19 @@ func (r *Rule) Name() string { return r.name }
 func (r *Rule) Error() string { return r.sentence }
 
 // A RefusedError reports that a decision said no. Nothing was recorded, and the
-// refusal is not remembered: asked again later, the answer may be another.
+// refusal is not remembered: asked again later, the domain may say yes.
 type RefusedError struct {
-	// Rule is the name of the rule that said no, or the text of the error where it
-	// was no [*Rule].
+	// Rule is the name of the rule that said no, or the text of the error if it is not
+	// a [*Rule].
 	Rule string
-	// At is the point at which it was decided.
+	// At is the point up to which the log had been read for the decision.
 	At Point
 	// Err is what the decision returned, unchanged.
 	Err error
 }
 
-// Refused returns err, which a decision returned on what it had read at a point,
-// as a [*RefusedError].
+// Refused returns the [*RefusedError] of a decision that returned err, having read
+// the log up to a point.
 func Refused(err error, at Point) *RefusedError {
 	refused := &RefusedError{Rule: err.Error(), At: at, Err: err}
 	if rule := (*Rule)(nil); errors.As(err, &rule) {

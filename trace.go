@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// A Trace says on whose behalf and because of what something is recorded. It
-// travels in the context and is kept in the metadata of the events that come of it.
+// A Trace says who wanted something recorded, and what led to it. It travels in the
+// context and is kept in the metadata of the events that are recorded.
 type Trace struct {
-	// Correlation is shared by everything that one cause set off, such as a request.
+	// Correlation is shared by everything that has one first cause, such as a request.
 	Correlation string `json:"correlation_id,omitempty"`
 	// Causation identifies what directly led to this: a command or an event.
 	Causation string `json:"causation_id,omitempty"`

@@ -123,5 +123,5 @@ func ExamplePlan_If() {
 	}
 	// Output:
 	// map[product-7:1] <nil>
-	// map[] daybook: conflict: it was expected that stream product-7 is at version 0 (see position 1)
+	// map[] daybook: conflict: expected stream product-7 to be at version 0 (see position 1)
 }

@@ -24,5 +24,5 @@ func Example() {
 	fmt.Println("bob:", sell("bob"))
 	// Output:
 	// ada: <nil>
-	// bob: daybook: conflict: it was expected that nothing that was asked for was recorded after position 0 (see position 1)
+	// bob: daybook: conflict: expected nothing selected by the query to be recorded after position 0 (see position 1)
 }
