@@ -16,7 +16,7 @@ type Span struct {
 	// AfterVersion and BeforeVersion bound by version (exclusive, zero sets no
 	// bound). They need a query of one item that names exactly one stream.
 	AfterVersion, BeforeVersion Version
-	// KnownAt ends the reading at what had been recorded by then (RecordedAt not
+	// KnownAt ends the reading with the last event recorded by then (RecordedAt not
 	// later). The zero time sets no bound.
 	KnownAt time.Time
 	// Backward yields the newest event first. The interval is the same.
@@ -44,14 +44,16 @@ func (s Span) Validate(q Query) error {
 	return nil
 }
 
-// partial reports whether a decision on such a reading would rest on half a past.
+// partial reports whether a reading of this span may end before the head of the
+// log, so that no decision can rest on it.
 func (s Span) partial() bool {
 	return s.Limit > 0 || s.Before > 0 || s.BeforeVersion > 0 || !s.KnownAt.IsZero()
 }
 
 // A Reading is what a query selected within a span, as the log stood at one
-// moment, its snapshot. Events recorded later are not in it, however long one
-// takes to range over it. It may be used by many goroutines.
+// moment, its snapshot. Events recorded later are not in it, however long it takes
+// to range over it. The zero Reading has no events. A Reading may be used by many
+// goroutines, and need not be closed.
 type Reading struct {
 	query    Query
 	span     Span
@@ -66,12 +68,11 @@ func NewReading(q Query, span Span, snapshot Point, events iter.Seq2[Recorded, e
 	return Reading{query: q, span: span, snapshot: snapshot, events: events}
 }
 
-// Events yields the events in order of position, or the other way round if the
-// span is Backward. It ends after the last one, or with the one error that stopped
-// it. It may be ranged over again, and yields the same. The caller may keep the
-// events, and must not change the bytes and tags they refer to.
-//
-// The context with which the reading was made bounds every iteration.
+// Events yields the events in order of position, or in reverse if the span is
+// Backward. It ends after the last one, or with the one error that stopped it: an
+// [*UnavailableError] if the context that Read was given has ended, a
+// [*CorruptError], or [ErrClosed]. Ranging over it again yields the same events. The
+// caller may keep the events, and must not change the bytes and tags they refer to.
 func (r Reading) Events() iter.Seq2[Recorded, error] {
 	if r.events == nil {
 		return func(func(Recorded, error) bool) {}
@@ -79,15 +80,29 @@ func (r Reading) Events() iter.Seq2[Recorded, error] {
 	return r.events
 }
 
-// Snapshot is the point up to which the log was read: its head, or the span's
-// upper bound if that is lower, also when nothing was selected. It is where a
-// follower goes on, unless the span had a limit: then the last event read is.
+// Collect returns all events in a slice, or those before the error that stopped it.
+// It is for readings that are known to fit into memory; see [Reading.Events].
+func (r Reading) Collect() ([]Recorded, error) {
+	var events []Recorded
+	for e, err := range r.Events() {
+		if err != nil {
+			return events, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+// Snapshot returns the point up to which the log was read: its head, or the span's
+// upper bound if that is lower, whether or not anything was selected. The next
+// reading begins after it, unless the span had a limit: then it begins after the
+// last event read.
 func (r Reading) Snapshot() Point { return r.snapshot }
 
-// Condition says that nothing this reading's query selects has been recorded since
-// its snapshot. It is the same however far one ranges over the events. The
-// condition of a reading with a limit or an upper bound is one that Append refuses
-// as invalid: nothing can be decided on half a past.
+// Condition returns the condition that nothing which this reading's query selects
+// has been recorded since its snapshot. It is the same however many of the events
+// were read. If the reading had a limit or an upper bound, Append refuses its
+// condition as invalid: a decision cannot rest on a part of the past.
 func (r Reading) Condition() Condition {
 	return Condition{{Kind: NothingSelected, Query: r.query, After: r.snapshot, Partial: r.span.partial()}}
 }

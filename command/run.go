@@ -104,14 +104,8 @@ func (r run) events(ctx context.Context, n int) ([]daybook.Recorded, daybook.Poi
 	if err != nil {
 		return nil, daybook.Point{}, err
 	}
-	events := make([]daybook.Recorded, 0, n)
-	for event, err := range reading.Events() {
-		if err != nil {
-			return nil, daybook.Point{}, err
-		}
-		events = append(events, event)
-	}
-	return events, reading.Snapshot(), nil
+	events, err := reading.Collect()
+	return events, reading.Snapshot(), err
 }
 
 // all returns the events of a command that no longer says how many they are.

@@ -102,12 +102,9 @@ func all(t testing.TB, store daybook.Store) []daybook.Recorded {
 	if err != nil {
 		t.Fatalf("read everything: %v", err)
 	}
-	var events []daybook.Recorded
-	for e, err := range reading.Events() {
-		if err != nil {
-			t.Fatalf("read everything: %v", err)
-		}
-		events = append(events, e)
+	events, err := reading.Collect()
+	if err != nil {
+		t.Fatalf("read everything: %v", err)
 	}
 	return events
 }

@@ -233,12 +233,5 @@ func read(ctx context.Context, store daybook.Store, after daybook.Position) ([]d
 	if err != nil {
 		return nil, err
 	}
-	var recorded []daybook.Recorded
-	for event, err := range reading.Events() {
-		if err != nil {
-			return nil, err
-		}
-		recorded = append(recorded, event)
-	}
-	return recorded, nil
+	return reading.Collect()
 }

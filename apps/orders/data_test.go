@@ -118,17 +118,15 @@ func timeOf(t *testing.T, text string) time.Time {
 }
 
 // wholeLog returns every event of a store.
-func wholeLog(t *testing.T, store daybook.Store) (all []daybook.Recorded) {
+func wholeLog(t *testing.T, store daybook.Store) []daybook.Recorded {
 	t.Helper()
 	reading, err := store.Read(t.Context(), daybook.All(), daybook.Span{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for event, err := range reading.Events() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, event)
+	all, err := reading.Collect()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }

@@ -122,13 +122,7 @@ func (c *client) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 		return reading, err
 	}
 	read.Snapshot = reading.Snapshot()
-	for e, err := range reading.Events() {
-		if err != nil {
-			read.Err = err
-			break
-		}
-		read.Events = append(read.Events, e)
-	}
+	read.Events, read.Err = reading.Collect()
 
 	c.recorder.mu.Lock()
 	c.recorder.history.Reads = append(c.recorder.history.Reads, read)

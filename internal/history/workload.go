@@ -128,12 +128,9 @@ func (d decision) make(ctx context.Context, store daybook.Store, tally *Tally) e
 		if err != nil {
 			return err
 		}
-		var past []daybook.Recorded
-		for e, err := range reading.Events() {
-			if err != nil {
-				return err
-			}
-			past = append(past, e)
+		past, err := reading.Collect()
+		if err != nil {
+			return err
 		}
 		event, yes := d.decide(past)
 		if !yes {
@@ -250,12 +247,5 @@ func Log(ctx context.Context, store daybook.Store) ([]daybook.Recorded, error) {
 	if err != nil {
 		return nil, err
 	}
-	var log []daybook.Recorded
-	for e, err := range reading.Events() {
-		if err != nil {
-			return nil, err
-		}
-		log = append(log, e)
-	}
-	return log, nil
+	return reading.Collect()
 }

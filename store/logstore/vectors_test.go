@@ -186,12 +186,9 @@ func read(t *testing.T, s daybook.Store, q daybook.Query, span daybook.Span) []d
 	if err != nil {
 		t.Fatal(err)
 	}
-	var events []daybook.Recorded
-	for e, err := range r.Events() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		events = append(events, e)
+	events, err := r.Collect()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return slices.Clip(events)
 }

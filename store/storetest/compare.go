@@ -208,11 +208,11 @@ func (c *comparison) compareEvents(model, tested daybook.Reading) {
 	if a, b := model.Condition()[0], tested.Condition()[0]; a.Partial != b.Partial || a.After.Position != b.After.Position {
 		c.differ(a, b)
 	}
-	want, err := collect(model)
+	want, err := model.Collect()
 	if err != nil {
 		c.Fatalf("the model: %v", err)
 	}
-	got, err := collect(tested)
+	got, err := tested.Collect()
 	if err != nil {
 		c.differ(recordedList(want), err)
 	}

@@ -152,7 +152,7 @@ func checkNoMixing(t *trial) {
 				t.Errorf("read: %v", err)
 				return
 			}
-			got, err := collect(reading)
+			got, err := reading.Collect()
 			if err != nil || len(got) != len(batch) {
 				t.Errorf("the %d positions up to %d read %s (%v)", len(batch), receipt.Position, recordedList(got), err)
 				return
@@ -200,7 +200,7 @@ func checkOwnWritesAmongOthers(t *trial) {
 					t.Errorf("read: %v", err)
 					return
 				}
-				got, err := collect(reading)
+				got, err := reading.Collect()
 				if err != nil || len(got) == 0 || got[0].Position != receipt.Position || reading.Snapshot().Position < receipt.Position {
 					t.Errorf("%s: after the append at %d, reading shows %s (%v)", stream, receipt.Position, recordedList(got), err)
 				}
@@ -232,7 +232,7 @@ func checkReadersSeePrefixes(t *trial) {
 					t.Errorf("read: %v", err)
 					return
 				}
-				got, err := collect(reading)
+				got, err := reading.Collect()
 				if err != nil {
 					t.Errorf("read: %v", err)
 					return
@@ -309,7 +309,7 @@ func checkHistory(t *trial) {
 				if err != nil {
 					break // the context's end, or what the clients see, too
 				}
-				got, err := collect(reading)
+				got, err := reading.Collect()
 				if err != nil {
 					break
 				}

@@ -62,7 +62,7 @@ func checkReadingAcrossClose(t *trial) {
 	if n != 250 && !errors.Is(ended, daybook.ErrClosed) {
 		t.Errorf("a reading across a close had %d events of 250 and ended with %v", n, ended)
 	}
-	if got, err := collect(untouched); len(got) != 250 && !errors.Is(err, daybook.ErrClosed) {
+	if got, err := untouched.Collect(); len(got) != 250 && !errors.Is(err, daybook.ErrClosed) {
 		t.Errorf("a reading ranged over after a close had %d events of 250 and ended with %v", len(got), err)
 	}
 }
@@ -88,7 +88,7 @@ func checkReadContext(t *trial) {
 	cancel()
 	reading, err := t.store.Read(ended, daybook.All(), daybook.Span{})
 	if err == nil {
-		_, err = collect(reading)
+		_, err = reading.Collect()
 	}
 	if kind(err) != "unavailable" || !errors.Is(err, context.Canceled) {
 		t.Errorf("read answers %v, want it to be unavailable and wrap the context's error", err)
@@ -119,7 +119,7 @@ func checkReadingContext(t *trial) {
 	if n != 2000 && (kind(ended) != "unavailable" || !errors.Is(ended, context.Canceled)) {
 		t.Errorf("a reading whose context ended had %d events of 2000 and ended with %v", n, ended)
 	}
-	if got, err := collect(reading); err == nil && len(got) != 2000 {
+	if got, err := reading.Collect(); err == nil && len(got) != 2000 {
 		t.Errorf("ranged over again, it has %d events of 2000 and no error", len(got))
 	}
 }

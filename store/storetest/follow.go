@@ -277,7 +277,7 @@ func (t *trial) followUntil(q daybook.Query, from daybook.Point, until func(dayb
 		if err != nil {
 			return seen, from, err
 		}
-		got, err := collect(reading)
+		got, err := reading.Collect()
 		seen = append(seen, got...)
 		if err != nil {
 			return seen, from, err

@@ -147,7 +147,7 @@ func (t *trial) read(q daybook.Query, span daybook.Span) []daybook.Recorded {
 // events ranges over a reading.
 func (t *trial) events(reading daybook.Reading) []daybook.Recorded {
 	t.Helper()
-	events, err := collect(reading)
+	events, err := reading.Collect()
 	if err != nil {
 		t.Fatalf("reading ended after %d events: %v", len(events), err)
 	}
@@ -217,18 +217,6 @@ func (t *trial) failures(conflict *daybook.ConflictError, want ...daybook.Failur
 // failed is the failure of a condition of one clause.
 func failed(cond daybook.Condition, at daybook.Position) daybook.Failure {
 	return daybook.Failure{Clause: cond[0], Position: at}
-}
-
-// collect ranges over a reading.
-func collect(reading daybook.Reading) ([]daybook.Recorded, error) {
-	var events []daybook.Recorded
-	for e, err := range reading.Events() {
-		if err != nil {
-			return events, err
-		}
-		events = append(events, e)
-	}
-	return events, nil
 }
 
 // event returns an event with an id and data of its own.

@@ -164,7 +164,7 @@ var wrongConditions = []wrong{
 				if err != nil {
 					return daybook.Receipt{}, err
 				}
-				if found, _ := collect(reading); len(found) > 0 && len(events) > 1 {
+				if found, _ := reading.Collect(); len(found) > 0 && len(events) > 1 {
 					if _, err := s.Append(ctx, events, nil); kind(err) == "invalid" {
 						return daybook.Receipt{}, &daybook.ReusedError{ID: e.ID, Position: found[0].Position}
 					}
@@ -282,7 +282,7 @@ var wrongConditions = []wrong{
 			if err != nil {
 				return reading, err
 			}
-			got, err := collect(reading)
+			got, err := reading.Collect()
 			if err != nil {
 				return reading, err
 			}

@@ -141,7 +141,7 @@ func reopened(change func([]daybook.Recorded) []daybook.Recorded) func(*Subject)
 			if err != nil {
 				t.Fatal(err)
 			}
-			kept, err := collect(reading)
+			kept, err := reading.Collect()
 			if err != nil {
 				t.Fatal(err)
 			}

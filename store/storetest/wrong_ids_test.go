@@ -142,7 +142,7 @@ var wrongIDs = []wrong{
 			if err != nil {
 				return receipt, err
 			}
-			found, err := collect(reading)
+			found, err := reading.Collect()
 			if err != nil {
 				return receipt, err
 			}
@@ -188,7 +188,7 @@ func lenient(alike func(daybook.Event, daybook.Recorded) bool, beside bool) func
 				if readErr != nil {
 					return receipt, readErr
 				}
-				found, _ := collect(reading)
+				found, _ := reading.Collect()
 				switch {
 				case len(found) == 0 && beside:
 					fresh = append(fresh, e)

@@ -40,7 +40,7 @@ var wrongWaits = []wrong{
 			if err != nil {
 				return position, err
 			}
-			if got, _ := collect(reading); len(got) > 0 {
+			if got, _ := reading.Collect(); len(got) > 0 {
 				return position, nil
 			}
 			after = position
