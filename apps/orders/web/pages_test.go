@@ -29,9 +29,13 @@ func TestPagesOfferWhatTheRulesAllow(t *testing.T) {
 	for i := range 600 {
 		h := orders.History{Order: strconv.Itoa(i)}
 		for range 1 + random.IntN(6) {
-			h.Facts = append(h.Facts, orders.Dated{Fact: facts[random.IntN(len(facts))], At: time.Unix(1, 0)})
+			h.Facts = append(h.Facts, orders.Dated{Fact: facts[1+random.IntN(len(facts)-1)], At: time.Unix(1, 0)})
 		}
-		if random.IntN(4) > 0 {
+		switch random.IntN(8) {
+		case 0: // placed by nobody
+		case 1:
+			h.Facts[random.IntN(len(h.Facts))].Fact = facts[0]
+		default:
 			h.Facts[0].Fact = facts[0]
 		}
 		if _, err := f.shop.Record(t.Context(), []orders.History{h}); err != nil {

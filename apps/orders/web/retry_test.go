@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,9 +26,10 @@ type process struct {
 	shop   *orders.Shop
 	site   *Site
 	server *httptest.Server
-	// cut, while it is set, takes what would have been answered, and the connection is
-	// cut off instead.
-	cut func(*httptest.ResponseRecorder)
+	// While cut is set, what would have been answered goes into lost, and the connection
+	// is cut off instead.
+	cut  atomic.Bool
+	lost chan said
 }
 
 func startProcess(t *testing.T, dir string) *process {
@@ -41,15 +43,15 @@ func startProcess(t *testing.T, dir string) *process {
 	if err != nil {
 		t.Fatalf("open the shop: %v", err)
 	}
-	p := &process{t: t, store: store, shop: shop, site: New(shop, &Options{Log: quiet})}
+	p := &process{t: t, store: store, shop: shop, site: New(shop, &Options{Log: quiet}), lost: make(chan said, 1)}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p.cut == nil {
+		if !p.cut.Load() {
 			p.site.ServeHTTP(w, r)
 			return
 		}
 		lost := httptest.NewRecorder()
 		p.site.ServeHTTP(lost, r)
-		p.cut(lost)
+		p.lost <- saidBy(lost.Code, lost.Header(), lost.Body.Bytes())
 		panic(http.ErrAbortHandler)
 	}))
 	return p
@@ -100,16 +102,12 @@ func TestEveryCommandMayBeSentAgain(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", key)
-		var lost said
-		if p.cut != nil {
-			p.cut = func(rec *httptest.ResponseRecorder) { lost = saidBy(rec.Code, rec.Header(), rec.Body.Bytes()) }
-		}
 		a, err := http.DefaultClient.Do(r)
-		if p.cut != nil {
+		if p.cut.Load() {
 			if err == nil {
 				t.Fatalf("POST %s was answered, and its answer should have been cut off", path)
 			}
-			return lost
+			return <-p.lost
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +122,7 @@ func TestEveryCommandMayBeSentAgain(t *testing.T) {
 	var all []func()
 	step := func(path, body, key string) said {
 		t.Helper()
-		p.cut = func(*httptest.ResponseRecorder) {}
+		p.cut.Store(true)
 		lost := send(path, body, key)
 		if lost.Status >= 300 {
 			t.Fatalf("POST %s would have been answered with %d %s", path, lost.Status, lost.Answer)

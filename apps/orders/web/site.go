@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,7 +138,7 @@ func (s *Site) answered(route route) http.Handler {
 				if broken == http.ErrAbortHandler {
 					panic(broken)
 				}
-				s.log.ErrorContext(ctx, "a handler panicked", "correlation", correlation, "route", route.pattern(), "panic", broken)
+				s.log.ErrorContext(ctx, "a handler panicked", "correlation", correlation, "route", route.pattern(), "panic", broken, "stack", string(debug.Stack()))
 				s.fail(recording, r, internal.problem(""))
 			}
 			s.metrics.request(route, recording.status, time.Since(began))
