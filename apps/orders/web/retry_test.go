@@ -94,6 +94,8 @@ func saidBy(status int, header http.Header, body []byte) said {
 func TestEveryCommandMayBeSentAgain(t *testing.T) {
 	dir := t.TempDir()
 	p := startProcess(t, dir)
+	// With connections kept alive, Go's client would send by itself again what has a key.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	send := func(path, body, key string) said {
 		t.Helper()
 		r, err := http.NewRequest("POST", p.server.URL+path, strings.NewReader(body))
@@ -102,7 +104,7 @@ func TestEveryCommandMayBeSentAgain(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", key)
-		a, err := http.DefaultClient.Do(r)
+		a, err := client.Do(r)
 		if p.cut.Load() {
 			if err == nil {
 				t.Fatalf("POST %s was answered, and its answer should have been cut off", path)
