@@ -25,7 +25,7 @@ type Order struct {
 	Placed, Ready bool
 }
 
-// Orders says in one place how each fact is called for ever and how it changes an
+// Orders says in one place what each fact is called, for ever, and how it changes an
 // order.
 var Orders = decider.For("order",
 	decider.On("OrderPlaced", func(o *Order, e Placed) { o.Placed, o.Owed = true, e.Cents }),

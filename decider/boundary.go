@@ -7,9 +7,9 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A Boundary decides on whatever a query selects: several streams, tags, any of
-// them. The query draws the line within which a decision must be consistent, and a
-// fact outside it never makes the decision conflict. Make it with [Over], once, in a
+// A Boundary decides on whatever a query selects, such as several streams or tags.
+// The query draws the line within which a decision must be consistent: an event
+// outside it never makes the decision conflict. Make it with [Over], once, in a
 // variable. It never changes and may be used by many goroutines.
 type Boundary[S any] struct {
 	folds[S]
@@ -18,8 +18,8 @@ type Boundary[S any] struct {
 // Over returns a boundary that folds facts of these types, which the codec names.
 // Its own name appears in errors and in the keys of snapshots.
 //
-// It panics, as a mistake to be found when the program starts, if a type is folded
-// twice or unknown to the codec.
+// It panics if a type is folded twice or unknown to the codec, or if S is a pointer
+// or an interface: such mistakes are found when the program starts.
 func Over[S any](name string, codec *daybook.Codec, folds ...Fold[S]) *Boundary[S] {
 	return &Boundary[S]{newFolds(name, codec, folds)}
 }
@@ -32,16 +32,18 @@ func (b *Boundary[S]) Revision(n int) *Boundary[S] {
 	return &revised
 }
 
-// Codec returns what the boundary knows of names and shapes.
+// Codec returns the codec of the boundary's facts.
 func (b *Boundary[S]) Codec() *daybook.Codec { return b.codec }
 
 // Within returns the plan to make a decision on what a query selects. The fold
-// begins with start, which usually says what the decision is about, and which folds
-// must not change through the references in it.
+// begins with a copy of start, which usually says what the decision is about; folds
+// must not change what start refers to. The facts are recorded in no stream, unless
+// an [Entry] names one.
 //
-// Only events that can become facts of the boundary are asked for: of each item's
-// types, or of any where it names none. An item that names a type which no fold
-// handles makes the plan an [*daybook.InvalidError].
+// Only events that can become facts of the boundary are read and guarded: those of
+// the types that an item names, or of all types that the boundary folds. An item
+// that names a type which no fold handles makes the plan an [*daybook.InvalidError]
+// when it is run.
 func (b *Boundary[S]) Within(q daybook.Query, start S, decide Decision[S]) Plan {
 	query, err := b.narrow(q)
 	return Plan{

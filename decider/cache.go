@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A Cache keeps the snapshots used last, in memory. It may be used by many
-// goroutines.
+// A Cache keeps the most recently used snapshots in memory. It may be used by many
+// goroutines. Make it with [NewCache].
 type Cache struct {
 	mu    sync.Mutex
 	size  int
@@ -22,7 +22,7 @@ type cached struct {
 
 var _ Snapshots = (*Cache)(nil)
 
-// NewCache returns a cache of this many snapshots, at least one.
+// NewCache returns a cache of this many snapshots. Less than one means one.
 func NewCache(size int) *Cache {
 	return &Cache{size: max(size, 1), used: list.New(), byKey: make(map[string]*list.Element)}
 }

@@ -17,8 +17,9 @@ import (
 // reads and decides again, up to [DefaultAttempts] times with pauses between them
 // (see [Attempts]).
 //
-// The receipt is that of the events. If nothing was decided, it has no versions, and
-// its Point is that at which it was decided. The errors are
+// The receipt is that of the events. If the decision returned no facts, it has no
+// versions, and its Point is the one up to which the log was read for the decision.
+// The errors are
 //
 //   - a [*daybook.RefusedError] with what the decision returned, and the point at
 //     which it was decided;
@@ -28,11 +29,12 @@ import (
 //     fact that no fold knows;
 //   - a [*daybook.UnreadableError] if the past has an event that the decider of a
 //     stream does not know;
-//   - a [*daybook.UnknownError] if the events may be recorded and the store would not
-//     tell, although it was asked again;
+//   - a [*daybook.UnknownError] if the events may be recorded and the store, although
+//     asked again, did not tell;
+//   - an [*daybook.UnavailableError] if ctx ended or the store could not be reached;
 //   - any other that the store returned.
 //
-// Events that carry no metadata get that of the context's trace.
+// The trace that the context carries becomes the metadata of the events.
 func Decide(ctx context.Context, store daybook.Store, plan Plan, options ...Option) (daybook.Receipt, error) {
 	s := settle(options)
 	if receipt, recorded, err := s.recall(ctx); recorded || err != nil {
@@ -56,8 +58,9 @@ func Decide(ctx context.Context, store daybook.Store, plan Plan, options ...Opti
 			return receipt, nil
 		}
 
-		// Any other outcome may be our own doing: that of an attempt whose answer was
-		// lost, or of the same command run elsewhere. What is recorded is the answer.
+		// Any other outcome may be our own doing: an earlier attempt, whose answer was
+		// lost, has recorded the events, or the same command has been run elsewhere. If
+		// so, what is recorded is the answer.
 		conflict, unknown := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil)
 		if errors.As(err, &unknown) {
 			doubt = err
@@ -134,8 +137,8 @@ func (p Plan) decide(ctx context.Context, store daybook.Store, s settings) (draf
 	return d, nil
 }
 
-// record hands the draft to the store. Where there is nothing to record and nothing
-// that the caller wants checked, what was read is the answer.
+// record hands the draft to the store. If there is nothing to record, and nothing
+// that the caller wants checked, the store need not be asked.
 func (d draft) record(ctx context.Context, store daybook.Store) (daybook.Receipt, error) {
 	if len(d.events) == 0 && len(d.final) == 0 {
 		return daybook.Receipt{Point: d.at}, nil
@@ -144,9 +147,9 @@ func (d draft) record(ctx context.Context, store daybook.Store) (daybook.Receipt
 }
 
 // broken returns the part of a conflict that is about the caller's own clauses; nil
-// if only the draft's reading was overtaken. A clause of the caller's that cannot be
-// told from the draft's own is told from it at the next attempt, which reads at
-// another point.
+// if something was merely recorded since the draft's reading. A clause of the
+// caller's may look like the draft's own, if it is about the same point; the next
+// attempt reads at another point, and can tell them apart.
 func (d draft) broken(conflict *daybook.ConflictError) *daybook.ConflictError {
 	if len(d.final) == 0 {
 		return nil

@@ -14,8 +14,8 @@ import (
 // is nothing to add, or the error with which the domain says no, such as a
 // [*daybook.Rule]. Facts are values of declared types, or an [Entry] of one.
 //
-// It is a pure function: it may be called again on a newer state, and what it
-// returned before is then forgotten.
+// It is a pure function: it may be called again on a newer state, and only what it
+// returned last counts.
 type Decision[S any] func(S) ([]any, error)
 
 // A Decider decides on one stream of a category at a time, on the state S that it
@@ -30,8 +30,9 @@ type Decider[S any] struct {
 // For returns the decider of the streams of a category, such as "order". The state
 // of an empty stream is the zero S.
 //
-// It panics, as a mistake to be found when the program starts, if a name or a type
-// is declared twice, or if a name is one that no event or stream may have.
+// It panics if a name or a type is declared twice, if no event or stream may have a
+// name, or if S is a pointer or an interface: such mistakes are found when the
+// program starts.
 func For[S any](category string, facts ...Fact[S]) *Decider[S] {
 	if strings.Contains(category, "-") {
 		panic(fmt.Sprintf("decider: the category %q has a %q, which ends a category", category, "-"))
@@ -54,27 +55,29 @@ func newDecider[S any](category string, facts []Fact[S], old []daybook.Kind, rev
 	return d
 }
 
-// Upcast returns a decider that also understands events recorded under old names
-// or in old shapes. Make the kinds with [daybook.Was] and [daybook.Split]. It
-// panics as [For] does.
+// Upcast returns a decider that also reads events recorded under old names or in
+// old shapes. Make the kinds with [daybook.Was] and [daybook.Split]. It panics as
+// [daybook.NewCodec] does. The decider itself is unchanged.
 func (d *Decider[S]) Upcast(kinds ...daybook.Kind) *Decider[S] {
 	return newDecider(d.name, d.facts, slices.Concat(d.old, kinds), d.revision)
 }
 
-// Revision returns a decider whose snapshots are of this revision; those of any
-// other are ignored. Raise it whenever S or what a fold does has changed. Without
-// it the revision is zero.
+// Revision returns a decider whose snapshots are of this revision, and which ignores
+// those of any other. Raise it whenever what a fold does has changed; see
+// [WithSnapshots]. Without it the revision is zero.
 func (d *Decider[S]) Revision(n int) *Decider[S] {
 	return newDecider(d.name, d.facts, d.old, n)
 }
 
-// Codec returns what the decider knows of names and shapes, for projections.
+// Codec returns the codec of the decider's facts, for projections.
 func (d *Decider[S]) Codec() *daybook.Codec { return d.codec }
 
 // Stream returns the name of the stream with this id: the category, "-" and the id.
 func (d *Decider[S]) Stream(id string) string { return d.name + "-" + id }
 
-// At returns the plan to make a decision on the stream with this id.
+// At returns the plan to make a decision on the stream with this id. The facts are
+// recorded in that stream, unless an [Entry] names another. An empty id makes the
+// plan an [*daybook.InvalidError] when it is run.
 func (d *Decider[S]) At(id string, decide Decision[S]) Plan {
 	stream := d.Stream(id)
 	plan := Plan{
@@ -93,8 +96,9 @@ func (d *Decider[S]) Decide(ctx context.Context, store daybook.Store, id string,
 	return Decide(ctx, store, d.At(id, decide), options...)
 }
 
-// Loaded is the state of a stream as it was read.
+// Loaded is what [Decider.Load] returns.
 type Loaded[S any] struct {
+	// State is what the events fold to; the zero S if there were none.
 	State S
 	// Version is that of the newest event folded; zero if there was none.
 	Version daybook.Version
@@ -103,12 +107,13 @@ type Loaded[S any] struct {
 }
 
 // Load returns the state of the stream with this id, folded from its events within
-// the span: the zero span is now, KnownAt or BeforeVersion an earlier moment. A
-// span that begins after the stream does, or that runs backward, is an
-// [*daybook.InvalidError]: a fold needs the past from its beginning.
+// the span. The zero span gives the state as it is now; KnownAt, Before or
+// BeforeVersion give an earlier one. A span with After, AfterVersion or Backward is
+// an [*daybook.InvalidError]: a fold needs the past from its beginning. An event that
+// the decider does not know is an [*daybook.UnreadableError].
 //
-// What had happened by some time, however late it was recorded, is a filter over
-// the events; see [Decider.Fold].
+// For the state as of a time at which things happened, however late they were
+// recorded, filter the events and use [Decider.Fold].
 func (d *Decider[S]) Load(ctx context.Context, store daybook.Store, id string, span daybook.Span) (Loaded[S], error) {
 	var loaded Loaded[S]
 	if span.After > 0 || span.AfterVersion > 0 || span.Backward {
@@ -131,10 +136,9 @@ func (d *Decider[S]) Load(ctx context.Context, store daybook.Store, id string, s
 	return loaded, nil
 }
 
-// Fold returns the state that events of one stream lead to, such as the events of
-// a reading, or those of them that had happened by some time. It ends with the
-// first error, and an event that the decider does not know is an
-// [*daybook.UnreadableError].
+// Fold returns the state that the events of one stream lead to, such as those of a
+// reading, or some of them. It stops at the first error and returns that. An event
+// that the decider does not know is an [*daybook.UnreadableError].
 func (d *Decider[S]) Fold(events iter.Seq2[daybook.Recorded, error]) (S, error) {
 	var state S
 	for event, err := range events {

@@ -9,17 +9,17 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A Fact declares one kind of fact of a [Decider]: its name for ever, its tags, and
-// how it changes the state. Make it with [On].
+// A Fact declares one kind of fact of a [Decider]: the event type that it is stored
+// as, its tags, and how it changes the state. Make it with [On].
 type Fact[S any] struct {
 	kind daybook.Kind
 	fold Fold[S]
 }
 
-// On declares that facts of type E are stored as events of this type, and how one
-// changes the state. The fold is a pure function of the two; nil says that the
-// fact changes nothing that decisions need to know. The optional functions say
-// which tags the event carries.
+// On declares that facts of type E are stored as events of the type name, for ever,
+// and how such a fact changes the state. The fold is a pure function that changes
+// nothing but the state; a nil fold says that the fact matters to no decision. The
+// event carries the tags that the optional functions return, all of them together.
 //
 // E is a plain struct that encoding/json can write and read back.
 func On[S, E any](name string, fold func(*S, E), tags ...func(E) []string) Fact[S] {
@@ -43,8 +43,9 @@ type Fold[S any] struct {
 	names func(*daybook.Codec) []string
 }
 
-// Apply says how a fact of type E changes the state. The fold is a pure function of
-// the two; nil says that the fact is decided here and changes nothing.
+// Apply says how a fact of type E changes the state. The fold is a pure function that
+// changes nothing but the state; a nil fold says that the fact may be decided here
+// and changes nothing.
 func Apply[S, E any](fold func(*S, E)) Fold[S] {
 	f := Fold[S]{fact: reflect.TypeFor[E](), names: daybook.NamesOf[E]}
 	if fold != nil {
@@ -56,13 +57,14 @@ func Apply[S, E any](fold func(*S, E)) Fold[S] {
 // An Entry is a fact with particulars. A decision may return one in place of a bare
 // fact.
 type Entry struct {
+	// Fact is the fact itself, a value of a declared type.
 	Fact any
-	// Stream is where it is recorded: empty is the stream that the decision is about,
-	// or no stream if it is about a query.
+	// Stream is where it is recorded. Empty means the stream that the decision is
+	// about, or no stream if the decision is about a query.
 	Stream string
 	// HappenedAt is when it happened; the zero time means that nobody said.
 	HappenedAt time.Time
-	// Tags are added to those that its kind gives it.
+	// Tags are added to those that the fact's kind gives it.
 	Tags []string
 }
 
@@ -71,8 +73,8 @@ type folds[S any] struct {
 	name   string
 	codec  *daybook.Codec
 	byType map[reflect.Type]Fold[S]
-	// Of which revision the state is, and of which shape it and its facts: only such
-	// snapshots of it are good.
+	// A snapshot is good only if it is of this revision, and if its state and its facts
+	// had this shape.
 	revision    int
 	fingerprint string
 }

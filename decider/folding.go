@@ -48,8 +48,8 @@ func (f *folding[S]) key() (string, bool) {
 
 func (f *folding[S]) state() ([]byte, bool) { return faithfully(f.now) }
 
-// faithfully returns a value as JSON, if it can be had back from it unchanged. A
-// struct with something in fields that are not exported cannot.
+// faithfully returns a value as JSON if it can be read back unchanged. A struct with
+// something in fields that are not exported cannot.
 func faithfully[V any](v V) ([]byte, bool) {
 	encoded, err := json.Marshal(v)
 	if err != nil {

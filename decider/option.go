@@ -6,32 +6,31 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// An Option adjusts how [Decide] runs a plan. Options change how fast and how often,
-// never what a decision means.
+// An Option adjusts how [Decide] runs a plan. Options change how often and how fast
+// it tries, never what a decision means.
 type Option func(*settings)
 
-// DefaultAttempts is how often Decide hands what it decided to the store before it
-// gives up, without the option [Attempts]. The pauses between so many take about
+// DefaultAttempts is how often Decide tries to record a decision before it gives up,
+// without the option [Attempts]. The pauses between so many attempts add up to about
 // four seconds.
 const DefaultAttempts = 25
 
-// Attempts bounds how often Decide hands what it decided to the store. Anything
-// below one is one.
+// Attempts bounds how often Decide tries to record a decision. Less than one means
+// one.
 func Attempts(n int) Option { return func(s *settings) { s.attempts = max(n, 1) } }
 
-// Recall tells Decide how to find out whether what is to be decided is recorded
-// already. It is asked before the first decision, and again before any answer but
-// that the events were recorded just now. If it reports true, Decide returns its
-// receipt and its error and does nothing more; an error with false says that it
-// could not find out.
+// Recall tells Decide how to find out whether the decision is recorded already. It is
+// called before the first attempt, and again after every attempt that did not record
+// the events just then. If it reports true, Decide returns its receipt and its error
+// and does nothing more. An error with false says that it could not find out.
 //
-// With [Stamp], it is how package command decides every command once.
+// Recall and [Stamp] are how package command decides every command once.
 func Recall(recall func(context.Context) (daybook.Receipt, bool, error)) Option {
 	return func(s *settings) { s.recall = recall }
 }
 
-// Stamp is called with the events of every decision before they are recorded, to
-// give them ids and metadata. An error ends Decide.
+// Stamp is called with the events of every attempt before they are recorded, to give
+// them ids and metadata in place. Decide returns an error of it.
 func Stamp(stamp func([]daybook.Event) error) Option {
 	return func(s *settings) { s.stamp = stamp }
 }

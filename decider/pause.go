@@ -10,8 +10,8 @@ import (
 )
 
 // pauses lie between attempts. A first conflict is most often the last one, so the
-// first pause is about as long as an append to a local disk; those who go on
-// colliding draw lots over longer and longer ones, up to a quarter of a second.
+// first pause is about as long as an append to a local disk. If conflicts go on, the
+// pauses grow, at random, up to a quarter of a second.
 type pauses struct{ backoff *backoff.ExponentialBackOff }
 
 func newPauses() pauses {
@@ -23,8 +23,8 @@ func newPauses() pauses {
 	return pauses{b}
 }
 
-// next returns after a pause, when what a conflict is about can be read. A context
-// that ends first gives an [*daybook.UnavailableError].
+// next returns after a pause, once the event that a conflict is about can be read. A
+// context that ends first gives an [*daybook.UnavailableError].
 func (p pauses) next(ctx context.Context, store daybook.Store, conflict *daybook.ConflictError) error {
 	if conflict != nil && conflict.Position() > 0 {
 		// Everything is waited for rather than what the plan asks for, of which a reader

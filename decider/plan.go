@@ -10,7 +10,8 @@ import (
 
 // A Plan is one decision, bound to what it is about. Make it with [Decider.At] or
 // [Boundary.Within], and run it with [Decide]. It never changes, and may be run any
-// number of times. The zero Plan is an [*daybook.InvalidError] when it is run.
+// number of times and by many goroutines. Running the zero Plan is an
+// [*daybook.InvalidError].
 type Plan struct {
 	about   string
 	query   daybook.Query
@@ -22,8 +23,9 @@ type Plan struct {
 // If returns the plan with a condition of the caller's own, such as that a stream
 // is still at the version that somebody was shown. It is final: if it does not
 // hold, Decide returns a [*daybook.ConflictError] with the clauses that failed and
-// does not decide again. It is checked, too, when nothing is decided; not when the
-// decision refuses, which is then the answer.
+// does not decide again. It is checked even if the decision returns no facts, but
+// not if it refuses: then the refusal is the answer. Several conditions must all
+// hold.
 func (p Plan) If(cond daybook.Condition) Plan {
 	p.final = slices.Concat(p.final, cond)
 	return p
@@ -32,8 +34,8 @@ func (p Plan) If(cond daybook.Condition) Plan {
 // About returns what the plan is about: a stream, or the name of a boundary.
 func (p Plan) About() string { return p.about }
 
-// read returns the plan's subject with its past folded into it, and the reading
-// that the past ends with.
+// read returns the plan's subject with its past folded into it, and the reading that
+// was folded last.
 func (p Plan) read(ctx context.Context, store daybook.Store, snapshots snapshots) (subject, daybook.Reading, error) {
 	subject := p.begin()
 	from := snapshots.restore(ctx, subject)

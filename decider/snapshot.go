@@ -7,10 +7,10 @@ import (
 )
 
 // Snapshots keep states that were folded, so that the next decision folds only
-// what was recorded since. They are a cache outside the log: what they lose, or
-// keep too long, costs time and never changes an answer. Implementations may be
-// used by many goroutines, and deal with their own failures, since deciding can do
-// without them. [NewCache] returns one in memory.
+// what was recorded since. They are a cache outside the log: a snapshot that is lost
+// or old costs time and never changes an answer. Implementations are safe for use by
+// many goroutines, and deal with their own failures, since deciding can do without
+// them. [NewCache] returns one in memory.
 type Snapshots interface {
 	// Load returns the snapshot that was last saved under the key, if it has one.
 	Load(ctx context.Context, key string) (Snapshot, bool)
@@ -20,20 +20,21 @@ type Snapshots interface {
 
 // A Snapshot is a state and the point of the log up to which it was folded.
 type Snapshot struct {
+	// At is the point up to which the events were folded.
 	At daybook.Point `json:"at"`
-	// State is the state as JSON. Nobody may change it.
+	// State is the state as JSON. Neither side may change the bytes.
 	State []byte `json:"state"`
 }
 
 // WithSnapshots lets Decide begin with a snapshot, and save one whenever it had to
-// fold this many events, which is at least one. Without it, Decide folds the whole
-// past.
+// fold at least this many events; less than one means one. Without it, Decide folds
+// the whole past.
 //
-// Only a state that comes back from JSON equal to what it was is ever saved; package
-// daybooktest shows whether it does. The key of a snapshot names the decider, its
-// revision, and the shapes of its facts and of its state, and one of another
-// incarnation of the log is ignored. What a key cannot see is a change inside a
-// fold: raise the decider's Revision with it.
+// Only a state that comes back from JSON as it was is ever saved; a test with
+// package daybooktest shows whether it does. A snapshot is used only for the same
+// decider, revision, shape of the facts and of the state, and incarnation of the
+// log. A change inside a fold is not seen by any of these: raise the decider's
+// Revision with it.
 func WithSnapshots(store Snapshots, every int) Option {
 	return func(s *settings) { s.snapshots = snapshots{store, max(every, 1)} }
 }
@@ -44,8 +45,8 @@ type snapshots struct {
 	every int
 }
 
-// restore gives the subject the state of its snapshot and returns the point which
-// that is of; the zero Point if there is none.
+// restore gives the subject the state of its snapshot and returns the point up to
+// which that was folded; the zero Point if there is none.
 func (s snapshots) restore(ctx context.Context, subject subject) daybook.Point {
 	if s.store == nil {
 		return daybook.Point{}
