@@ -10,14 +10,14 @@ import (
 	"github.com/daybook-es/daybook/decider"
 )
 
-// An Envelope is what is written on a command from outside. The zero Envelope sends
-// a new command, by nobody in particular, on no condition.
+// An Envelope says who sends a command, under which id, and on which condition. The
+// zero Envelope sends a new command, by nobody in particular, on no condition.
 type Envelope struct {
-	// ID is the command's id. Zero derives it from Key, or makes a new one where there
-	// is no key either. Both an id and a key are invalid.
+	// ID is the command's id. If it is zero, it is derived from Key, or a new one if
+	// there is no key either. An id and a key together are invalid.
 	ID ID
-	// Principal is who sends the command: it is what Authorize is asked about, what
-	// keys belong to, and the actor where the context's trace names none.
+	// Principal is who sends the command. Authorize is asked about the principal, keys
+	// belong to one, and it is the actor if the context's trace names none.
 	Principal string
 	// Key is the sender's own name for the command, such as an Idempotency-Key.
 	Key string
@@ -30,28 +30,32 @@ type Envelope struct {
 // Options adjust a bus. The zero value, and nil, are right for a program without
 // permissions.
 type Options struct {
-	// Authorize is asked whether a principal may send a command, before anything else
-	// is said about it. An error of it is returned in a [*DeniedError]. Nil permits all.
+	// Authorize reports whether a principal may send a command: nil if so, otherwise an
+	// error, which is returned in a [*DeniedError]. It is called after the command was
+	// decoded and before it is validated, by many goroutines. Nil permits all.
 	Authorize func(ctx context.Context, principal string, command any) error
 	// Around, if set, is called for every command that was decoded, and calls next to
-	// have it run: for logs, metrics and spans. It returns what next returns.
+	// run it: for logs, metrics and spans. It returns what next returns. It is called
+	// by many goroutines.
 	Around func(ctx context.Context, sent Sent, next func(context.Context) (daybook.Receipt, error)) (daybook.Receipt, error)
-	// Decide are options for deciding, such as [decider.WithSnapshots]. What is
-	// recalled and stamped is the bus's own.
+	// Decide are options for deciding, such as [decider.WithSnapshots]. The bus sets
+	// [decider.Recall] and [decider.Stamp] itself.
 	Decide []decider.Option
 }
 
-// Sent is a command on its way.
+// Sent is a command on its way, as [Options.Around] sees it.
 type Sent struct {
+	// ID is the command's id, given, derived or new.
 	ID ID
 	// Type is the command's name, and Command the value of its Go type.
-	Type      string
-	Command   any
+	Type    string
+	Command any
+	// Principal is who sent it.
 	Principal string
 }
 
 // A Bus runs commands against a store. It never changes and may be used by many
-// goroutines, and any number of buses, in as many processes, may serve one log.
+// goroutines. Any number of buses, in any number of processes, may serve one log.
 type Bus struct {
 	store   daybook.Store
 	options Options
@@ -59,8 +63,9 @@ type Bus struct {
 	byType  map[reflect.Type]Handler
 }
 
-// NewBus returns a bus for these commands. It panics, as a mistake to be found when
-// the program starts, if a name is missing or a name or a type is declared twice.
+// NewBus returns a bus for these commands. Nil options mean the zero Options. It
+// panics if a name is empty, or a name or a type is declared twice: such mistakes
+// are found when the program starts.
 func NewBus(store daybook.Store, handlers []Handler, options *Options) *Bus {
 	b := &Bus{store: store, byName: make(map[string]Handler), byType: make(map[reflect.Type]Handler)}
 	if options != nil {
@@ -81,18 +86,20 @@ func NewBus(store daybook.Store, handlers []Handler, options *Options) *Bus {
 	return b
 }
 
-// Send runs the command of this name that is written in data as a JSON object, and
-// returns the receipt of its events: those recorded now, or, with Repeated set,
-// those recorded when it was sent before. If nothing was to be recorded, the receipt
-// has no versions, and the point at which that was decided.
+// Send runs the command of this name, which data holds as a JSON object, and returns
+// the receipt of its events: those recorded now or, with Repeated set, those recorded
+// when it was sent before. If nothing was to be recorded, the receipt has no versions
+// and the point up to which the log was read for the decision.
 //
 // The errors are those of [decider.Decide], and
 //
 //   - a [*daybook.InvalidError] that says what is wrong and where, for an unknown
-//     name, data that is not exactly such a command, and a command that its Validate
-//     does not accept;
+//     name, for data that is not exactly such a command, and for a command that its
+//     Validate does not accept;
 //   - a [*DeniedError] if the principal may not send it;
 //   - a [*ReusedError] if another command was recorded under its id.
+//
+// Appended events carry the context's trace, with the command as their cause.
 func (b *Bus) Send(ctx context.Context, e Envelope, name string, data []byte) (daybook.Receipt, error) {
 	h, known := b.byName[name]
 	if !known {
@@ -105,8 +112,8 @@ func (b *Bus) Send(ctx context.Context, e Envelope, name string, data []byte) (d
 	return b.send(ctx, e, h, c)
 }
 
-// Do runs a command, a value of a declared type. It is [Bus.Send] for callers in the
-// same program.
+// Do runs a command, which is a value of a declared type. It is [Bus.Send] for
+// callers in the same program.
 func (b *Bus) Do(ctx context.Context, e Envelope, c any) (daybook.Receipt, error) {
 	h, known := b.byType[reflect.TypeOf(c)]
 	if !known {

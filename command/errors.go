@@ -8,10 +8,11 @@ import (
 
 // A DeniedError reports that a principal may not send a command. Nothing was decided.
 type DeniedError struct {
+	// Principal is who sent the command.
 	Principal string
 	// Type is the command's name.
 	Type string
-	// Err is why, as Authorize said it.
+	// Err is what Authorize returned.
 	Err error
 }
 
@@ -19,15 +20,16 @@ func (e *DeniedError) Error() string {
 	return fmt.Sprintf("command: %q may not send %s: %v", e.Principal, e.Type, e.Err)
 }
 
-// Unwrap returns what Authorize said.
+// Unwrap returns what Authorize returned.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
 // A ReusedError reports that a command was sent under the id of another one that is
 // recorded: of another type, or with another content. Nothing was recorded.
 type ReusedError struct {
+	// ID is the id of both.
 	ID ID
-	// Type is the name of the command that was sent, Recorded that of the command
-	// whose events are recorded; empty where the events are of no command.
+	// Type is the name of the command that was sent. Recorded is the name of the
+	// command whose events are recorded; empty if they are of no command.
 	Type, Recorded string
 	// Event says which of its events is recorded, and where.
 	Event *daybook.ReusedError

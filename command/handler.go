@@ -15,7 +15,7 @@ import (
 	"github.com/daybook-es/daybook/decider"
 )
 
-// A Handler says what is to be decided on one type of command. Make it with [On].
+// A Handler says which decision one type of command asks for. Make it with [On].
 type Handler struct {
 	name     string
 	of       reflect.Type
@@ -24,13 +24,15 @@ type Handler struct {
 	plan     func(any, ID) decider.Plan
 }
 
-// On declares that commands of type C are sent under this name, for ever, and which
-// decision each is. The id is for what the command creates; see [ID.Derive]. The
-// function is called once whenever such a command is sent.
+// On declares that commands of type C are sent under this name, for ever, and says
+// which decision such a command asks for. The id is for naming what the command
+// creates; see [ID.Derive]. The function plan is called once each time such a command
+// is sent, by many goroutines.
 //
-// C is a plain struct. If it has a method Validate() error, that is asked before
-// anything is decided, and its error makes the command invalid. On panics, as a
-// mistake to be found when the program starts, if C cannot be written as JSON.
+// C is a plain struct. If it, or a pointer to it, has a method Validate() error, that
+// is called before anything is decided, and an error makes the command invalid. On
+// panics if C is no struct or cannot be written as JSON: such mistakes are found when
+// the program starts.
 func On[C any](name string, plan func(c C, id ID) decider.Plan) Handler {
 	h := Handler{
 		name: name,
@@ -70,7 +72,7 @@ func decode(data []byte, c any) error {
 	return json.Unmarshal(data, c, json.RejectUnknownMembers(true))
 }
 
-// kinds are what a JSON value that is no object is called.
+// kinds names the JSON values that are no object.
 var kinds = map[jsontext.Kind]string{'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '[': "an array"}
 
 // digest returns the SHA-256, in hexadecimal, of a command as it was understood:
@@ -121,7 +123,7 @@ func place(pointer jsontext.Pointer, offset int64) string {
 	return fmt.Sprintf(" at %s (byte %d)", pointer, offset)
 }
 
-// reason says in our words what is wrong there, if they are better.
+// reason says what is wrong there, in plainer words than the decoder's if there are.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, json.ErrUnknownName):

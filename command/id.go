@@ -8,11 +8,12 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// An ID identifies a command. All that is sent under one id is one command, which is
-// decided and recorded once.
+// An ID identifies a command. Everything sent under one id is the same command, which
+// is decided and recorded once.
 type ID uuid.UUID
 
-// NewID returns an id of version 7 that no other command has.
+// NewID returns an id of version 7 that no other command has. It panics if the
+// system has no randomness to give.
 func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
 
 // KeyID returns the id of the command that a principal sends under a key, such as
@@ -30,8 +31,9 @@ func KeyID(principal, commandType, key string) ID {
 // keys is the namespace of ids derived from keys: a UUID made up once, for ever.
 var keys = uuid.MustParse("6f0d2e9a-4f6b-4c7e-9d0b-3a5b1c8e7f42")
 
-// Derive returns the id of something that the command creates, such as the order
-// that PlaceOrder places. A retry of the command derives the same one.
+// Derive returns an id for something that the command creates, such as the order
+// that PlaceOrder places. The part tells several apart. A retry of the command
+// derives the same id.
 func (id ID) Derive(part string) string {
 	return daybook.DeriveID(uuid.UUID(id), part).String()
 }

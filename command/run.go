@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// run is one command being run: what it takes to recognise its events and to mark
+// run is one command being run: what is needed to recognise its events and to mark
 // them.
 type run struct {
 	store  daybook.Store
