@@ -1,15 +1,20 @@
 package web
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,63 +24,123 @@ import (
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
-// A process is a server on a directory, as it is from its start to its end.
-type process struct {
-	t      *testing.T
-	store  *logstore.Store
-	shop   *orders.Shop
-	site   *Site
-	server *httptest.Server
-	// While cut is set, what would have been answered goes into lost, and the connection
-	// is cut off instead.
-	cut  atomic.Bool
-	lost chan said
+// This test program is also the server that it kills: with these set it serves the
+// shop in a directory, until its standard input ends. If it is to die, it does so in
+// the middle of the first command, as by kill -9: when all is done but the answer,
+// which it prints instead of sending it.
+const (
+	serveVariable = "ORDERS_TEST_SERVE"
+	dieVariable   = "ORDERS_TEST_DIE"
+)
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(serveVariable)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	if err := serveAndDie(dir, os.Getenv(dieVariable) != ""); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
-func startProcess(t *testing.T, dir string) *process {
-	t.Helper()
+func serveAndDie(dir string, die bool) error {
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
 	quiet := slog.New(slog.DiscardHandler)
 	store, err := logstore.Open(filepath.Join(dir, "log"), &logstore.Options{Logger: quiet})
 	if err != nil {
-		t.Fatalf("open the store: %v", err)
+		return err
 	}
-	shop, err := orders.Open(t.Context(), store, filepath.Join(dir, "views"), &orders.Options{Log: quiet})
+	shop, err := orders.Open(ctx, store, filepath.Join(dir, "views"), &orders.Options{Log: quiet})
 	if err != nil {
-		t.Fatalf("open the shop: %v", err)
+		return err
 	}
-	p := &process{t: t, store: store, shop: shop, site: New(shop, &Options{Log: quiet}), lost: make(chan said, 1)}
-	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !p.cut.Load() {
-			p.site.ServeHTTP(w, r)
-			return
-		}
-		lost := httptest.NewRecorder()
-		p.site.ServeHTTP(lost, r)
-		p.lost <- saidBy(lost.Code, lost.Header(), lost.Body.Bytes())
-		panic(http.ErrAbortHandler)
-	}))
+	site := New(shop, &Options{Log: quiet})
+	if through := site.handler; die {
+		site.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost {
+				through.ServeHTTP(w, r)
+				return
+			}
+			lost := httptest.NewRecorder()
+			through.ServeHTTP(lost, r)
+			_ = json.NewEncoder(os.Stdout).Encode(saidBy(lost.Code, lost.Header(), lost.Body.Bytes()))
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Kill()
+			}
+			select {} // nothing is said any more
+		})
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println("http://" + listener.Addr().String())
+	if err := site.Serve(ctx, listener); err != nil {
+		return err
+	}
+	if err := shop.Close(); err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// A process is a server of its own on a directory.
+type process struct {
+	*shopfront
+	cmd *exec.Cmd
+	in  io.Closer
+	out *bufio.Reader
+}
+
+func startProcess(t *testing.T, dir string, die bool) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serveVariable+"="+dir)
+	if die {
+		cmd.Env = append(cmd.Env, dieVariable+"=yes")
+	}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has mostly ended by then
+	p := &process{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	url, err := p.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server said nothing: %v", err)
+	}
+	p.shopfront = &shopfront{t: t, url: strings.TrimSpace(url)}
 	return p
 }
 
+// end ends the process as it is meant to end.
 func (p *process) end() {
 	p.t.Helper()
-	p.site.Close()
-	p.server.Close()
-	if err := p.shop.Close(); err != nil {
-		p.t.Errorf("close the shop: %v", err)
+	if err := p.in.Close(); err != nil {
+		p.t.Fatal(err)
 	}
-	if err := p.store.Close(); err != nil {
-		p.t.Errorf("close the store: %v", err)
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("the server ended with %v", err)
 	}
 }
 
-func (p *process) head() daybook.Point {
+// head returns the newest position of the log.
+func (p *process) head() daybook.Position {
 	p.t.Helper()
-	now, err := p.shop.Now(context.Background())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return now
+	return read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
 }
 
 // said is what a retry must say again.
@@ -88,85 +153,90 @@ func saidBy(status int, header http.Header, body []byte) said {
 	return said{status, header.Get(tokenHeader), header.Get("ETag"), header.Get("Location"), string(bytes.TrimSpace(body))}
 }
 
-// For every command: its answer is cut off, the process ends, another one begins on the
-// same directory, and the client sends the command again under its key. It hears what
-// it would have heard, and nothing is added; also when the order has gone on since.
+// For every command: the server is killed when all is done but the answer, another one
+// begins on the same directory, and the client sends the command again under its key.
+// It hears what it would have heard, and nothing is added; also when the order has gone
+// on since.
 func TestEveryCommandMayBeSentAgain(t *testing.T) {
 	dir := t.TempDir()
-	p := startProcess(t, dir)
 	// With connections kept alive, Go's client would send by itself again what has a key.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	send := func(path, body, key string) said {
+	send := func(p *process, path, body, key string) (said, error) {
 		t.Helper()
-		r, err := http.NewRequest("POST", p.server.URL+path, strings.NewReader(body))
+		r, err := http.NewRequest("POST", p.url+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", key)
 		a, err := client.Do(r)
-		if p.cut.Load() {
-			if err == nil {
-				t.Fatalf("POST %s was answered, and its answer should have been cut off", path)
-			}
-			return <-p.lost
-		}
 		if err != nil {
-			t.Fatal(err)
+			return said{}, err
 		}
 		defer a.Body.Close()
-		body2, err := io.ReadAll(a.Body)
+		answer, err := io.ReadAll(a.Body)
+		return saidBy(a.StatusCode, a.Header, answer), err
+	}
+	type sent struct {
+		path, body, key string
+		said            said
+	}
+	again := func(p *process, s sent) {
+		t.Helper()
+		before := p.head()
+		answer, err := send(p, s.path, s.body, s.key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return saidBy(a.StatusCode, a.Header, body2)
+		if diff := cmp.Diff(s.said, answer); diff != "" {
+			t.Errorf("POST %s would have been answered, and is answered (-, +):\n%s", s.path, diff)
+		}
+		if now := p.head(); now != before {
+			t.Errorf("POST %s again: the head was %d, and is %d", s.path, before, now)
+		}
 	}
-	var all []func()
-	step := func(path, body, key string) said {
+	var all []sent
+	step := func(path, body, key string) string {
 		t.Helper()
-		p.cut.Store(true)
-		lost := send(path, body, key)
-		if lost.Status >= 300 {
-			t.Fatalf("POST %s would have been answered with %d %s", path, lost.Status, lost.Answer)
+		p := startProcess(t, dir, true)
+		if answer, err := send(p, path, body, key); err == nil {
+			t.Fatalf("POST %s was answered %+v, and should have been cut off", path, answer)
 		}
-		head := p.head()
+		lost := sent{path: path, body: body, key: key}
+		line, err := p.out.ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &lost.said)
+		}
+		if err != nil || lost.said.Status >= 300 {
+			t.Fatalf("POST %s would have been answered %s: %v", path, line, err)
+		}
+		if err := p.cmd.Wait(); err == nil {
+			t.Fatal("the server was not killed")
+		}
+		p = startProcess(t, dir, false)
+		again(p, lost)
+		all = append(all, lost)
 		p.end()
-
-		p = startProcess(t, dir)
-		again := func() {
-			t.Helper()
-			before := p.head()
-			if diff := cmp.Diff(lost, send(path, body, key)); diff != "" {
-				t.Errorf("POST %s was answered, and again (-, +):\n%s", path, diff)
-			}
-			if now := p.head(); now != before {
-				t.Errorf("POST %s again: the head was %v, and is %v", path, before, now)
-			}
-		}
-		if now := p.head(); now != head {
-			t.Errorf("after POST %s the head was %v, and after starting again %v", path, head, now)
-		}
-		again()
-		all = append(all, again)
-		return lost
+		return lost.said.Location
 	}
 
 	placed := step("/orders", `{"total": 100, "customer": {"id": "ada"}}`, "1")
-	step(placed.Location+"/pay", `{"amount": 100, "method": "boleto"}`, "2")
-	step(placed.Location+"/ship", `{"carrier": "Correios"}`, "3")
-	step(placed.Location+"/deliver", `{}`, "4")
-	step(placed.Location+"/return", `{"reason": "broken"}`, "5")
-	step(placed.Location+"/refund", `{"amount": 40}`, "6")
-	step(placed.Location+"/refund", `{}`, "7")
+	step(placed+"/pay", `{"amount": 100, "method": "boleto"}`, "2")
+	step(placed+"/ship", `{"carrier": "Correios"}`, "3")
+	step(placed+"/deliver", `{}`, "4")
+	step(placed+"/return", `{"reason": "broken"}`, "5")
+	step(placed+"/refund", `{"amount": 40}`, "6")
+	step(placed+"/refund", `{}`, "7")
 	other := step("/orders", `{"total": 100}`, "8")
-	step(other.Location+"/cancel", `{"reason": "no"}`, "9")
-	if other.Location == placed.Location {
+	step(other+"/cancel", `{"reason": "no"}`, "9")
+	if other == placed {
 		t.Error("two keys placed one order")
 	}
 
 	// Each of them once more, now that the orders have gone on.
-	for _, again := range all {
-		again()
+	p := startProcess(t, dir, false)
+	for _, s := range all {
+		again(p, s)
 	}
 	p.end()
 }

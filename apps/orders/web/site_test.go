@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -24,14 +25,20 @@ type shopfront struct {
 	store daybook.Store
 	site  *Site
 	url   string
+	end   func() // ends it before the test does
 }
 
 // openFront opens a shop on a store, with its views in a directory of the test's, and
 // serves it until the test ends.
 func openFront(t *testing.T, store daybook.Store, options *Options) *shopfront {
 	t.Helper()
+	return openFrontIn(t, store, t.TempDir(), options)
+}
+
+func openFrontIn(t *testing.T, store daybook.Store, views string, options *Options) *shopfront {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	shop, err := orders.Open(t.Context(), store, t.TempDir(), &orders.Options{Log: quiet})
+	shop, err := orders.Open(t.Context(), store, views, &orders.Options{Log: quiet})
 	if err != nil {
 		t.Fatalf("open the shop: %v", err)
 	}
@@ -43,14 +50,15 @@ func openFront(t *testing.T, store daybook.Store, options *Options) *shopfront {
 	}
 	site := New(shop, options)
 	server := httptest.NewServer(site)
-	t.Cleanup(func() {
+	end := sync.OnceFunc(func() {
 		site.Close()
 		server.Close()
 		if err := shop.Close(); err != nil {
 			t.Errorf("close the shop: %v", err)
 		}
 	})
-	return &shopfront{t, shop, store, site, server.URL}
+	t.Cleanup(end)
+	return &shopfront{t, shop, store, site, server.URL, end}
 }
 
 // An answer is what came of a request.
