@@ -13,19 +13,21 @@ import (
 // selects up to Point, and nothing after it. The zero Checkpoint is that of a view
 // to which nothing was ever applied.
 type Checkpoint struct {
+	// Point is the point up to which the view shows the log.
 	daybook.Point
 	// Applied is the position of the last event that was applied, and EventID its
 	// id. Point may be far ahead of it where nothing was selected in between. They
 	// are zero if no event was ever applied.
 	Applied daybook.Position
 	EventID uuid.UUID
-	// Owner identifies the runner that brought the view here.
+	// Owner identifies the runner that moved the view last.
 	Owner uuid.UUID
 }
 
-// LastApplied is the point of the last event that was applied: the moment at which
-// the view last changed. It is what a cached answer stays good for, while Point
-// moves with events that are none of the view's business.
+// LastApplied returns the point of the last event that was applied: the moment at
+// which the view last changed. An answer that was cached under it stays good until
+// another event is applied, while Point moves on past events that the view does not
+// select.
 func (c Checkpoint) LastApplied() daybook.Point { return c.At(c.Applied) }
 
 // after returns the checkpoint of a view that has applied e too.
@@ -34,18 +36,18 @@ func (c Checkpoint) after(e daybook.Recorded) Checkpoint {
 	return c
 }
 
-// ErrMoved is what [View.Apply] returns when the view is not at the checkpoint that
-// it was to go on from: another runner has moved it. Nothing was applied.
+// ErrMoved is what [View.Apply] returns if the view is not at the checkpoint from
+// which it was to go on, because another runner has moved it. Nothing was applied.
 var ErrMoved = errors.New("projection: the view is not at this checkpoint any more; another runner has moved it")
 
 // A DivergedError reports a view that shows events which are not in the log: the
-// log was restored to a moment before them, or it is another log. The view must be
-// thrown away and built again.
+// log was restored to a moment before them, or it is another log. Throw the view's
+// read model away and have it built again.
 type DivergedError struct {
 	// Name and Version say which projection.
 	Name    string
 	Version int
-	// Checkpoint is where the view stands.
+	// Checkpoint is how far the view had come.
 	Checkpoint Checkpoint
 	// Log is a point of the log as it is now.
 	Log daybook.Point
@@ -59,7 +61,7 @@ func (e *DivergedError) Error() string {
 		e.Name, e.Version, e.Checkpoint.EventID, e.Checkpoint.Applied, e.Unwrap())
 }
 
-// Unwrap returns the [*daybook.LifeError] that tells the two lives of the log.
+// Unwrap returns a [*daybook.LifeError] with the view's point and that of the log.
 func (e *DivergedError) Unwrap() error {
 	return &daybook.LifeError{Given: e.Checkpoint.Point, Log: e.Log}
 }

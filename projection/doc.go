@@ -15,11 +15,12 @@
 //	receipt, err := Orders.Decide(ctx, store, "42", Pay(total))
 //	err = runner.Wait(ctx, receipt.Point) // the view now shows the payment
 //
-// A handler that fails is tried again, for as long as it takes; nothing is skipped.
-// [Runner.Status] and the log say where the projection stands and what it is stuck
-// on.
+// A handler that fails is tried again for as long as it takes, and nothing is
+// skipped: the projection is stuck until the handler succeeds, or until a program
+// that has mended it is started. [Runner.Status] and the log say where a projection
+// stands and what it is stuck on.
 //
-// Handlers run in order of position, the order of recording, also where facts
-// happened in another order. They are given the recorded event, which tells both
+// Handlers run in order of position, the order of recording, even if the facts
+// happened in another order. They are given the recorded event, which has both
 // times.
 package projection

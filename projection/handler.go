@@ -8,17 +8,17 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A Handler applies facts of one type to a T, which is whatever gives access to a
-// read model. Make it with [Handle]; packages memview and sqlview have an On for
-// their own.
+// A Handler applies facts of one type to a T, which gives access to a read model,
+// such as a pointer or a transaction. Packages memview and sqlview make theirs with
+// a function On; other views use [Handle].
 type Handler[T any] struct {
 	fact   reflect.Type
 	names  func(*daybook.Codec) []string
 	handle func(target T, fact any, at daybook.Recorded) error
 }
 
-// Handle returns a handler of facts of type E. It is given the fact, and the event
-// that it was recorded as.
+// Handle returns a handler of facts of type E. It is given the fact and the event
+// that the fact was recorded as.
 func Handle[T, E any](handle func(target T, fact E, at daybook.Recorded) error) Handler[T] {
 	return Handler[T]{
 		fact:  reflect.TypeFor[E](),
@@ -29,17 +29,18 @@ func Handle[T, E any](handle func(target T, fact E, at daybook.Recorded) error) 
 	}
 }
 
-// Handlers are what a projection does with events, for those who implement views.
-// They never change and may be used by many goroutines.
+// Handlers are all handlers of a projection, with the codec that reads its events.
+// They are for those who implement views. They never change and may be used by many
+// goroutines.
 type Handlers[T any] struct {
 	codec  *daybook.Codec
 	names  []string
 	byFact map[reflect.Type]Handler[T]
 }
 
-// NewHandlers returns handlers that read events with a codec. It panics, as a
-// mistake to be found when the program starts, if there are none, if two handle the
-// same type, or if the codec has no kind that becomes the type.
+// NewHandlers returns handlers that read events with a codec. It panics if there are
+// none, if two handle the same type, or if the codec has no kind that becomes the
+// type: such mistakes are found when the program starts.
 func NewHandlers[T any](codec *daybook.Codec, handlers ...Handler[T]) *Handlers[T] {
 	if len(handlers) == 0 {
 		panic("projection: a projection without handlers shows nothing")
@@ -61,7 +62,8 @@ func NewHandlers[T any](codec *daybook.Codec, handlers ...Handler[T]) *Handlers[
 	return h
 }
 
-// Query selects every event that can become a fact that is handled.
+// Query returns the query that selects every event that can become a fact with a
+// handler.
 func (h *Handlers[T]) Query() daybook.Query {
 	return daybook.Query{{Types: slices.Clone(h.names)}}
 }
@@ -70,9 +72,9 @@ func (h *Handlers[T]) Query() daybook.Query {
 // [daybook.Codec.Fingerprint].
 func (h *Handlers[T]) Fingerprint() string { return h.codec.Fingerprint() }
 
-// Facts returns what the events say today, those of each event in a slice of its
-// own, so that a view can read a whole batch before it changes anything. An event
-// that cannot be read is an [*EventError].
+// Facts returns what the events say today: for each event a slice of its facts, so
+// that a view can read a whole batch before it changes anything. An event that
+// cannot be read is an [*EventError].
 func (h *Handlers[T]) Facts(events []daybook.Recorded) ([][]any, error) {
 	facts := make([][]any, len(events))
 	for i, e := range events {
@@ -84,10 +86,9 @@ func (h *Handlers[T]) Facts(events []daybook.Recorded) ([][]any, error) {
 	return facts, nil
 }
 
-// Apply hands the facts of one event to their handlers, in order; a fact that no
-// handler is for is passed over. The error of a handler comes back as an
-// [*EventError], and what the handlers before it did to the target is then to be
-// undone.
+// Apply hands the facts of one event to their handlers, in order, and passes over a
+// fact without a handler. The error of a handler comes back as an [*EventError];
+// the caller then undoes what the handlers before it did to the target.
 func (h *Handlers[T]) Apply(target T, facts []any, at daybook.Recorded) error {
 	for _, fact := range facts {
 		handler, handled := h.byFact[reflect.TypeOf(fact)]
@@ -104,6 +105,7 @@ func (h *Handlers[T]) Apply(target T, facts []any, at daybook.Recorded) error {
 // An EventError reports an event that a view could not apply: its handler failed,
 // or it cannot be read.
 type EventError struct {
+	// Event is the event that cannot be applied.
 	Event daybook.Recorded
 	// Err is what the handler returned, or a [*daybook.UnreadableError].
 	Err error
@@ -113,5 +115,5 @@ func (e *EventError) Error() string {
 	return fmt.Sprintf("projection: %s at position %d cannot be applied: %v", e.Event.Type, e.Event.Position, e.Err)
 }
 
-// Unwrap returns what the handler returned.
+// Unwrap returns what the handler returned, or why the event cannot be read.
 func (e *EventError) Unwrap() error { return e.Err }

@@ -14,24 +14,24 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// Options adjust a runner. The zero value is right for most programs.
+// Options adjust a runner. The zero value, and nil, are right for most programs.
 type Options struct {
 	// BatchEvents is the greatest number of events that are applied at once. A batch
 	// ends early at [BatchBytes]. Zero means 1000.
 	BatchEvents int
-	// RetryAfter is how long a runner pauses, about, after the first failure. Each
-	// further pause is up to twice as long. Zero means 50 milliseconds.
+	// RetryAfter is about how long a runner pauses after the first failure. Each
+	// further pause is about twice as long. Zero means 50 milliseconds.
 	RetryAfter time.Duration
-	// RetryAtMost is the longest pause, about. Zero means 15 seconds.
+	// RetryAtMost is about the longest pause. Zero means 15 seconds.
 	RetryAtMost time.Duration
 	// Log is told when the projection gets stuck, and when it goes on. Nil means
 	// slog.Default.
 	Log *slog.Logger
 }
 
-// BatchBytes bounds the events of a batch, which are held in memory: it ends with
-// the event that brings their sizes to as much as this. A thousand ordinary events
-// have half a megabyte.
+// BatchBytes bounds a batch, which is held in memory: it ends with the event that
+// brings the sum of their sizes to this or more. A thousand ordinary events take half
+// a megabyte.
 const BatchBytes = 4 << 20
 
 // defaultBatch is large enough that what a transaction costs beside its statements
@@ -40,9 +40,9 @@ const BatchBytes = 4 << 20
 const defaultBatch = 1000
 
 // A Runner keeps one view in step with one store. It is safe for use by many
-// goroutines. Runners of several processes may keep the same view in step: each
-// event is still applied once, and work that two did at the same time is thrown
-// away by one of them.
+// goroutines. Several runners, also in several processes, may keep the same view in
+// step: each event is still applied once, and of work that two did at the same time
+// one result is thrown away.
 type Runner struct {
 	store   daybook.Store
 	view    View
@@ -56,8 +56,8 @@ type Runner struct {
 	applied uint64
 }
 
-// NewRunner returns a runner that does nothing until it is told to [Runner.Run] or
-// [Runner.CatchUp]. Nil options mean the zero Options.
+// NewRunner returns a runner, which does nothing until [Runner.Run] or
+// [Runner.CatchUp] is called. Nil options mean the zero Options.
 func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	r := &Runner{store: store, view: view, query: view.Query(), owner: uuid.New(), moved: make(chan struct{})}
 	if options != nil {
@@ -79,10 +79,11 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	return r
 }
 
-// Run applies events as they are recorded until ctx ends, and then returns nil.
+// Run applies what the log has, and then events as they are recorded, until ctx
+// ends. Then it returns nil.
 //
-// What fails is tried again, with growing pauses, for as long as ctx lasts; see
-// [Runner.Status]. Run gives up only where trying again cannot help: with a
+// Whatever fails is tried again, with growing pauses, for as long as ctx lasts; see
+// [Runner.Status]. Run gives up only if trying again cannot help: with a
 // [*DivergedError] if the view shows what is not in the log, and with
 // [daybook.ErrClosed] if the store was closed.
 func (r *Runner) Run(ctx context.Context) error {
@@ -125,9 +126,10 @@ func hopeless(err error) bool {
 	return errors.As(err, &diverged) || errors.Is(err, daybook.ErrClosed)
 }
 
-// CatchUp applies everything that is in the log by now, and returns the first error
-// that stands in the way: an [*EventError] for an event that cannot be applied, with
-// all events before it applied.
+// CatchUp applies everything that was in the log when it was called, and perhaps
+// more. It tries nothing again and returns the first error: an [*EventError] if an
+// event cannot be applied, after all events before it were, a [*DivergedError], or an
+// error of the store or the view.
 func (r *Runner) CatchUp(ctx context.Context) error {
 	_, err := r.catchUp(ctx)
 	if err == nil {
@@ -139,9 +141,9 @@ func (r *Runner) CatchUp(ctx context.Context) error {
 // catchUp brings the view to the head of the log, and returns where it then stands.
 func (r *Runner) catchUp(ctx context.Context) (Checkpoint, error) {
 	for {
-		at, err := r.view.Checkpoint(ctx)
+		at, err := r.checkpoint(ctx)
 		if err != nil {
-			return at, fmt.Errorf("projection %s version %d: read its checkpoint: %w", r.view.Name(), r.view.Version(), err)
+			return at, err
 		}
 		reading, err := r.store.Read(ctx, r.query, daybook.Span{After: at.Position})
 		if err != nil {
@@ -161,6 +163,15 @@ func (r *Runner) catchUp(ctx context.Context) (Checkpoint, error) {
 			return at, ctx.Err()
 		}
 	}
+}
+
+// checkpoint asks the view how far it has come.
+func (r *Runner) checkpoint(ctx context.Context) (Checkpoint, error) {
+	at, err := r.view.Checkpoint(ctx)
+	if err != nil {
+		err = fmt.Errorf("projection %s version %d: read its checkpoint: %w", r.view.Name(), r.view.Version(), err)
+	}
+	return at, err
 }
 
 // apply applies what a reading has, batch by batch, and returns where the view then
@@ -199,9 +210,9 @@ func (r *Runner) apply(ctx context.Context, at Checkpoint, reading daybook.Readi
 	return head, commit(head)
 }
 
-// commit applies one batch. If one of its events cannot be applied, it applies
-// those before it and returns the error, so that the view stands right before the
-// event it is stuck on.
+// commit applies one batch. If one of its events cannot be applied, it applies those
+// before it and returns the error, so that the view stands right before the event
+// that it is stuck on.
 func (r *Runner) commit(ctx context.Context, from Checkpoint, batch []daybook.Recorded, to Checkpoint) error {
 	err := r.view.Apply(ctx, from, batch, to)
 	if failed := (*EventError)(nil); errors.As(err, &failed) {
@@ -226,10 +237,10 @@ func (r *Runner) commit(ctx context.Context, from Checkpoint, batch []daybook.Re
 	return nil
 }
 
-// adopt takes a view that was built in another incarnation of the log over into
-// this one, if the last event it applied is in it. Positions are kept by a restore,
-// and what was restored is a beginning of what was: then everything the view shows
-// is in the log, and what the log has after that event is yet to be applied.
+// adopt lets a view that was built in another incarnation of the log go on in this
+// one, if the last event that it applied is still there. A restore keeps positions,
+// and brings back a beginning of the log: so everything that the view shows is in
+// the log, and what comes after that event is yet to be applied.
 func (r *Runner) adopt(ctx context.Context, from Checkpoint, now daybook.Point) error {
 	diverged := &DivergedError{Name: r.view.Name(), Version: r.view.Version(), Checkpoint: from, Log: now}
 	if from.Log != now.Log {

@@ -3,23 +3,22 @@ package projection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/daybook-es/daybook"
 )
 
-// Status says where a projection stands: what health checks and metrics tell.
+// Status says where a projection stands, for health checks and metrics.
 type Status struct {
 	// Name and Version say which projection.
 	Name    string
 	Version int
-	// Checkpoint is where the view stands.
+	// Checkpoint is how far the view has come.
 	Checkpoint Checkpoint
 	// Head is the newest point of the log.
 	Head daybook.Point
-	// Lag is how many positions the view is behind the head. It is zero when nothing
-	// that the projection is about was recorded since its checkpoint.
+	// Lag is how many positions the view is behind the head. It is zero if nothing that
+	// the view selects was recorded since its checkpoint.
 	Lag uint64
 	// Applied counts the events that this runner has applied.
 	Applied uint64
@@ -33,23 +32,23 @@ type Stuck struct {
 	Since time.Time
 	// Attempts counts the failures since then.
 	Attempts int
-	// Event is the event that cannot be applied; nil if it is not about an event,
-	// such as when the store or the view's database is away.
+	// Event is the event that cannot be applied; nil if no event is to blame, such as
+	// when the store or the view's database cannot be reached.
 	Event *daybook.Recorded
-	// Err is what came of the last attempt.
+	// Err is the error of the last attempt.
 	Err error
 }
 
-// Status asks the view and the store where the projection stands. When one of them
-// does not answer it returns that error, with the rest of the status that is known.
+// Status asks the view and the store where the projection stands. If one of them
+// fails, it returns that error together with what is known all the same.
 func (r *Runner) Status(ctx context.Context) (Status, error) {
 	s := Status{Name: r.view.Name(), Version: r.view.Version(), Stuck: r.stuckOn()}
 	r.mu.Lock()
 	s.Applied = r.applied
 	r.mu.Unlock()
 	var err error
-	if s.Checkpoint, err = r.view.Checkpoint(ctx); err != nil {
-		return s, fmt.Errorf("projection %s version %d: read its checkpoint: %w", s.Name, s.Version, err)
+	if s.Checkpoint, err = r.checkpoint(ctx); err != nil {
+		return s, err
 	}
 	info, err := r.store.Info(ctx)
 	if err != nil {

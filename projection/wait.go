@@ -8,23 +8,23 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A view may be moved by another process, which cannot tell: so whoever waits also
-// looks for himself, soon at first and then less often.
+// A runner of another process may move the view without telling this one: so Wait
+// also looks again by itself, soon at first and then less often.
 const (
 	firstLook = time.Millisecond
 	laterLook = 50 * time.Millisecond
 )
 
-// Wait returns nil when the view shows everything up to a point: that of a receipt,
-// or of a token that came back from a client. That is so when the view's checkpoint
-// is there, or when nothing that the projection is about was recorded between the
-// checkpoint and the point; no runner needs to have moved for that. It does not
-// itself move the view.
+// Wait returns nil when the view shows everything up to a point, such as that of a
+// receipt, or of a token that came back from a client: when the view's checkpoint is
+// at the point or past it, or when nothing that the view selects was recorded between
+// the two. Wait does not itself move the view: a runner must be running, in this
+// process or in another.
 //
-// The zero Point is shown by every view. A point of another log or incarnation is a
-// [*daybook.LifeError]. When ctx ends first, the error is a
-// [*daybook.UnavailableError] that wraps the context's and says where the view
-// stands and what it is stuck on, if it is.
+// Every view shows the zero Point. A point of another log or incarnation is a
+// [*daybook.LifeError]. If ctx ends first, the error is a [*daybook.UnavailableError]
+// that wraps the context's and says where the view stands and what it is stuck on.
+// An error of the store or the view is returned at once.
 func (r *Runner) Wait(ctx context.Context, token daybook.Point) error {
 	if token.IsZero() {
 		return nil
@@ -62,9 +62,9 @@ func (r *Runner) movement() <-chan struct{} {
 // shows reports whether the view shows everything up to a point now, and where it
 // stands.
 func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bool, error) {
-	at, err := r.view.Checkpoint(ctx)
+	at, err := r.checkpoint(ctx)
 	if err != nil {
-		return at, false, fmt.Errorf("projection %s version %d: read its checkpoint: %w", r.view.Name(), r.view.Version(), err)
+		return at, false, err
 	}
 	if !at.IsZero() && at.SameLife(token) && token.Position <= at.Position {
 		return at, true, nil

@@ -1,10 +1,10 @@
 // Package memview keeps a read model in memory: any Go value, such as a struct of
 // maps, that handlers change and readers look at.
 //
-// It is the simplest view and the fastest to ask, and it is gone with the process:
-// the next one builds it again from the log, or from a snapshot that [View.Save]
-// left in a file and the events since. For what does not fit into memory, or takes
-// too long to build, see package projection/sqlview.
+// It is the simplest view and the fastest to read. It is gone with the process: the
+// next one builds it again from the log, or from a snapshot that [View.Save] left in
+// a file and the events since. For a read model that does not fit into memory, or
+// takes too long to build, see package projection/sqlview.
 package memview
 
 import (
@@ -32,12 +32,12 @@ type View[V any] struct {
 // A Handler changes a read model of type V. Make it with [On].
 type Handler[V any] = projection.Handler[*V]
 
-// On returns a handler that changes the read model by a fact of type E. It is given
-// the event that the fact was recorded as, too.
+// On returns a handler that changes the read model because of a fact of type E. It is
+// also given the event that the fact was recorded as.
 //
-// Handlers run one at a time. What they do cannot be undone, so they cannot fail. A
-// handler that panics takes the program with it; where the panic is recovered, the
-// view is of no use any more, and applies and saves nothing.
+// Handlers run one at a time. What they do cannot be undone, so they return no error.
+// A handler that panics ends the program; if something recovers the panic, the view
+// is useless from then on, and refuses to apply or save anything.
 func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V] {
 	return projection.Handle(func(model *V, fact E, at daybook.Recorded) error {
 		handle(model, fact, at)
@@ -45,10 +45,10 @@ func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V]
 	})
 }
 
-// New returns a view that begins with the value that start returns, which has to be
-// a new one, and is changed by handlers of facts that the codec knows. Raise the
-// version whenever V or a handler changes. It panics on mistakes that can be found
-// when the program starts; see [projection.NewHandlers].
+// New returns a view whose read model begins as the value that start returns, which
+// nothing else may refer to, and is changed by handlers of facts that the codec knows.
+// Raise the version whenever V or a handler changes. New panics as
+// [projection.NewHandlers] does.
 func New[V any](name string, version int, codec *daybook.Codec, start func() V, handlers ...Handler[V]) *View[V] {
 	return &View[V]{
 		name:     name,
@@ -74,7 +74,7 @@ func (v *View[V]) Checkpoint(context.Context) (projection.Checkpoint, error) {
 	return v.at, nil
 }
 
-// Apply implements [projection.View]. Readers see all of the events or none.
+// Apply implements [projection.View]. Readers see the effect of all events or of none.
 func (v *View[V]) Apply(_ context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
 	// What can fail comes first: then nothing has to be undone.
 	facts, err := v.handlers.Facts(events)
@@ -103,9 +103,9 @@ func (v *View[V]) tornError() error {
 	return fmt.Errorf("memview: %s: a handler panicked after position %d and left the read model half changed", v.name, v.at.Position)
 }
 
-// Read lets look see the read model as it is at a checkpoint. It must not change
-// the model, and not keep anything that the model refers to: handlers wait until it
-// returns, and then go on to change it.
+// Read calls look with the read model and the checkpoint at which it is. Look must not
+// change the model, nor keep anything that the model refers to: handlers wait until
+// look returns, and then change it.
 func (v *View[V]) Read(look func(model V, at projection.Checkpoint)) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

@@ -17,8 +17,8 @@ import (
 	"github.com/daybook-es/daybook/projection"
 )
 
-// A snapshot file is two lines: the SHA-256 of the second in hexadecimal digits, and
-// this as JSON.
+// A snapshot file has two lines: the SHA-256 of the second line in hexadecimal
+// digits, and this as JSON.
 type snapshot struct {
 	Projection string           `json:"projection"`
 	Version    int              `json:"version"`
@@ -30,11 +30,11 @@ type snapshot struct {
 }
 
 // Save writes a snapshot of the read model and its checkpoint to a file, from which
-// [View.Load] takes them. The file is replaced as a whole: after a crash it is the
+// [View.Load] reads them. The file is replaced as a whole: after a crash it is the
 // old one or the new one. V must be a type that encoding/json writes and reads back
-// as it was, with exported fields.
+// as it was: what is not exported is lost.
 //
-// Handlers wait while the model is written to memory, not while the file is.
+// Handlers wait while the model is encoded in memory, not while the file is written.
 func (v *View[V]) Save(file string) error {
 	model, at, err := v.encode()
 	if err != nil {
@@ -64,11 +64,11 @@ func (v *View[V]) encode() ([]byte, projection.Checkpoint, error) {
 	return model, v.at, err
 }
 
-// Load takes the read model and its checkpoint from a file that [View.Save] wrote,
-// and reports whether it did. A file that is not there, or is of another name,
-// version or codec, is no error and changes nothing: the view is then built from the
-// log. A damaged file is an error, and changes nothing either. It is for a view to
-// which nothing was applied yet.
+// Load sets the read model and its checkpoint from a file that [View.Save] wrote, and
+// reports whether it did. It is for a view to which nothing was applied yet; any
+// other view is an error. If there is no file, or it is of another name, version or
+// codec, Load returns false and no error: the view is then built from the log. A
+// damaged file is an error. Unless Load returns true, it changes nothing.
 func (v *View[V]) Load(file string) (bool, error) {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,8 +126,8 @@ func replace(file string, parts ...[]byte) (err error) {
 			return errors.Join(err, temporary.Close())
 		}
 	}
-	// The name must not come to stand for bytes that a power cut can still lose. That
-	// the name itself may be lost is no harm: then the old snapshot is there.
+	// The name must not come to stand for bytes that a power cut can still lose. The
+	// rename itself may be lost: then the old snapshot is there, which is as good.
 	if err := temporary.Sync(); err != nil {
 		return errors.Join(err, temporary.Close())
 	}

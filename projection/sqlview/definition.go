@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-es/daybook/projection"
 )
 
-// A Definition says what a read model in SQL is. Make it with [New], once, in a
-// variable. It never changes, and may be opened any number of times.
+// A Definition says what a read model in SQL consists of. Make it with [New], once, in
+// a variable. It never changes, and may be opened any number of times.
 type Definition struct {
 	name     string
 	version  int
@@ -20,13 +20,13 @@ type Definition struct {
 // A Handler changes the tables of a read model. Make it with [On].
 type Handler = projection.Handler[*Tx]
 
-// On returns a handler that changes tables because of a fact of type E. It is given
-// the event that the fact was recorded as, too.
+// On returns a handler that changes tables because of a fact of type E. It is also
+// given the event that the fact was recorded as.
 //
-// Handlers run one at a time, in order of position. If one returns an error, or
-// panics, everything since the last checkpoint is undone and it is tried again
-// later: so it must have no effect but on the tables. It gets no context for that
-// reason.
+// Handlers run one at a time, in order of position. If one returns an error or
+// panics, everything since the last checkpoint is undone, and the events are tried
+// again later: so a handler must have no effect but on the tables. That is why it
+// gets no context.
 func On[E any](handle func(tx *Tx, fact E, at daybook.Recorded) error) Handler {
 	return projection.Handle(func(tx *Tx, fact E, at daybook.Recorded) (err error) {
 		defer func() {
@@ -38,16 +38,17 @@ func On[E any](handle func(tx *Tx, fact E, at daybook.Recorded) error) Handler {
 	})
 }
 
-// names are such that they need no escaping in the name of a file or of a schema.
+// names need no escaping in the name of a file or of a schema.
 var names = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
-// New returns the definition of a read model whose tables the statements in schema
-// create, which handlers of facts that the codec knows change. Names that begin with
-// "daybook" are taken. Raise the version whenever schema or a handler changes.
+// New returns the definition of a read model. The statements in schema create its
+// tables, whose names must not begin with "daybook"; the handlers, of facts that the
+// codec knows, change them. Raise the version whenever the schema or a handler
+// changes.
 //
-// It panics on mistakes that can be found when the program starts: a name that is
-// not of lower-case letters, digits and underscores (48 at most), a version below 1,
-// and those of [projection.NewHandlers].
+// New panics if name is not a lower-case letter followed by at most 47 lower-case
+// letters, digits and underscores, if the version is below 1, and as
+// [projection.NewHandlers] does: such mistakes are found when the program starts.
 func New(name string, version int, codec *daybook.Codec, schema string, handlers ...Handler) *Definition {
 	if !names.MatchString(name) {
 		panic(fmt.Sprintf("sqlview: the name %q is not of lower-case letters, digits and underscores", name))

@@ -1,8 +1,8 @@
-// Package sqlview keeps a read model in tables of a SQL database, which is SQLite,
-// without cgo.
+// Package sqlview keeps a read model in tables of a SQL database: SQLite, without
+// cgo.
 //
-// A [Definition] says how a read model is called, which tables it has, and what its
-// handlers do with them. [Definition.Open] opens its database:
+// A [Definition] has the name of a read model, the statements that make its tables,
+// and the handlers that change them. [Definition.Open] opens its database:
 //
 //	var Overview = sqlview.New("overview", 1, Orders.Codec(),
 //		`create table orders (id text primary key, total integer not null) strict`,
@@ -22,14 +22,13 @@
 // database open.
 //
 // Each version of a read model has a database of its own, the file NAME-vVERSION.db.
-// Read models are not migrated: whoever changes tables or handlers raises the
-// version, and the new one is built from the log, beside the old one, whose file can
-// be deleted when nobody asks it any more.
+// Read models are not migrated: when you change tables or handlers, raise the
+// version. The new read model is built from the log, beside the old one, whose file
+// you can delete when no program uses it any more.
 //
-// The database is synced when SQLite makes a checkpoint of its own, not with every
-// transaction (journal_mode=WAL, synchronous=NORMAL). A crash of the process loses
-// nothing. A loss of power may take the view back to an earlier checkpoint, effects
-// and all; the events since are then applied again. So a Wait that was answered
-// before a loss of power may not hold after it, and whoever asks with the same token
-// again waits again.
+// SQLite syncs the database now and then, not with every transaction
+// (journal_mode=WAL, synchronous=NORMAL). A crash of the process loses nothing. A
+// loss of power may take the view back to an earlier checkpoint, its tables too, and
+// the events since are then applied again. So after a loss of power a view may no
+// longer show what a Wait had returned for; a Wait for the same point waits again.
 package sqlview

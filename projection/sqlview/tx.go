@@ -10,14 +10,14 @@ import (
 // ErrNoRow is what [Row.Scan] returns where a query found nothing.
 var ErrNoRow = errors.New("sqlview: no row")
 
-// A Tx is what a handler changes tables with. It is used by one goroutine, and is
-// good until the handler returns.
+// A Tx is what a handler changes tables with. It may be used by one goroutine at a
+// time, until the handler returns.
 //
 // Statements have one parameter ? for each argument, or ?1, ?2 and so on. An argument
-// is nil, a bool, a number, a string, a []byte, a type that is one of these
-// underneath, or a time.Time, which is kept as a number of nanoseconds since 1970 in
-// UTC (as null if it is zero) and is scanned back from it. A statement is prepared
-// once and then kept: write values as arguments, never into the statement.
+// is nil, a bool, a number, a string, a []byte, a value of a type based on one of
+// these, or a time.Time. A time is kept as a number of nanoseconds since 1970 in UTC,
+// the zero time as null, and is scanned back from either. A statement is prepared
+// once and then kept: pass values as arguments, never write them into the statement.
 type Tx struct {
 	ctx context.Context
 	w   *writer
@@ -45,7 +45,7 @@ func (tx *Tx) ExecCount(statement string, args ...any) (int64, error) {
 }
 
 // Query yields the rows that a query finds, and ends after the last one or with the
-// one error that stopped it. A row is good until the next one.
+// one error that stopped it. A row may be used until the next one is yielded.
 func (tx *Tx) Query(query string, args ...any) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		s, err := tx.w.take(tx.ctx, query)
@@ -59,8 +59,8 @@ func (tx *Tx) Query(query string, args ...any) iter.Seq2[Row, error] {
 	}
 }
 
-// QueryRow returns the first row that a query finds. It asks when Scan is called,
-// which returns [ErrNoRow] if there is none.
+// QueryRow returns the first row that a query finds. The query runs when Scan is
+// called, which returns [ErrNoRow] if there is no row.
 func (tx *Tx) QueryRow(query string, args ...any) Row { return first(tx.Query(query, args...)) }
 
 // script runs several statements without parameters.
@@ -69,9 +69,9 @@ func (tx *Tx) script(statements string) error {
 	return err
 }
 
-// A Reader asks the tables of a read model. It is used by one goroutine, and is good
-// until the function that was given it returns. Queries and arguments are as for
-// [Tx].
+// A Reader asks the tables of a read model. It may be used by one goroutine at a
+// time, until the function that was given it returns. Queries and arguments are as
+// for [Tx].
 type Reader struct {
 	ctx context.Context
 	db  interface {
@@ -80,7 +80,7 @@ type Reader struct {
 }
 
 // Query yields the rows that a query finds, and ends after the last one or with the
-// one error that stopped it. A row is good until the next one.
+// one error that stopped it. A row may be used until the next one is yielded.
 func (r *Reader) Query(query string, args ...any) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		rows, err := r.db.QueryContext(r.ctx, query, arguments(args)...)
@@ -88,8 +88,8 @@ func (r *Reader) Query(query string, args ...any) iter.Seq2[Row, error] {
 	}
 }
 
-// QueryRow returns the first row that a query finds. It asks when Scan is called,
-// which returns [ErrNoRow] if there is none.
+// QueryRow returns the first row that a query finds. The query runs when Scan is
+// called, which returns [ErrNoRow] if there is no row.
 func (r *Reader) QueryRow(query string, args ...any) Row { return first(r.Query(query, args...)) }
 
 // each yields rows.
@@ -114,8 +114,9 @@ type Row struct {
 	scan func(dest ...any) error
 }
 
-// Scan copies the row's columns into what the pointers point at. A column that may
-// be null needs a pointer to a pointer, to a time.Time or to a []byte.
+// Scan copies the row's columns into what the pointers point at, which must be as
+// many as there are columns. A column that may be null needs a pointer to a pointer,
+// to a time.Time or to a []byte.
 func (r Row) Scan(dest ...any) error { return r.scan(destinations(dest)...) }
 
 // first returns the first of rows.

@@ -32,15 +32,14 @@ type View struct {
 	writer  *writer
 }
 
-// A reader is a query being answered: more of them at once than this only wait for
-// the processor, or for the disk.
+// More queries than this at once would only wait for the processor or the disk.
 const maxReaders = 8
 
-// Open opens the read model in its database in dir, which it makes if it is not
-// there. The caller closes the view.
+// Open opens the read model's database in dir, a directory that exists, and makes the
+// database if it is not there. The caller closes the view.
 //
-// A database that has the same name and version and was made with another schema is
-// an error: raise the version.
+// A database of the same name and version that was made with another schema is an
+// error: raise the version.
 func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
 	path, err := filepath.Abs(filepath.Join(dir, fmt.Sprintf("%s-v%d.db", d.name, d.version)))
 	if err != nil {
@@ -121,8 +120,8 @@ func (v *View) create(tx *Tx) error {
 	return tx.Exec(beginSQL, v.def.name, v.def.version, v.def.schema)
 }
 
-// Close closes the database, when what is being done with it has ended. Whoever uses
-// the view later gets an error.
+// Close closes the database, once a transaction that is under way has ended. Every
+// later use of the view is an error.
 func (v *View) Close() error {
 	v.writing.Lock()
 	defer v.writing.Unlock()
@@ -204,9 +203,10 @@ func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []d
 	return nil
 }
 
-// Read lets look ask the tables, all of its questions about the same moment: that of
-// the checkpoint. It returns what look does. The reader is good until look returns.
-// Handlers go on meanwhile; they do not wait for readers.
+// Read calls look with a reader of the tables and the checkpoint at which they are,
+// and returns what look returns. All queries of look see the same moment, that of the
+// checkpoint. The reader may be used until look returns. Handlers do not wait for
+// readers.
 func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) (err error) {
 	tx, err := v.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
