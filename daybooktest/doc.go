@@ -1,5 +1,5 @@
-// Package daybooktest tells in tests what a domain does: given these facts, when
-// this is decided, then those facts are recorded, or the rule that forbids it.
+// Package daybooktest is for tests of a domain: given these facts, when this is
+// decided, then those facts are recorded, or that rule refuses.
 //
 //	daybooktest.Given(t, Orders, Placed{Cents: 2000}).
 //		When(Pay).
@@ -10,6 +10,9 @@
 // fails for a fact that is not declared, or that does not survive its encoding.
 //
 // [Given] is for the decider of a stream, [GivenLog] for a decision over any part of
-// the log, [Project] for a read model, and [Snapshots] shows that a state may be
-// cached. An [Unreliable] store loses answers, for programs that must not mind.
+// the log, [Project] for a read model, and [Snapshots] for a state that is to be
+// cached. An [Unreliable] store loses requests and answers, to test a program that
+// must cope with that.
+//
+// Scenarios are for the goroutine of their test; an Unreliable store is for any.
 package daybooktest

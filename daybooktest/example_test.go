@@ -65,7 +65,7 @@ func Example() {
 	// And this is not so:
 	daybooktest.Given(t, Lamps, Lit{60}).When(Light(120)).ThenRefused(ErrBroken)
 	// Output:
-	// it was expected that it is refused (a broken lamp is not lit), and it was not: 0 events were recorded
+	// expected a refusal (a broken lamp is not lit), but there was none: 0 events were recorded
 }
 
 func ExampleProject() {

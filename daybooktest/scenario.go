@@ -15,18 +15,19 @@ import (
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
-// ID is the id of the stream that a [Scenario] is about.
+// ID is the id of the stream that every [Scenario] is about.
 const ID = "1"
 
-// A Scenario is the past of one stream, on which something is to be decided.
+// A Scenario is the past of one stream, on which something is to be decided. Make it
+// with [Given].
 type Scenario[S any] struct {
 	t       testing.TB
 	store   daybook.Store
 	decider *decider.Decider[S]
 }
 
-// Given returns a scenario in which these facts, in their order, are the past of a
-// stream. A fact may be a [decider.Entry].
+// Given returns a scenario in which these facts, in this order, are the past of a
+// stream. A fact may be a [decider.Entry]. The test ends if they cannot be recorded.
 func Given[S any](t testing.TB, d *decider.Decider[S], facts ...any) *Scenario[S] {
 	t.Helper()
 	s := &Scenario[S]{t: t, store: memstore.New(), decider: d}
@@ -36,7 +37,8 @@ func Given[S any](t testing.TB, d *decider.Decider[S], facts ...any) *Scenario[S
 	return s
 }
 
-// When makes a decision on the stream.
+// When makes a decision on the stream, and records what it decided: a second When
+// goes on from there.
 func (s *Scenario[S]) When(decide decider.Decision[S]) *Outcome {
 	s.t.Helper()
 	return when(s.t, s.store, s.decider.Codec(), s.decider.At(ID, decide))
@@ -52,15 +54,16 @@ func (s *Scenario[S]) State() S {
 	return loaded.State
 }
 
-// A Log is a past on which something is to be decided.
+// A Log is the past of many streams, on which something is to be decided. Make it with
+// [GivenLog].
 type Log struct {
 	t     testing.TB
 	store daybook.Store
 	codec *daybook.Codec
 }
 
-// In returns facts as entries of a stream, in their order, for [GivenLog] and
-// [Project]. Facts may be entries, which keep a stream that they name.
+// In returns facts as entries of a stream, in this order, for [GivenLog] and
+// [Project]. A fact may be a [decider.Entry], and keeps the stream that it names.
 func In(stream string, facts ...any) []any {
 	entries := make([]any, len(facts))
 	for i, fact := range facts {
@@ -81,8 +84,9 @@ func entryOf(fact any) decider.Entry {
 	return decider.Entry{Fact: fact}
 }
 
-// GivenLog returns a log of these facts, in their order. Bare facts are in no
-// stream; a [decider.Entry] says in which, and when. See also [In].
+// GivenLog returns a log of these facts, in this order. Bare facts are in no stream;
+// a [decider.Entry] names one, and a time. See also [In]. The test ends if they
+// cannot be recorded.
 func GivenLog(t testing.TB, codec *daybook.Codec, facts ...any) *Log {
 	t.Helper()
 	l := &Log{t: t, store: memstore.New(), codec: codec}
@@ -96,13 +100,14 @@ func GivenLog(t testing.TB, codec *daybook.Codec, facts ...any) *Log {
 	return l
 }
 
-// When runs a plan on the log.
+// When runs a plan on the log, and records what it decided: a second When goes on
+// from there.
 func (l *Log) When(plan decider.Plan) *Outcome {
 	l.t.Helper()
 	return when(l.t, l.store, l.codec, plan)
 }
 
-// An Outcome is what came of a decision.
+// An Outcome is the result of a decision: what was recorded, or the error.
 type Outcome struct {
 	t        testing.TB
 	err      error
@@ -127,18 +132,18 @@ func when(t testing.TB, store daybook.Store, codec *daybook.Codec, plan decider.
 
 // Then fails the test unless exactly these facts were recorded, in this order. An
 // expected [decider.Entry] also says where and when: those of its fields that are
-// not zero must be so, and its tags must be among the event's.
+// not zero must be equal to the event's, and its tags must be among the event's.
 func (o *Outcome) Then(facts ...any) {
 	o.t.Helper()
 	if o.err != nil {
-		o.t.Errorf("it was expected that facts are recorded, and the answer is: %v", o.err)
+		o.t.Errorf("expected facts to be recorded, but the answer is: %v", o.err)
 		return
 	}
 	var got []any
 	for i, event := range o.recorded {
 		says, err := o.codec.Facts(event)
 		if err != nil {
-			o.t.Errorf("what was recorded cannot be read: %v", err)
+			o.t.Errorf("a recorded event cannot be read: %v", err)
 			return
 		}
 		if i < len(facts) {
@@ -147,42 +152,42 @@ func (o *Outcome) Then(facts ...any) {
 		got = append(got, says...)
 	}
 	if diff := difference(facts, got); diff != "" {
-		o.t.Errorf("what was recorded is not what was expected (-expected +recorded):\n%s", diff)
+		o.t.Errorf("other facts were recorded than expected (-expected +recorded):\n%s", diff)
 	}
 }
 
-// ThenNothing fails the test unless the decision was that there is nothing to add.
+// ThenNothing fails the test unless the decision returned no facts and no error.
 func (o *Outcome) ThenNothing() {
 	o.t.Helper()
 	o.Then()
 }
 
-// ThenRefused fails the test unless the domain said no for this reason, which
-// errors.Is finds in its answer.
+// ThenRefused fails the test unless the domain refused for this reason: an error, such
+// as a [*daybook.Rule], that errors.Is finds in the refusal.
 func (o *Outcome) ThenRefused(reason error) {
 	o.t.Helper()
 	refused := (*daybook.RefusedError)(nil)
 	switch {
 	case o.err == nil:
-		o.t.Errorf("it was expected that it is refused (%v), and it was not: %d events were recorded", reason, len(o.recorded))
+		o.t.Errorf("expected a refusal (%v), but there was none: %d events were recorded", reason, len(o.recorded))
 	case !errors.As(o.err, &refused):
-		o.t.Errorf("it was expected that it is refused (%v), and it failed: %v", reason, o.err)
+		o.t.Errorf("expected a refusal (%v), but it failed: %v", reason, o.err)
 	case !errors.Is(refused, reason):
-		o.t.Errorf("it was expected that it is refused (%v), and it was refused for another reason: %v", reason, refused.Err)
+		o.t.Errorf("expected a refusal (%v), but it was refused for another reason: %v", reason, refused.Err)
 	}
 }
 
-// ThenInvalid fails the test unless what was decided, or the plan, can never be
-// recorded.
+// ThenInvalid fails the test unless the answer is a [*daybook.InvalidError]: the plan
+// can never be run, or what it decided never be recorded.
 func (o *Outcome) ThenInvalid() {
 	o.t.Helper()
 	if invalid := (*daybook.InvalidError)(nil); !errors.As(o.err, &invalid) {
-		o.t.Errorf("it was expected that it is invalid, and the answer is: %v", o.err)
+		o.t.Errorf("expected it to be invalid, but the answer is: %v", o.err)
 	}
 }
 
-// asExpected returns the facts of an event, as an entry with those particulars that
-// the expected entry names if it is one.
+// asExpected returns the facts of an event. If an entry is expected, it returns one
+// with those particulars that the expected one names.
 func asExpected(event daybook.Recorded, facts []any, expected any) []any {
 	entry, ok := expected.(decider.Entry)
 	if !ok || len(facts) != 1 {

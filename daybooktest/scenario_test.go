@@ -114,7 +114,7 @@ func TestFailuresSayWhatIsDifferent(t *testing.T) {
 		},
 		"a refusal for facts": {
 			func(t testing.TB) { given(t, Blown{}).When(Light(60)).Then(Lit{60}) },
-			[]string{"it was expected that facts are recorded", "a broken lamp is not lit"},
+			[]string{"expected facts to be recorded", "a broken lamp is not lit"},
 		},
 		"a refusal for nothing": {
 			func(t testing.TB) { given(t, Blown{}).When(Light(60)).ThenNothing() },
@@ -134,7 +134,7 @@ func TestFailuresSayWhatIsDifferent(t *testing.T) {
 		},
 		"facts for what is invalid": {
 			func(t testing.TB) { given(t).When(Light(60)).ThenInvalid() },
-			[]string{"expected that it is invalid", "<nil>"},
+			[]string{"expected it to be invalid", "<nil>"},
 		},
 		"a past that cannot be": {
 			func(t testing.TB) { given(t, 3) },

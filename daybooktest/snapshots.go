@@ -12,10 +12,10 @@ import (
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
-// Snapshots fails the test if the decider's state cannot be cached: if it does not
+// Snapshots ends the test if the decider's state cannot be cached: if it does not
 // come back from JSON as it was, so that no snapshot of it would ever be kept, or if
-// a snapshot and the events after it lead elsewhere than all events do. It tries
-// that after every one of the facts, which are the past of one stream.
+// a snapshot and the events after it give another state than all events do. It tries
+// that after each of the facts, which are the past of one stream.
 func Snapshots[S any](t testing.TB, d *decider.Decider[S], facts ...any) {
 	t.Helper()
 	store, snapshots := memstore.New(), &counting{Cache: decider.NewCache(1)}

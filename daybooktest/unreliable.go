@@ -14,33 +14,36 @@ import (
 type Fault uint8
 
 const (
-	// NoFault: nothing.
+	// NoFault: nothing goes wrong.
 	NoFault Fault = iota
-	// Unavailable: the events do not reach the store, and the caller is told so.
+	// Unavailable: the events do not reach the store. The answer is a
+	// [*daybook.UnavailableError].
 	Unavailable
-	// RequestLost: the events do not reach the store, and the caller is told that it
-	// is not known.
+	// RequestLost: the events do not reach the store. The answer is a
+	// [*daybook.UnknownError].
 	RequestLost
-	// AnswerLost: the store does what it is asked, and the caller is told that it is
-	// not known.
+	// AnswerLost: the store does what it is asked. The answer is a
+	// [*daybook.UnknownError].
 	AnswerLost
 )
 
-// ErrFault is in the errors of an [Unreliable] store's faults.
+// ErrFault is what errors.Is finds in the errors of an [Unreliable] store's faults.
 var ErrFault = errors.New("daybooktest: a fault")
 
-// An Unreliable store is one whose appends go wrong as it is told. It is a store of
-// its own right: every answer it gives is one that callers must be ready for.
+// An Unreliable store is a store whose appends go wrong as it is told. Every answer it
+// gives is one that callers of a real store must be ready for. Its functions are set
+// before it is used, and may be called by many goroutines.
 type Unreliable struct {
+	// Store is the store behind it.
 	daybook.Store
-	// Fault says what goes wrong with the n-th append, counted from one. Nil is
-	// nothing. It may be called by many goroutines.
+	// Fault says what goes wrong with the n-th append, counted from one. Nil means that
+	// nothing does.
 	Fault func(n int) Fault
-	// Before, if set, is called before the n-th append is handed over: to be faster
-	// than it, for instance.
+	// Before, if set, is called before the n-th append is handed over, for instance to
+	// append something else first.
 	Before func(n int)
-	// After, if set, is called when the store has done the n-th append, before the
-	// caller is answered: to end a context, for instance.
+	// After, if set, is called when the store has done the n-th append and before the
+	// caller is answered, for instance to end a context.
 	After func(n int)
 
 	appends atomic.Int64
