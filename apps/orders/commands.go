@@ -70,6 +70,9 @@ const (
 	MaxLines    = 500
 	MaxQuantity = 1_000_000
 	maxText     = 200
+
+	// MaxInstallments is over how many months a card is charged at most.
+	MaxInstallments = 120
 )
 
 // Validate returns what is wrong with the command, naming the field.
@@ -90,11 +93,14 @@ func (c PlaceOrder) Validate() error {
 	if sum := sumOf(c.Lines); len(c.Lines) > 0 && (sum <= 0 || sum > MaxCents) {
 		return fmt.Errorf("lines: come to %d, and must come to 1 to %d", sum, MaxCents)
 	}
+	return firstOf(text("currency", c.Currency, optional), c.Customer.validate())
+}
+
+func (c Customer) validate() error {
 	return firstOf(
-		text("currency", c.Currency, optional),
-		text("customer.id", c.Customer.ID, optional),
-		text("customer.city", c.Customer.City, optional),
-		text("customer.state", c.Customer.State, optional))
+		text("customer.id", c.ID, optional),
+		text("customer.city", c.City, optional),
+		text("customer.state", c.State, optional))
 }
 
 func (l Line) validate() error {
@@ -114,8 +120,8 @@ func (c PayOrder) Validate() error {
 	switch {
 	case c.Amount <= 0 || c.Amount > MaxCents:
 		return fmt.Errorf("amount: is %d, and must be from 1 to %d", c.Amount, MaxCents)
-	case c.Installments < 0 || c.Installments > 120:
-		return fmt.Errorf("installments: are %d, and must be from 0 to 120", c.Installments)
+	case c.Installments < 0 || c.Installments > MaxInstallments:
+		return fmt.Errorf("installments: are %d, and must be from 0 to %d", c.Installments, MaxInstallments)
 	}
 	return firstOf(text("order", c.Order, required), text("method", c.Method, required))
 }

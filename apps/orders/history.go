@@ -2,16 +2,17 @@ package orders
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"sync"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -48,12 +49,11 @@ func (d Dated) MarshalJSON() ([]byte, error) {
 	return json.Marshal(writtenFact{event.Type, d.At, event.Data})
 }
 
-// UnmarshalJSON reads what [Dated.MarshalJSON] wrote.
+// UnmarshalJSON reads what [Dated.MarshalJSON] wrote, and nothing else: a misspelt
+// amount must not be recorded for ever as none.
 func (d *Dated) UnmarshalJSON(data []byte) error {
 	var w writtenFact
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&w); err != nil {
+	if err := strict.Unmarshal(data, &w, strict.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	facts, err := Orders.Codec().Facts(daybook.Recorded{Event: daybook.Event{Type: w.Type, Data: w.Data}})
@@ -65,6 +65,10 @@ func (d *Dated) UnmarshalJSON(data []byte) error {
 	}
 	if err != nil {
 		return err
+	}
+	again := reflect.New(reflect.TypeOf(facts[0]))
+	if err := strict.Unmarshal(w.Data, again.Interface(), strict.RejectUnknownMembers(true)); err != nil {
+		return fmt.Errorf("a fact of type %s: %w", w.Type, err)
 	}
 	d.Fact, d.At = facts[0], w.At
 	return nil
@@ -86,10 +90,21 @@ func (h History) events() ([]daybook.Event, error) {
 	seed := daybook.DeriveID(imported, h.Order)
 	metadata := daybook.Trace{Actor: "import", Correlation: seed.String()}.Metadata()
 	events := make([]daybook.Event, len(h.Facts))
+	placed := false
 	for i, dated := range h.Facts {
 		event, err := Orders.Codec().Event(dated.Fact)
 		if err != nil {
 			return nil, err
+		}
+		err = dated.validate()
+		if _, places := dated.Fact.(OrderPlaced); places && err == nil {
+			if placed {
+				err = errors.New("the order was placed before")
+			}
+			placed = true
+		}
+		if err != nil {
+			return nil, &daybook.InvalidError{What: fmt.Sprintf("history of order %s, fact %d (%s):", h.Order, i+1, event.Type), Reason: err.Error()}
 		}
 		event.ID = daybook.EventID(seed, i)
 		event.Stream = Orders.Stream(h.Order)
@@ -98,6 +113,70 @@ func (h History) events() ([]daybook.Event, error) {
 		events[i] = event
 	}
 	return events, nil
+}
+
+// Imported facts happened between these. No shop is older, and the time between any two
+// of them can be reckoned in 64 bits of nanoseconds, as the views do.
+var (
+	firstImported = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastImported  = time.Date(2150, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// validate returns what is wrong with a fact that no shop can have kept, naming the
+// field. It asks nothing of the order's past: that is as it is. But what is recorded
+// stays, and an amount that does not add up in 64 bits, or a text without end, would be
+// in the way of the views for ever.
+func (d Dated) validate() error {
+	if err := datable("at", d.At); err != nil {
+		return err
+	}
+	switch e := d.Fact.(type) {
+	case OrderPlaced:
+		return e.validate()
+	case PaymentReceived:
+		if e.Installments < 0 || e.Installments > MaxInstallments {
+			return fmt.Errorf("installments: are %d, and must be from 0 to %d", e.Installments, MaxInstallments)
+		}
+		return firstOf(amount("amount", e.Amount), text("method", e.Method, optional))
+	case OrderShipped:
+		return firstOf(text("carrier", e.Carrier, optional), text("tracking", e.Tracking, optional))
+	case OrderCancelled:
+		return text("reason", e.Reason, optional)
+	case OrderReturned:
+		return text("reason", e.Reason, optional)
+	case PaymentRefunded:
+		return firstOf(amount("amount", e.Amount), text("reason", e.Reason, optional))
+	}
+	return nil
+}
+
+func (e OrderPlaced) validate() error {
+	if e.Currency != Currency {
+		return fmt.Errorf("currency: is %.40q, and %w", e.Currency, ErrOtherCurrency)
+	}
+	if len(e.Lines) > MaxLines {
+		return fmt.Errorf("lines: are %d, and %d are allowed", len(e.Lines), MaxLines)
+	}
+	for i, l := range e.Lines {
+		if err := l.validate(); err != nil {
+			return fmt.Errorf("lines[%d].%w", i, err)
+		}
+	}
+	return firstOf(amount("total", e.Total), datable("promised_for", e.PromisedFor), e.Customer.validate())
+}
+
+func amount(field string, c Cents) error {
+	if c < 0 || c > MaxCents {
+		return fmt.Errorf("%s: is %d, and must be from 0 to %d", field, c, MaxCents)
+	}
+	return nil
+}
+
+func datable(field string, t time.Time) error {
+	if !t.IsZero() && (t.Before(firstImported) || !t.Before(lastImported)) {
+		return fmt.Errorf("%s: is %s, and must be from %s to %s", field, t.Format(time.RFC3339), firstImported.Format(time.DateOnly), lastImported.Format(time.DateOnly))
+	}
+	return nil
 }
 
 // Recorded counts what came of recording histories.
@@ -192,13 +271,7 @@ func ReadHistories(r io.Reader) iter.Seq2[History, error] {
 		lines.Buffer(nil, maxHistoryBytes)
 		for n := 1; lines.Scan(); n++ {
 			var h History
-			decoder := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-			decoder.DisallowUnknownFields()
-			err := decoder.Decode(&h)
-			if err == nil && decoder.More() {
-				err = errors.New("has more than one value")
-			}
-			if err != nil {
+			if err := strict.Unmarshal(lines.Bytes(), &h, strict.RejectUnknownMembers(true)); err != nil {
 				yield(History{}, &daybook.InvalidError{What: fmt.Sprintf("line %d", n), Reason: err.Error()})
 				return
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -269,7 +270,13 @@ func TestReadHistoriesNamesTheLine(t *testing.T) {
 		`{"order":"b","facts":[{"type":"OrderPlaced","data":{"total":1.5}}]}`,
 		`{"order":"b","facts":[{"type":"OrderPlaced","when":"now","data":{}}]}`,
 		`{"order":"b","fact":[]}`,
+		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","amuont":1}}]}`,
+		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","AMOUNT":1}}]}`,
+		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","amount":1,"amount":2}}]}`,
+		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"` + "\xff" + `","amount":1}}]}`,
+		`{"order":"b","order":"c","facts":[]}`,
 		`{"order":"b"} {}`,
+		`{"order":"b"} }`,
 		`{"order":`,
 		strings.Repeat(" ", maxHistoryBytes),
 	} {
@@ -298,6 +305,52 @@ func TestRecordRefusesWhatIsNoHistory(t *testing.T) {
 	}
 	if n := len(wholeLog(t, s.Store())); n != 0 {
 		t.Errorf("%d events were recorded", n)
+	}
+}
+
+// What would stand in the way of the views for ever is not recorded.
+func TestRecordRefusesWhatViewsCannotShow(t *testing.T) {
+	s := openShop(t)
+	const most = 1<<63 - 1
+	late := time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+	line := Line{Product: "p", Quantity: 1, UnitPrice: 1}
+	placing := func(change func(*OrderPlaced)) OrderPlaced {
+		p := OrderPlaced{Currency: Currency, Total: 1, Lines: []Line{line}}
+		change(&p)
+		return p
+	}
+	for name, facts := range map[string][]Dated{
+		"placed twice":         {{Fact: placing(func(*OrderPlaced) {})}, {Fact: placing(func(*OrderPlaced) {})}},
+		"another currency":     {{Fact: placing(func(p *OrderPlaced) { p.Currency = "USD" })}},
+		"total":                {{Fact: placing(func(p *OrderPlaced) { p.Total = most })}},
+		"a negative total":     {{Fact: placing(func(p *OrderPlaced) { p.Total = -1 })}},
+		"price times quantity": {{Fact: placing(func(p *OrderPlaced) { p.Lines[0].Quantity, p.Lines[0].UnitPrice = MaxQuantity, MaxCents })}},
+		"lines":                {{Fact: placing(func(p *OrderPlaced) { p.Lines = slices.Repeat(p.Lines, MaxLines+1) })}},
+		"promised":             {{Fact: placing(func(p *OrderPlaced) { p.PromisedFor = late })}},
+		"happened":             {{Fact: placing(func(*OrderPlaced) {}), At: late}},
+		"city":                 {{Fact: placing(func(p *OrderPlaced) { p.Customer.City = strings.Repeat("x", 201) })}},
+		"payments":             {{Fact: PaymentReceived{Method: "x", Amount: most}}, {Fact: PaymentReceived{Method: "x", Amount: most}}},
+		"instalments":          {{Fact: PaymentReceived{Method: "x", Amount: 1, Installments: -1}}},
+		"a refund":             {{Fact: PaymentRefunded{Amount: -1}}},
+		"a reason":             {{Fact: OrderCancelled{Reason: "a\nb"}}},
+	} {
+		if _, err := s.Record(t.Context(), []History{{Order: name, Facts: facts}}); !errors.As(err, new(*daybook.InvalidError)) {
+			t.Errorf("%s: %v; want it to be invalid", name, err)
+		}
+	}
+	if n := len(wholeLog(t, s.Store())); n != 0 {
+		t.Errorf("%d events were recorded", n)
+	}
+	order := place(t, s, PlaceOrder{Total: 100})
+	now, err := s.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Order(t.Context(), order); err != nil {
+		t.Error(err)
 	}
 }
 
