@@ -1,9 +1,9 @@
 // Package memstore is the plainest store: a log of events in memory.
 //
-// It keeps every promise of a [daybook.Store] but survival: when the process ends,
-// the events are gone, and its receipts say so. Use it in tests and examples, and
-// read it to see what a store is. It is also the model to which package
-// store/storetest compares the others.
+// It keeps every promise of a [daybook.Store], but when the process ends the events
+// are gone, and its receipts say so. Use it in tests and examples, and read it to see
+// what a store is. It is also the model with which package store/storetest compares
+// other stores.
 package memstore
 
 import (
@@ -12,22 +12,24 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-es/daybook"
 	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
 )
 
 var _ daybook.Store = (*Store)(nil)
 
-// limits are generous: memory is the only thing that an append costs here.
+// limits are generous: an append costs nothing here but memory.
 var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 64 << 20}
 
-// stride is small, so that whoever develops on this store meets the case.
+// stride is small, so that programs developed on this store meet the case.
 const stride = 1000
 
-// A Store is a log of events in memory. The zero Store is empty and ready.
+// A Store is a log of events in memory. The zero Store is empty and ready to use. It
+// is safe for use by many goroutines.
 type Store struct {
-	// Now is the clock by which events are recorded; nil is the computer's. It must
-	// not be changed once the store is in use.
+	// Now is the clock by which events are recorded; nil means [time.Now]. It must not
+	// be changed once the store is in use.
 	Now func() time.Time
 
 	mu      sync.Mutex
@@ -74,8 +76,9 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	return daybook.ReceiptOf(s.life, s.record(events), daybook.Memory, false), nil
 }
 
-// recorded returns the events as they were recorded, if this append repeats them,
-// and a ReusedError if it has an id of theirs otherwise.
+// recorded returns the events as they were recorded if this append repeats them, a
+// ReusedError if it has some of their ids but is no repeat, and nil if all of its ids
+// are new.
 func (s *Store) recorded(events []daybook.Event) ([]daybook.Recorded, error) {
 	first := slices.IndexFunc(events, func(e daybook.Event) bool { return s.byID[e.ID] > 0 })
 	if first < 0 {
@@ -109,7 +112,8 @@ func (s *Store) failures(cond daybook.Condition) []daybook.Failure {
 	return failures
 }
 
-// check says whether a clause holds, and if it does not, which newest event is why.
+// check reports whether a clause holds and, if it does not, the position of the newest
+// event that made it fail.
 func (s *Store) check(c daybook.Clause) (holds bool, newest daybook.Position) {
 	if c.Kind == daybook.NothingSelected {
 		if !c.After.SameLife(s.life) {
@@ -150,8 +154,9 @@ func (s *Store) record(events []daybook.Event) []daybook.Recorded {
 	return s.events[len(s.events)-len(events):]
 }
 
-// now returns the time to stamp on an append: the clock's, or a moment after the
-// last stamp or after what somebody was told to be known by then, if that is later.
+// now returns the time to stamp on an append: the clock's, or a nanosecond after the
+// last stamp and after any time for which somebody was told what was known, if that is
+// later.
 func (s *Store) now() time.Time {
 	now, last := s.clock(), s.known
 	if n := len(s.events); n > 0 && s.events[n-1].RecordedAt.After(last) {
@@ -218,8 +223,9 @@ func (s *Store) Info(context.Context) (daybook.Info, error) {
 	return daybook.Info{Head: s.head(), Durability: daybook.Memory, Limits: limits, Stride: stride}, nil
 }
 
-// Close forgets nothing, but every later call answers [daybook.ErrClosed].
-// Readings that were begun can be finished. Closing again does nothing.
+// Close ends the use of the store: every later call returns [daybook.ErrClosed].
+// Readings that were begun can be finished. Closing again does nothing. The error is
+// always nil.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

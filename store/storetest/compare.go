@@ -13,15 +13,15 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// Compare carries out the same random history, of so many operations, on a model
-// and on a new store of the subject, and fails at the first answer that differs.
-// The model is a store that keeps every promise, new and empty, such as a
-// memstore.Store. Only what differs by nature is not compared: which log it is, at
-// what time it recorded, and how durably.
+// Compare carries out the same random history of ops operations on a model and on a
+// new store of the subject, and ends the test at the first answer that differs. The
+// model is a new and empty store that keeps every promise, such as a memstore.Store.
+// What differs by nature is not compared: which log it is, when it recorded, and how
+// durably.
 //
-// The history appends, repeats, races nobody, asks, waits and, if the subject can,
-// reopens the store now and then. It is made of the seed alone: a failure names
-// seed and operation, and the same two reproduce it.
+// The history appends, repeats appends, reads, waits and, if the subject can, reopens
+// the store now and then; it does one thing at a time. It depends on the seed alone: a
+// failure names the seed and the operation, and the same seed fails there again.
 func Compare(t testing.TB, model daybook.Store, subject Subject, seed uint64, ops int) {
 	t.Helper()
 	trial := newTrial(t, subject, time.Hour)

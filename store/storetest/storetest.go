@@ -1,6 +1,6 @@
-// Package storetest states what every store promises, each promise as a sentence
-// and a test that bears the sentence as its name. Run it over a store of your own,
-// or over a wrapper around one, before you trust either:
+// Package storetest states what every store promises: each promise is a sentence, and
+// a test of that name. Run it over a store of your own, or over a wrapper around one,
+// before you trust it:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Subject{
@@ -12,11 +12,11 @@
 // TestStore/an_append_whose_condition_does_not_hold_records_nothing.
 //
 // What only some stores can do, such as being opened again, is a hook of the
-// [Subject]. A promise whose hook is missing is skipped, and says so; so is one
-// that the store does not make, with the reason that it gives.
+// [Subject]. A promise whose hook is missing is skipped, and so is one that the store
+// does not make; the test's output gives the reason.
 //
-// [Compare] holds a store against a model: the same random history must get the
-// same answers from both. The chapters of the suite are files: order.go, names.go,
+// [Compare] compares a store with a model: the same random history must get the same
+// answers from both. The chapters of the suite are files: order.go, names.go,
 // conflict.go and so on, each with its promises in front.
 package storetest
 
@@ -29,41 +29,41 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A Subject is the store under test, as the suite needs to handle it. Only Open is
-// required.
+// A Subject tells the suite how to handle the store under test. Only Open is required.
+// A function that cannot do what it should ends the test itself.
 type Subject struct {
-	// Open returns an empty store, another log each time. The suite closes it.
+	// Open returns an empty store, a new log each time. The suite closes it.
 	Open func(t testing.TB) daybook.Store
 
-	// Close closes a store; nil means that the store's own Close method does, if it
+	// Close closes a store. Nil means that the store's own Close method is called, if it
 	// is an [io.Closer].
 	Close func(daybook.Store) error
 
-	// Reopen closes a store, as far as it is still open, and opens what it kept. Nil
-	// means that it keeps nothing.
+	// Reopen closes a store, unless it is closed already, and returns a store opened on
+	// what it kept. Nil means that it keeps nothing.
 	Reopen func(t testing.TB, s daybook.Store) daybook.Store
 
-	// NewIncarnation returns the store after what begins a new incarnation of its
-	// log, such as a restore of all its events; s itself is closed or becomes useless.
-	// Nil means that it cannot be brought about here.
+	// NewIncarnation begins a new incarnation of a store's log, such as by restoring all
+	// its events, and returns the store of that. It may close s or make it useless. Nil
+	// means that a new incarnation cannot be begun here.
 	NewIncarnation func(t testing.TB, s daybook.Store) daybook.Store
 
-	// OpenAt returns an empty store as Open does, which records by this clock. Nil means
-	// that the store's clock cannot be set.
+	// OpenAt returns an empty store as Open does, one that records by the clock now. Nil
+	// means that the store's clock cannot be set.
 	OpenAt func(t testing.TB, now func() time.Time) daybook.Store
 
-	// OpenFaulty returns an empty store as Open does, with a switch: while it is on,
-	// what the store stands on (its disk, its database, its network) fails every
-	// write. The suite switches it off before it reopens or closes the store. Nil
-	// means that nothing can fail.
+	// OpenFaulty returns an empty store as Open does, and a switch: while it is on,
+	// whatever the store writes to (disk, database, network) fails every write. The
+	// suite switches it off before it reopens or closes the store. Nil means that
+	// nothing can fail.
 	OpenFaulty func(t testing.TB) (s daybook.Store, fail func(on bool))
 
-	// LoseAnswer hands an append over to the store in such a way that it may be
-	// recorded and its answer is lost, and returns what Append returned. Nil means
-	// that no answer can be lost.
+	// LoseAnswer appends events in such a way that they may be recorded and the answer
+	// is lost, and returns the error that Append returned. Nil means that no answer can
+	// be lost.
 	LoseAnswer func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error
 
-	// NotPromised are the sentences that the store does not promise, each with the
+	// NotPromised holds the sentences that the store does not promise, each with the
 	// reason.
 	NotPromised map[string]string
 }
@@ -112,8 +112,7 @@ func chapters() []promise {
 	)
 }
 
-// Sentences returns every promise, in the order of the suite. The documentation
-// lists the same.
+// Sentences returns the sentences of all promises, in the order of the suite.
 func Sentences() []string {
 	var sentences []string
 	for _, p := range chapters() {
@@ -122,8 +121,8 @@ func Sentences() []string {
 	return sentences
 }
 
-// Run tries every promise on a store of its own, each as a subtest whose name is
-// the sentence.
+// Run tries every promise, each on a new store and in a subtest whose name is the
+// sentence.
 func Run(t *testing.T, subject Subject) {
 	for sentence := range subject.NotPromised {
 		if !slices.Contains(Sentences(), sentence) {
@@ -135,9 +134,9 @@ func Run(t *testing.T, subject Subject) {
 	}
 }
 
-// RunFaults tries only what is promised while the disk fails. It is for a store that
-// has passed Run, with an OpenFaulty that fails in yet another way: a disk can refuse
-// a write, do half of it, or do it and say that it did not.
+// RunFaults tries only the promises about failing writes. It is for a store that has
+// passed Run, with an OpenFaulty that fails in yet another way: a disk can refuse a
+// write, do half of it, or do all of it and report an error.
 func RunFaults(t *testing.T, subject Subject) {
 	for _, p := range faultPromises {
 		p.run(t, subject)
