@@ -235,25 +235,6 @@ func (in *intent) recorded() bool {
 	return slices.ContainsFunc(in.asks, func(a *ask) bool { return a.outcome == recorded })
 }
 
-// sound looks at a log alone: positions and versions have no gaps.
-func sound(log []daybook.Recorded) error {
-	versions := make(map[string]daybook.Version)
-	for i, e := range log {
-		if e.Position != daybook.Position(i+1) {
-			return fmt.Errorf("event %d of the log is at position %d", i+1, e.Position)
-		}
-		want := daybook.Version(0)
-		if e.Stream != "" {
-			versions[e.Stream]++
-			want = versions[e.Stream]
-		}
-		if e.Version != want {
-			return fmt.Errorf("position %d has version %d of %q, want %d", e.Position, e.Version, e.Stream, want)
-		}
-	}
-	return nil
-}
-
 func same(a, b daybook.Recorded) bool {
 	return a.Position == b.Position && a.Version == b.Version && a.RecordedAt.Equal(b.RecordedAt) && sameEvent(a.Event, b.Event)
 }
@@ -264,22 +245,4 @@ func sameEvent(a, b daybook.Event) bool {
 
 func describe(e daybook.Recorded) string {
 	return fmt.Sprintf("%s %s of %q (version %d, %d bytes, recorded %v)", e.ID, e.Type, e.Stream, e.Version, len(e.Data), e.RecordedAt)
-}
-
-// everything reads a store's whole log.
-func everything(s daybook.Store) ([]daybook.Recorded, error) { return selected(s, daybook.All()) }
-
-func selected(s daybook.Store, q daybook.Query) ([]daybook.Recorded, error) {
-	reading, err := s.Read(context.Background(), q, daybook.Span{})
-	if err != nil {
-		return nil, err
-	}
-	var log []daybook.Recorded
-	for e, err := range reading.Events() {
-		if err != nil {
-			return nil, err
-		}
-		log = append(log, e)
-	}
-	return log, nil
 }

@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"log/slog"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,4 +11,12 @@ import (
 // quiet is for tests that expect what would be logged.
 var quiet = slog.New(slog.DiscardHandler)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// victimOf names the directory that this process, started by a test, is to append to until it is killed.
+const victimOf = "DAYBOOK_TEST_APPEND_TO"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimOf); dir != "" {
+		appendUntilKilled(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
