@@ -6,8 +6,8 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// Append implements [daybook.Store]. What can be checked against what is durable is
-// checked here, on the caller's goroutine; the sequencer is left with what came since.
+// Append implements [daybook.Store]. The request is checked against what is durable
+// here, on the caller's goroutine; the sequencer has to check only what came since.
 func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	events, err := daybook.Prepare(events, cond, limits)
 	if err != nil {
@@ -41,9 +41,10 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	}
 }
 
-// precheck checks a request against what is durable, and answers it if that is enough:
-// a repeat, ids that are taken, an append of no events. A conflict is not answered
-// here: the same events may be on their way already, and then it is a repeat.
+// precheck checks a request against what is durable, and answers it if that settles it:
+// if it is a repeat, if its ids are taken, or if it has no events. A conflict is not
+// answered here: the same events may be on their way already, and then the append is a
+// repeat.
 func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	v := s.view.Load()
 	c := newCheck(v, place{}, s.life)

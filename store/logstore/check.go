@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/term"
 )
 
-// A check asks a view the questions that an append depends on, as far as they are about
-// what lies behind a place. It is used by one goroutine.
+// A check asks a view the questions that an append depends on, about the part of the
+// log behind a place. It is used by one goroutine.
 type check struct {
 	view  *view
 	since place
@@ -21,9 +21,9 @@ func newCheck(v *view, since place, life daybook.Point) *check {
 	return &check{view: v, since: since, life: life, in: &fetcher{unsynced: v.unsynced}}
 }
 
-// recorded looks for the ids of a request. If the request repeats an append it returns
-// the events as they were recorded; if it has an id of theirs otherwise, a ReusedError;
-// if all of its ids are new, neither.
+// recorded looks for the ids of a request. If the request repeats an append, it returns
+// the events as they were recorded; if it only has some of their ids, a ReusedError; if
+// all of its ids are new, neither.
 func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 	if c.since == c.view.endPlace() || c.view.unsynced != nil && planted("ids-not-checked-in-the-sequencer") {
 		return nil, nil
@@ -96,8 +96,8 @@ func (c *check) byID(id uuid.UUID) (daybook.Recorded, bool, error) {
 	return daybook.Recorded{}, false, nil
 }
 
-// head returns the version of a stream and the position of its newest event, if one of
-// its events lies behind the place; otherwise what it is given.
+// head returns the version of a stream and the position of its newest event. If none of
+// its events lies behind the place, these are the ones that it is given.
 func (c *check) head(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
 	if c.since == c.view.endPlace() {
 		return version, newest, nil
@@ -111,8 +111,9 @@ func (c *check) head(name string, hash uint64, version daybook.Version, newest d
 	return e.Version(), positionOf(f, e), nil
 }
 
-// clauses brings what is known of the request's clauses up to the view, and returns
-// those that do not hold. final says that one of them will not hold later either.
+// clauses looks at what is behind the place for each clause of the request, and returns
+// the clauses that do not hold. final reports that one of them cannot hold later
+// either.
 func (c *check) clauses(r *request) (failures []daybook.Failure, final bool, err error) {
 	for i := range r.clauses {
 		cl := &r.clauses[i]

@@ -6,9 +6,9 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// heads remembers at which version streams are that were asked for lately, as far as
-// sealed segments can tell, so that the index files of all segments need not be asked
-// each time. It is bounded: there may be a hundred million streams.
+// heads remembers the versions, as far as sealed segments tell, of streams that were
+// asked for lately, so that the index files of all segments need not be read each
+// time. It is bounded: there may be a hundred million streams.
 type heads struct {
 	mu    sync.Mutex
 	young map[string]head

@@ -76,23 +76,23 @@ func (s *segment) loadIndex() (index.Index, error) {
 	if errors.Is(err, daybook.ErrClosed) {
 		return nil, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", err)
+	return s.remakeIndex(err)
+}
+
+// remakeIndex makes the index of a sealed segment from its frames, uses it from now on,
+// and has it written: the index file is missing, or cannot be used because of an error.
+// The caller holds loading.
+func (s *segment) remakeIndex(because error) (index.Index, error) {
+	if !errors.Is(because, fs.ErrNotExist) {
+		s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", because)
 	}
-	table, err := s.makeIndex()
-	if err != nil {
+	table := new(index.Table)
+	if err := s.frames(func(offset int64, f frame.Frame) { addFrame(table, f, offset) }); err != nil {
 		return nil, err
 	}
 	s.setTerms(table)
 	s.home.indexer.add(s)
 	return table, nil
-}
-
-// makeIndex makes the index of a sealed segment from its frames.
-func (s *segment) makeIndex() (*index.Table, error) {
-	table := new(index.Table)
-	err := s.frames(func(offset int64, f frame.Frame) { addFrame(table, f, offset) })
-	return table, err
 }
 
 // openIndex opens the segment's index file.
@@ -152,14 +152,7 @@ func (x *indexFile) instead(failed error) (index.Index, error) {
 	if ix := *s.index.Load(); ix != index.Index(x) {
 		return ix, nil
 	}
-	s.home.log.Warn("an index file cannot be used and is made anew", "segment", s.name(), "err", failed)
-	table, err := s.makeIndex()
-	if err != nil {
-		return nil, err
-	}
-	s.setTerms(table)
-	s.home.indexer.add(s)
-	return table, nil
+	return s.remakeIndex(failed)
 }
 
 // Count implements [index.Index].

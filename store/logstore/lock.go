@@ -15,12 +15,12 @@ const (
 )
 
 // A LockedError reports a directory that another store has open, in this process or in
-// another.
+// another one. The lock is the operating system's, and ends with the process that
+// holds it.
 type LockedError struct {
 	// Dir is the directory.
 	Dir string
-	// Owner is what the other store was opened with as [Options.Owner]. It may be
-	// empty.
+	// Owner is the [Options.Owner] of the other store. It may be empty.
 	Owner string
 }
 
@@ -31,7 +31,7 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("logstore: %s is open already: %s", e.Dir, e.Owner)
 }
 
-// takeLock takes the directory, and leaves word of who has it.
+// takeLock locks the directory, and writes down who has it.
 func takeLock(h *home, owner string) (io.Closer, error) {
 	lock, err := h.world.FS.Lock(h.path(lockName))
 	if errors.Is(err, vfs.ErrLocked) {
@@ -40,7 +40,7 @@ func takeLock(h *home, owner string) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logstore: lock %s: %w", h.dir, err)
 	}
-	// The word is a courtesy: without it the directory is locked all the same.
+	// This is a courtesy: without it the directory is locked all the same.
 	if err := writeOwner(h, owner); err != nil {
 		h.log.Warn("could not say who has the directory open", "err", err)
 	}
@@ -49,12 +49,13 @@ func takeLock(h *home, owner string) (io.Closer, error) {
 
 func releaseLock(h *home, lock io.Closer) error {
 	if err := h.world.FS.Remove(h.path(ownerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.log.Warn("could not remove the word of who had the directory open", "err", err)
+		h.log.Warn("could not remove the note of who had the directory open", "err", err)
 	}
 	return lock.Close()
 }
 
-// writeOwner replaces what an owner that crashed may have left.
+// writeOwner writes down who has the directory open, in place of what an owner that
+// crashed may have left.
 func writeOwner(h *home, owner string) error {
 	if err := h.world.FS.Remove(h.path(ownerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -70,7 +71,7 @@ func writeOwner(h *home, owner string) error {
 	return errors.Join(err, f.Close())
 }
 
-// readOwner returns what the owner left word of, as far as there is any.
+// readOwner returns what the owner wrote down, or "" if that cannot be read.
 func readOwner(h *home) string {
 	b, err := readFile(h, ownerName, 4096)
 	if err != nil {
@@ -79,7 +80,7 @@ func readOwner(h *home) string {
 	return string(b)
 }
 
-// readFile returns a file's bytes, of which there must not be more than some.
+// readFile returns a file's bytes. More than most of them are an error.
 func readFile(h *home, name string, most int64) (_ []byte, err error) {
 	f, err := h.world.FS.Open(h.path(name))
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 
 var _ daybook.Store = (*Store)(nil)
 
-// A Store is a log in a directory. It is safe for use by many goroutines.
+// A Store is a log in a directory. Make it with [Open]. It is safe for use by many
+// goroutines.
 //
-// It has goroutines only while there is something to do: the [sequencer]'s while
-// appends are on their way, and the journal's while a segment is finished in the
-// background. Close ends them.
+// It has goroutines of its own only while there is something to do: while appends are
+// on their way, and while a segment is finished in the background. Close ends them.
 type Store struct {
 	home    *home
 	options Options
@@ -40,16 +40,19 @@ type Store struct {
 	closeErr  error
 }
 
-// Open opens the log in a directory, and makes directory and log if there are none. It
-// recovers from a crash: what was acknowledged is there, an append is there whole or
-// not at all, and what a crash left of the last ones is kept beside the log, named, and
-// told to the logger. A directory that another store has open is a [*LockedError],
-// damage that no crash can explain a [*daybook.CorruptError].
+// Open opens the log in a directory, and makes the directory and the log if there are
+// none. Nil options mean the zero Options.
 //
-// Opening a log and closing it without appending leaves no segment.
+// It recovers from a crash: every event that was acknowledged is there, and every
+// append is there whole or not at all. Remains of an append that was not acknowledged
+// are moved to a file of their own in the directory, which the logger names.
+//
+// If another store has the directory open, the error is a [*LockedError]; if the log
+// has damage that no crash can explain, it is a [*daybook.CorruptError], and the log's
+// segments are left as they are.
 func Open(dir string, options *Options) (*Store, error) { return open(vfs.OS(), dir, options) }
 
-// open opens a log in a world.
+// open opens a log in a world, which is the machine's or a simulated one.
 func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
 	s := &Store{closed: make(chan struct{})}
 	if options != nil {
@@ -93,10 +96,11 @@ func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
 	return s, nil
 }
 
-// Close ends all use of the store: appends that were handed over are finished, waiters
-// are told [daybook.ErrClosed], as is whoever asks from now on. It marks the log as
-// properly closed, which lets the next opening tell any loss from a crash. Closing
-// again does nothing and returns the same.
+// Close ends all use of the store. It finishes the appends that were handed over; every
+// Wait that is under way, and every later call, returns [daybook.ErrClosed]. A reading
+// that was begun ends with that error too. Close marks the log as properly closed, so
+// that the next Open can tell damage from the remains of a crash. Closing again does
+// nothing and returns the same error.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
@@ -128,19 +132,19 @@ func (s *Store) Info(context.Context) (daybook.Info, error) {
 	}, nil
 }
 
-// publish lets readers see what a group made durable, and wakes who waits for it.
+// publish lets readers see what a group made durable, and wakes those who wait for it.
 func (s *Store) publish(v *view, g *group) {
 	s.view.Store(v)
 	s.waiters.wake(v.head, g)
 }
 
-// A HealthError says in which way a store is not what it should be.
+// A HealthError says why a store records nothing at the moment; see [Store.Health].
 type HealthError struct {
 	// Dir is the store's directory.
 	Dir string
-	// ReadOnly says that the disk has failed: nothing is recorded until the store is
-	// opened again. Otherwise appends are refused as long as what stands in the way
-	// does, such as a full disk.
+	// ReadOnly reports that the disk has failed: nothing is recorded until the store is
+	// closed and opened again. If it is false, the disk is full, for example, and
+	// appends are taken again as soon as there is room.
 	ReadOnly bool
 	// Err is what stands in the way.
 	Err error
@@ -156,9 +160,8 @@ func (e *HealthError) Error() string {
 // Unwrap returns what stands in the way.
 func (e *HealthError) Unwrap() error { return e.Err }
 
-// Health returns nil if the store can do everything that it should. Otherwise it
-// returns a [*HealthError], or [daybook.ErrClosed]. Reads go on in any case but the
-// last.
+// Health returns nil if the last append that was tried could be recorded, or none was.
+// Otherwise it returns a [*HealthError], and reads go on, or [daybook.ErrClosed].
 func (s *Store) Health() error {
 	if s.isClosed() {
 		return daybook.ErrClosed

@@ -10,20 +10,20 @@ import (
 // Options adjust a store. The zero value, and nil, are right for most programs.
 type Options struct {
 	// SegmentBytes is the size at which a segment file is sealed and the next one
-	// begun. Zero begins with 1 MiB, so that a small log takes little room, and doubles
-	// it with each segment up to 64 MiB. More than 16 GiB is taken for 16 GiB.
+	// begun. Zero means 1 MiB for the first segment, so that a small log takes little
+	// room, and twice as much for each further one, up to 64 MiB. The most is 16 GiB.
 	SegmentBytes int64
 
-	// Stride is how many positions the head moves past a waiter before Wait returns to
-	// it though nothing it waits for was recorded. Zero means 10,000.
+	// Stride is how many positions the head moves before Wait returns although nothing
+	// that it waits for was recorded. Zero means 10,000.
 	Stride uint64
 
-	// Owner tells others who has the directory open, such as "orders at
-	// http://localhost:8080, process 42". They find it in their [LockedError].
+	// Owner says who has the directory open, such as "orders at http://localhost:8080,
+	// process 42". Others who try to open it find it in their [LockedError].
 	Owner string
 
-	// Logger is told what was set aside at recovery, and of faults. Nil means
-	// [slog.Default].
+	// Logger is told what was set aside at recovery, and what the disk failed to do.
+	// Nil means [slog.Default].
 	Logger *slog.Logger
 }
 

@@ -13,9 +13,9 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/term"
 )
 
-// A group is handed to the disk at the latest when it has this many bytes: at 500 MB/s
-// that is 8 ms of writing, several times what a sync costs, so larger groups would make
-// all who wait wait longer and the disk no faster.
+// A group has at most this many bytes, unless one append has more: at 500 MB/s they take
+// 8 ms to write, several times what a sync costs. Larger groups would make appends wait
+// longer, and the disk no faster.
 const groupBytes = 4 << 20
 
 // A sequencer puts appends into one order. It checks each against everything before it,
@@ -153,8 +153,7 @@ func (q *sequencer) sequence(r *request) bool {
 }
 
 // isLost reports whether a request has an id of which nobody knows whether it is
-// recorded. Until the store is opened again, whatever is asked about it, that is the
-// answer.
+// recorded. Until the store is opened again, every append of that id is answered so.
 func (q *sequencer) isLost(r *request) bool {
 	if q.lost == nil {
 		return false
@@ -203,7 +202,7 @@ func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	return daybook.Receipt{}, q.bringHeads(c, r)
 }
 
-// answeredError is an answer that rests on nothing that is not durable.
+// answeredError is an answer that rests only on what is durable.
 type answeredError struct{ error }
 
 // bringHeads brings the versions of the streams that a request writes up to the tail.
@@ -310,8 +309,8 @@ func (q *sequencer) open() *segment {
 	return s
 }
 
-// answerWhenDurable answers a request that recorded nothing, as soon as all it may rest
-// on is durable.
+// answerWhenDurable answers a request that recorded nothing, as soon as everything that
+// the answer may rest on is durable.
 func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err error) {
 	if answered := (*answeredError)(nil); errors.As(err, &answered) {
 		r.answer(receipt, answered.error)

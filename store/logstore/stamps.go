@@ -7,9 +7,9 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// stamps are the times at which appends are recorded. They rise, and what was known at
-// a time that has passed never changes: when somebody has asked what was known at a
-// time, nothing is recorded at that time or before it any more.
+// stamps are the times at which appends are recorded. They rise. And what was known at
+// a time that has passed never changes: once somebody has asked what was known at a
+// time, nothing more is recorded at that time or before it.
 type stamps struct {
 	mu      sync.Mutex
 	known   int64         // somebody asked what was known then
@@ -27,7 +27,7 @@ func (s *stamps) next(before, now int64) int64 {
 	return s.issued
 }
 
-// settle says that nothing is on its way any more that was stamped up to here.
+// settle notes that every append stamped up to here is durable or has failed.
 func (s *stamps) settle(stamp int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,8 +38,8 @@ func (s *stamps) settle(stamp int64) {
 	}
 }
 
-// close sees to it that what is known at a time will be so for ever, if that time has
-// come: it waits for what is on its way and was stamped by then.
+// close makes sure that what is known at a time stays so for ever, if that time has
+// come: no later append is stamped with it, and those that were are waited for.
 func (s *stamps) close(ctx context.Context, known, now int64) error {
 	s.mu.Lock()
 	s.known = max(s.known, min(known, now))

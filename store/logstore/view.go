@@ -75,11 +75,11 @@ func (v *view) below(number uint64) *view {
 	return &view{segments: v.segments[:n], end: v.segments[n-1].end, head: v.head}
 }
 
-// newest finds the newest event since a place that has one of some terms and to which
-// match says yes. It returns nil if there is none.
+// newest finds the newest event behind a place that has one of the terms of a group and
+// that match accepts. It returns nil if there is none.
 //
-// Groups are alternatives: any of them would find the event, and the one with the
-// fewest postings is followed.
+// The groups are alternatives: each of them would find the event, and the one with the
+// fewest postings is used.
 func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
 	for i := len(v.segments) - 1; i >= 0; i-- {
 		seg := v.segments[i]
@@ -169,8 +169,8 @@ func rarest(ix index.Index, groups [][]uint64) ([]uint64, error) {
 func posting(offset int64) uint32 { return uint32(offset / frame.Align) }
 
 // A fetcher gets events by their postings. It keeps the bytes that it read last,
-// because the next event often lies among them. What it returns is good until it is
-// asked again. It is used by one goroutine.
+// because the next event often lies among them. What it returns may be used until its
+// next call. It is used by one goroutine.
 type fetcher struct {
 	unsynced []*group
 
