@@ -3,8 +3,10 @@ package web
 import (
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -178,6 +180,32 @@ func checkMarkup(t *testing.T, path, page string) {
 	}
 }
 
+// Ids may have in them what has a meaning in addresses.
+func TestLinksLeadToAnyId(t *testing.T) {
+	f := openFront(t, memstore.New(), nil)
+	const odd = "a/b?c#d%25 é"
+	if _, err := f.shop.Record(t.Context(), []orders.History{{Order: odd, Facts: []orders.Dated{
+		{Fact: orders.OrderPlaced{Total: 100, Currency: orders.Currency, Customer: orders.Customer{ID: odd}}},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	now, err := f.shop.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := f.get("/orders", "Accept", "text/html", tokenHeader, now.String()).Body
+	for _, start := range []string{"/orders/a", "/customers/a"} {
+		_, rest, found := strings.Cut(list, `href="`+start)
+		link, _, ended := strings.Cut(rest, `"`)
+		if !found || !ended {
+			t.Fatalf("there is no link to %s…:\n%s", start, list)
+		}
+		if a := f.get(html.UnescapeString(start + link)); a.StatusCode != http.StatusOK || !strings.Contains(a.Body, odd) {
+			t.Errorf("%s%s leads to %d", start, link, a.StatusCode)
+		}
+	}
+}
+
 func TestCharts(t *testing.T) {
 	c := columnChart{
 		ID: "c", Title: "Orders <b>", Format: func(v int64) string { return thousands(v) }, Tick: func(v int64) string { return thousands(v) },
@@ -259,9 +287,14 @@ func TestWords(t *testing.T) {
 			t.Errorf("%v is written %q, want %q", d, got, want)
 		}
 	}
-	for id, want := range map[string]string{"42": "42", "b9a6c5f5df52c7226ac85aee7524c27f": "b9a6c5f5", "01a1fe46-14a8-845e-b53f-e8d840fe56f6": "01a1fe46\u202656f6"} {
+	for id, want := range map[string]string{"42": "42", "b9a6c5f5df52c7226ac85aee7524c27f": "b9a6c5f5", "01a1fe46-14a8-845e-b53f-e8d840fe56f6": "01a1fe46\u202656f6", "ééééééé": "éééé", "日本語日本語": "日本"} {
 		if got := short(id); got != want {
 			t.Errorf("%s is shortened to %q, want %q", id, got, want)
+		}
+	}
+	for name, want := range map[string]string{"": "", "credit_card": "Credit card", "échange": "Échange", "日本": "日本"} {
+		if got := title(name); got != want {
+			t.Errorf("%q is titled %q, want %q", name, got, want)
 		}
 	}
 	for v, want := range map[int64]string{0: "0", 50: "0.50", 500: "5", 100000: "1k", 150000: "1,500", 10000000: "100k"} {

@@ -155,7 +155,10 @@ func TestCustomerDashboardAndReport(t *testing.T) {
 	if other := read[orders.Dashboard](t, f.get("/dashboard?month=2001-01"), http.StatusOK); other.Orders != 3 || len(other.PerDay) != 0 {
 		t.Errorf("for the days of 2001-01 the dashboard shows %+v", other.PerDay)
 	}
-	f.get("/dashboard?as_of=x").isProblem(t, malformed)
+	for _, wrong := range []string{"x", "9999-12-31", "0001-01-01"} {
+		f.get("/dashboard?as_of="+wrong).isProblem(t, malformed)
+		f.get("/orders?to="+wrong).isProblem(t, malformed)
+	}
 	f.get("/dashboard?month=x").isProblem(t, malformed)
 	report := read[orders.Report](t, f.get("/report"), http.StatusOK)
 	if report.OrdersPerStatus["delivered"] != 1 || report.TotalsCents.Paid != 300 {

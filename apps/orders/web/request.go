@@ -135,6 +135,13 @@ func checkKey(key string) (string, error) {
 // UTC, and a date is its first moment.
 var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
 
+// firstYear and lastYear are those that lie whole within what 64 bits of nanoseconds
+// reach.
+const (
+	firstYear = 1678
+	lastYear  = 2261
+)
+
 // moment reads the time that stands under a name in a query; the zero time if none
 // does.
 func moment(asked url.Values, name string) (time.Time, error) {
@@ -143,9 +150,14 @@ func moment(asked url.Values, name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, given); err == nil {
-			return t.UTC(), nil
+		t, err := time.Parse(layout, given)
+		if err != nil {
+			continue
 		}
+		if t.Year() < firstYear || t.Year() > lastYear {
+			return time.Time{}, malformed.problem("%s is %q, and should be from %d to %d", name, given, firstYear, lastYear)
+		}
+		return t.UTC(), nil
 	}
 	return time.Time{}, malformed.problem("%s is %q, and should be a time such as 2017-11-24T23:59:00Z", name, given)
 }
@@ -170,10 +182,7 @@ func sentence(words string) string {
 	for _, prefix := range []string{"daybook: ", "command: ", "invalid: ", "conflict: "} {
 		words = strings.TrimPrefix(words, prefix)
 	}
-	if words == "" {
-		return ""
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
+	return capital(words)
 }
 
 // tokenHeader carries a consistency token: in the answer to a command, the point at

@@ -3,9 +3,12 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/daybook-es/daybook/apps/orders"
 )
@@ -30,6 +33,7 @@ var words = template.FuncMap{
 	"dated":    func(t time.Time) bool { return !t.IsZero() },
 	"kind":     func(p Problem) string { return p.kind.name },
 	"plural":   plural,
+	"path":     url.PathEscape,
 }
 
 type namedSort struct {
@@ -92,18 +96,31 @@ func short(id string) string {
 	}
 	// Of an id of version 7 or 8 the front is the time, which those made together share.
 	if len(id) == 36 {
-		return id[:8] + "\u2026" + id[32:]
+		return prefix(id, 8) + "\u2026" + id[len(prefix(id, 32)):]
 	}
-	return id[:8]
+	return prefix(id, 8)
+}
+
+// prefix returns at most so many bytes of s, and no half of a character.
+func prefix(s string, bytes int) string {
+	for bytes > 0 && !utf8.RuneStart(s[bytes]) {
+		bytes--
+	}
+	return s[:bytes]
 }
 
 // title writes a name such as "credit_card" as words.
 func title(name any) string {
-	s := strings.ReplaceAll(fmt.Sprint(name), "_", " ")
-	if s == "" {
+	return capital(strings.ReplaceAll(fmt.Sprint(name), "_", " "))
+}
+
+// capital returns s with a capital in front.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 || first == utf8.RuneError {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // A telling is an event in the shop's words.
