@@ -16,8 +16,9 @@ var ErrNoRow = errors.New("sqlview: no row")
 // Statements have one parameter ? for each argument, or ?1, ?2 and so on. An argument
 // is nil, a bool, a number, a string, a []byte, a value of a type based on one of
 // these, or a time.Time. A time is kept as a number of nanoseconds since 1970 in UTC,
-// the zero time as null, and is scanned back from either. A statement is prepared
-// once and then kept: pass values as arguments, never write them into the statement.
+// the zero time as null, and is scanned back from either; one outside 1678 to 2261 is
+// a [*daybook.InvalidError]. A statement is prepared once and then kept: pass values as
+// arguments, never write them into the statement.
 type Tx struct {
 	ctx context.Context
 	w   *writer

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
 )
 
 // arguments returns what the driver is given for what callers pass. Times become
@@ -18,11 +20,25 @@ func arguments(args []any) []any {
 		if t, isTime := arg.(time.Time); isTime {
 			converted[i] = nil
 			if !t.IsZero() {
-				converted[i] = t.UnixNano()
+				converted[i] = instant(t)
 			}
 		}
 	}
 	return converted
+}
+
+// instant is a time that is not zero, as an argument.
+type instant time.Time
+
+// Value implements the interface of package database/sql. A time that 64 bits of
+// nanoseconds do not reach is a [*daybook.InvalidError]: its number would be that of
+// another time.
+func (i instant) Value() (driver.Value, error) {
+	t := time.Time(i)
+	if !time.Unix(0, t.UnixNano()).Equal(t) {
+		return nil, &daybook.InvalidError{What: "time", Value: t.UTC().Format(time.RFC3339), Reason: "is outside 1678 to 2261, and cannot be kept or compared with"}
+	}
+	return t.UnixNano(), nil
 }
 
 // destinations returns where the driver is to put what callers want to have: the

@@ -385,6 +385,10 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 		if !at.Equal(then) || at.Location() != time.UTC || !never.IsZero() {
 			t.Errorf("%v came back as %v, and no time as %v", then, at, never)
 		}
+		late := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+		if err := rows.QueryRow(`select t from v where t < ?`, late).Scan(&at); !errors.As(err, new(*daybook.InvalidError)) {
+			t.Errorf("a time that cannot be compared with gave %v, %v", at, err)
+		}
 		if err := rows.QueryRow(`select s from v`).Scan(&at); err == nil {
 			t.Errorf("scanned a name into a time, as %v", at)
 		}
