@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -269,6 +270,28 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 }
 
 // Who asked for what is kept with the events.
+// A page elsewhere whose name was made to lead here is not taken for the shop's own.
+func TestSitesOfOtherNamesAreRefused(t *testing.T) {
+	f := openFront(t, memstore.New(), &Options{Hosts: []string{"shop.example"}})
+	for host, want := range map[string]int{
+		"127.0.0.1:8080": http.StatusCreated, "[::1]:8080": http.StatusCreated, "localhost:1": http.StatusCreated, "orders.localhost": http.StatusCreated,
+		"shop.example": http.StatusCreated, "SHOP.example.:443": http.StatusCreated,
+		"evil.example:8080": http.StatusMisdirectedRequest, "127.0.0.1.evil.example": http.StatusMisdirectedRequest,
+		"localhost.evil.example": http.StatusMisdirectedRequest, "evillocalhost": http.StatusMisdirectedRequest,
+	} {
+		r := httptest.NewRequest("POST", "/orders", strings.NewReader(`{"total": 100}`))
+		r.Host = host
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Origin", "http://"+host)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		f.site.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("a request for %s is answered %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
 func TestCorrelation(t *testing.T) {
 	f := openFront(t, memstore.New(), &Options{Principal: func(*http.Request) string { return "ada" }})
 	a := f.send("/orders", `{"total": 100}`, "X-Correlation-ID", "basket-7")

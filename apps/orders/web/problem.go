@@ -27,6 +27,7 @@ type kind struct {
 var (
 	malformed      = kind{"malformed", http.StatusBadRequest, "The request cannot be read", "Mend the request; sent again as it is it will fail again."}
 	crossOrigin    = kind{"cross-origin", http.StatusForbidden, "Another site sent this request", "Send the form from the shop's own page."}
+	misdirected    = kind{"misdirected", http.StatusMisdirectedRequest, "The shop does not go by this name", "Ask under the address that the server printed. A server that others know by a name is started with --host NAME."}
 	denied         = kind{"denied", http.StatusForbidden, "You may not do this", "Ask somebody who may."}
 	notFound       = kind{"not-found", http.StatusNotFound, "There is nothing here", "Check the address, or begin at the list of orders."}
 	wrongMethod    = kind{"method-not-allowed", http.StatusMethodNotAllowed, "That cannot be done here", "The Allow header names the methods that can."}
@@ -47,7 +48,7 @@ var (
 
 // kinds are all of them, in the order in which they are explained.
 var kinds = []kind{
-	malformed, crossOrigin, denied, notFound, wrongMethod, notAcceptable, conflict, foreignToken, preconditions,
+	malformed, crossOrigin, misdirected, denied, notFound, wrongMethod, notAcceptable, conflict, foreignToken, preconditions,
 	tooLarge, wrongMediaType, refused, invalid, keyReused, internal, unavailable, lagging, unknownOutcome,
 }
 

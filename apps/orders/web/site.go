@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +25,14 @@ type Options struct {
 	// identified. Idempotency-Keys belong to principals. Nil means that everybody is the
 	// same one, without a name.
 	Principal func(*http.Request) string
+	// Hosts are names under which the site is asked for, without ports; a request that
+	// asks for another is refused. IP addresses and localhost are taken in any case. Nil
+	// means any name.
+	//
+	// A site without principals that only this machine can reach needs it: a page of
+	// somebody else, open in a browser here, could otherwise have its own name lead to
+	// the site, and read and command it as if it were its own.
+	Hosts []string
 	// Patience is how long a query waits until the views show its token. Zero means 3
 	// seconds.
 	Patience time.Duration
@@ -235,6 +246,28 @@ func (s *Site) guarded(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.options.Principal(r)}
 		h.Set(correlationHeader, trace.Correlation)
-		guarded.ServeHTTP(w, r.WithContext(daybook.WithTrace(r.Context(), trace)))
+		r = r.WithContext(daybook.WithTrace(r.Context(), trace))
+		if !s.isCalled(r.Host) {
+			s.fail(&statusWriter{ResponseWriter: w}, r, misdirected.problem("the request is for %q", r.Host))
+			return
+		}
+		guarded.ServeHTTP(w, r)
 	})
+}
+
+// isCalled reports whether the site may be asked for under the name that a Host header
+// has.
+func (s *Site) isCalled(host string) bool {
+	if s.options.Hosts == nil || host == "" {
+		return true // a browser always says
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return true
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		slices.ContainsFunc(s.options.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
 }

@@ -127,7 +127,7 @@ func TestServeTakesAFreePort(t *testing.T) {
 	if taken, err := net.Listen("tcp", usualAddr); err == nil {
 		defer taken.Close()
 	}
-	address := serve(t, "--data", filepath.Join(t.TempDir(), "shop"))
+	address := serve(t, "--data", filepath.Join(t.TempDir(), "shop"), "--host", "shop.example")
 	if !strings.HasPrefix(address, "http://127.0.0.1:") || strings.HasSuffix(address, ":8080") {
 		t.Errorf("it serves at %q, want a free port of this machine", address)
 	}
@@ -138,6 +138,21 @@ func TestServeTakesAFreePort(t *testing.T) {
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		t.Errorf("/healthz answers %s", answer.Status)
+	}
+	for host, want := range map[string]int{"evil.example": http.StatusMisdirectedRequest, "shop.example": http.StatusOK} {
+		request, err := http.NewRequest(http.MethodGet, address+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("asked for %s it answers %s, want %d", host, answer.Status, want)
+		}
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // Serve serves the shop over HTTP.
 type Serve struct {
 	Data
-	Addr string `placeholder:"HOST:PORT" help:"Where to listen. Without it, 127.0.0.1:8080, or a free port if that one is taken."`
+	Addr string   `placeholder:"HOST:PORT" help:"Where to listen. Without it, 127.0.0.1:8080, or a free port if that one is taken."`
+	Host []string `placeholder:"NAME" help:"A name under which the shop is asked for, such as that of a proxy in front. A server that only this machine can reach takes no others."`
 }
 
 const usualAddr = "127.0.0.1:8080"
@@ -30,7 +31,7 @@ func (c *Serve) Run(ctx context.Context, s *streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
-	site := web.New(shop.Shop, &web.Options{Log: s.log})
+	site := web.New(shop.Shop, &web.Options{Log: s.log, Hosts: c.hosts(listener)})
 	fmt.Fprintln(s.out, address)
 	s.log.Info("serving", "address", address, "data", c.Data.Data)
 	err = site.Serve(ctx, listener)
@@ -47,6 +48,15 @@ func (c *Serve) listen() (net.Listener, error) {
 		return net.Listen("tcp", "127.0.0.1:0")
 	}
 	return listener, err
+}
+
+// hosts returns the names that the shop goes by: any, if others can reach it anyway and
+// nobody says otherwise.
+func (c *Serve) hosts(listener net.Listener) []string {
+	if len(c.Host) == 0 && listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return []string{} // none but this machine's own
+	}
+	return c.Host
 }
 
 // addressOf returns where a browser on this machine finds what listens.
