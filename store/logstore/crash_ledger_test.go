@@ -28,8 +28,7 @@ type ledger struct {
 	made   []*intent
 	byID   map[uuid.UUID]*intent // by the id of the first event
 	log    []promise             // by position, from 1
-	life   daybook.Point
-	broken error // the first promise that the store itself took back during the run
+	broken error                 // the first promise that the store itself took back during the run
 }
 
 // An intent is events that somebody wants recorded.
