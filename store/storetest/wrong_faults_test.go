@@ -44,9 +44,8 @@ var wrongFaults = []wrong{
 			if b, ok := s.(*bent); ok {
 				s = b.Store
 			}
-			b := onAnswer(func(r *daybook.Receipt, err error) error { r.RecordedAt = r.RecordedAt.Add(-time.Hour); return err })(nil)
 			next := right(t, s)
-			b = onAnswer(func(r *daybook.Receipt, err error) error { r.RecordedAt = r.RecordedAt.Add(-time.Hour); return err })(next)
+			b := onAnswer(func(r *daybook.Receipt, err error) error { r.RecordedAt = r.RecordedAt.Add(-time.Hour); return err })(next)
 			b.Store = next
 			return b
 		}
