@@ -104,23 +104,68 @@ const (
 // output below each, is in the example, in the same order. What stands between
 // them in the example may be left out.
 func readmeCode(t *Tree) []string {
+	return t.copied(readme, slices.Concat(fenced(t.lines(readme), "go"), fenced(t.lines(readme), "output")), example)
+}
+
+// guidesDir is where the guides lie, with the tests that their code is from.
+const guidesDir = "docs/guides"
+
+// guideCode checks likewise that every block of Go or of output in a guide is in
+// the test file to which the guide linked last before it.
+func guideCode(t *Tree) []string {
 	var complaints []string
-	inExample := t.lines(example)
-	from := 0
-	for _, line := range slices.Concat(fenced(t.lines(readme), "go"), fenced(t.lines(readme), "output")) {
+	for _, name := range t.paths {
+		if path.Dir(name) != guidesDir || path.Ext(name) != ".md" {
+			continue
+		}
+		source, inside := "", false
+		var block []string
+		for n, line := range t.lines(name) {
+			switch {
+			case !inside && (line == "```go" || line == "```output"):
+				inside, block = true, nil
+				if source == "" {
+					complaints = append(complaints, fmt.Sprintf(
+						"%s:%d shows code before it links to a test beside it: say where it is from", name, n+1))
+				}
+			case inside && line == "```":
+				inside = false
+				if source != "" {
+					complaints = append(complaints, t.copied(name, block, source)...)
+				}
+			case inside:
+				block = append(block, line)
+			default:
+				for _, found := range link.FindAllStringSubmatch(line, -1) {
+					if strings.HasSuffix(found[1], "_test.go") && !strings.Contains(found[1], "/") {
+						source = path.Join(guidesDir, found[1])
+					}
+				}
+			}
+		}
+	}
+	return complaints
+}
+
+// copied checks that every line that a document shows is in a source file, in the
+// same order. Indentation does not count, nor does the mark of a comment.
+func (t *Tree) copied(document string, shown []string, source string) []string {
+	var complaints []string
+	have := t.lines(source)
+	for _, line := range shown {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
 		}
-		found := slices.IndexFunc(inExample[from:], func(have string) bool {
+		found := slices.IndexFunc(have, func(have string) bool {
 			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(have), "// ")) == strings.TrimPrefix(line, "// ")
 		})
 		if found < 0 {
 			complaints = append(complaints, fmt.Sprintf(
-				"%s shows %q, which %s does not have at this place: copy it from there", readme, line, example))
+				"%s shows %q, which %s does not have at this place: copy it from there", document, line, source))
 			continue
 		}
-		from += found + 1
+		have = have[found+1:]
 	}
 	return complaints
 }

@@ -30,12 +30,14 @@ var sound = map[string]string{
 	"bench/notes.md": "[up](../README.md)\n",
 
 	"ARCHITECTURE.md": "# The map\n\n```arrows\n. ->\nside -> . example.com/far/v2\nstore/logstore ->\n\n" +
-		"apps/shop -> apps/shop/internal/till\napps/shop/internal/till ->\n```\n\n```test-arrows\n. -> side\n```\n\n" +
+		"apps/shop -> apps/shop/internal/till\napps/shop/internal/till ->\ndocs/guides ->\n```\n\n```test-arrows\n. -> side\n```\n\n" +
 		"## Dependencies\n\n| module | why |\n| --- | --- |\n| `example.com/far/v2` | it is far |\n\n## After\n",
 	"README.md": "# M\n\n[map](ARCHITECTURE.md#the-map), [side](side), [out](https://example.com/x#y), [here](#m)\n\n" +
 		"```\n[not a link](nowhere)\n```\n`[nor](this)`\n\n```go\nsay(1)\n\n\tsay(2)\n```\n\n```output\nsaid 1\n```\n",
 	"example_test.go":                      "package m_test\n\nfunc Example() {\n\tsay(1)\n\tvar _ int\n\tsay(2)\n\t// Output:\n\t// said 1\n\t// said 2\n}\n",
 	"docs/guarantees.md":                   "# G\n\n## The promises\n\n### Order\n\n- first things are first\n- nothing is lost\n\n## Not promised\n\n- the weather\n",
+	"docs/guides/first.md":                 "# First\n\nFrom [the test](first_test.go):\n\n```go\nsay(1)\n```\n\n```output\nsaid 1\n```\n\n```sh\nls\n```\n",
+	"docs/guides/first_test.go":            "// Package guides is read.\npackage guides\n\nfunc Example_first() {\n\tsay(1)\n\t// Output:\n\t// said 1\n}\n",
 	"docs/decisions/README.md":             "[1](0001-keep-it-short.md)\n",
 	"docs/decisions/0001-keep-it-short.md": "# 1. Keep it short\n",
 	"data/orders/x.md":                     "[dead](dead)\n",
@@ -221,6 +223,21 @@ func TestRulesFindWhatIsPlanted(t *testing.T) {
 			"output in the README that is not the example's",
 			with("README.md", "said 1", "said 3"),
 			`README.md shows "said 3", which example_test.go does not have at this place`,
+		},
+		{
+			"code in a guide that is not in its test",
+			with("docs/guides/first.md", "say(1)", "say(3)"),
+			`docs/guides/first.md shows "say(3)", which docs/guides/first_test.go does not have at this place`,
+		},
+		{
+			"output in a guide that is not its test's",
+			with("docs/guides/first.md", "said 1", "said 3"),
+			`docs/guides/first.md shows "said 3", which docs/guides/first_test.go does not have at this place`,
+		},
+		{
+			"code in a guide that is from nowhere",
+			with("docs/guides/first.md", "[the test](first_test.go)", "the test"),
+			"docs/guides/first.md:5 shows code before it links to a test beside it",
 		},
 		{
 			"a decision without a number",

@@ -30,5 +30,6 @@ var Rules = []Rule{
 	{"a file of more than 700 lines has its reason", longFiles},
 	{"every relative link leads somewhere", links},
 	{"the README shows code that runs", readmeCode},
+	{"the guides show code that runs", guideCode},
 	{"decisions are numbered and listed", decisions},
 }
