@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ type ReturnOrder struct {
 }
 
 // RefundOrder gives money back: the amount, or all that is left of what was paid if
-// there is none.
+// the amount is missing.
 type RefundOrder struct {
 	Order  string `json:"order"`
 	Amount Cents  `json:"amount,omitempty"`
@@ -93,11 +94,11 @@ func (c PlaceOrder) Validate() error {
 	if sum := sumOf(c.Lines); len(c.Lines) > 0 && (sum <= 0 || sum > MaxCents) {
 		return fmt.Errorf("lines: come to %d, and must come to 1 to %d", sum, MaxCents)
 	}
-	return firstOf(text("currency", c.Currency, optional), c.Customer.validate())
+	return cmp.Or(text("currency", c.Currency, optional), c.Customer.validate())
 }
 
 func (c Customer) validate() error {
-	return firstOf(
+	return cmp.Or(
 		text("customer.id", c.ID, optional),
 		text("customer.city", c.City, optional),
 		text("customer.state", c.State, optional))
@@ -112,7 +113,7 @@ func (l Line) validate() error {
 	case l.Freight < 0 || l.Freight > MaxCents:
 		return fmt.Errorf("freight: is %d, and must be from 0 to %d", l.Freight, MaxCents)
 	}
-	return firstOf(text("product", l.Product, required), text("category", l.Category, optional), text("seller", l.Seller, optional))
+	return cmp.Or(text("product", l.Product, required), text("category", l.Category, optional), text("seller", l.Seller, optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -123,12 +124,12 @@ func (c PayOrder) Validate() error {
 	case c.Installments < 0 || c.Installments > MaxInstallments:
 		return fmt.Errorf("installments: are %d, and must be from 0 to %d", c.Installments, MaxInstallments)
 	}
-	return firstOf(text("order", c.Order, required), text("method", c.Method, required))
+	return cmp.Or(text("order", c.Order, required), text("method", c.Method, required))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c ShipOrder) Validate() error {
-	return firstOf(text("order", c.Order, required), text("carrier", c.Carrier, required), text("tracking", c.Tracking, optional))
+	return cmp.Or(text("order", c.Order, required), text("carrier", c.Carrier, required), text("tracking", c.Tracking, optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -136,12 +137,12 @@ func (c DeliverOrder) Validate() error { return text("order", c.Order, required)
 
 // Validate returns what is wrong with the command, naming the field.
 func (c CancelOrder) Validate() error {
-	return firstOf(text("order", c.Order, required), text("reason", c.Reason, required))
+	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, required))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c ReturnOrder) Validate() error {
-	return firstOf(text("order", c.Order, required), text("reason", c.Reason, optional))
+	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -149,7 +150,7 @@ func (c RefundOrder) Validate() error {
 	if c.Amount < 0 || c.Amount > MaxCents {
 		return fmt.Errorf("amount: is %d, and must be from 1 to %d, or left out to refund all that is left", c.Amount, MaxCents)
 	}
-	return firstOf(text("order", c.Order, required), text("reason", c.Reason, optional))
+	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, optional))
 }
 
 const (
@@ -172,21 +173,12 @@ func text(field, value string, needed bool) error {
 	return nil
 }
 
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // PlacedID returns the id of the order that a [PlaceOrder] with this command id
 // places. A retry of the command places the same one.
 func PlacedID(id command.ID) string { return id.Derive("order") }
 
-// handlers says which decision each command is. The clock tells when what is decided
-// happened.
+// handlers says which decision each command asks for. The clock gives the time at
+// which the facts of a decision happened.
 func handlers(now func() time.Time) []command.Handler {
 	return []command.Handler{
 		command.On("PlaceOrder", func(c PlaceOrder, id command.ID) decider.Plan {

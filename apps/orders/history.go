@@ -2,6 +2,7 @@ package orders
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,15 +138,15 @@ func (d Dated) validate() error {
 		if e.Installments < 0 || e.Installments > MaxInstallments {
 			return fmt.Errorf("installments: are %d, and must be from 0 to %d", e.Installments, MaxInstallments)
 		}
-		return firstOf(amount("amount", e.Amount), text("method", e.Method, optional))
+		return cmp.Or(amount("amount", e.Amount), text("method", e.Method, optional))
 	case OrderShipped:
-		return firstOf(text("carrier", e.Carrier, optional), text("tracking", e.Tracking, optional))
+		return cmp.Or(text("carrier", e.Carrier, optional), text("tracking", e.Tracking, optional))
 	case OrderCancelled:
 		return text("reason", e.Reason, optional)
 	case OrderReturned:
 		return text("reason", e.Reason, optional)
 	case PaymentRefunded:
-		return firstOf(amount("amount", e.Amount), text("reason", e.Reason, optional))
+		return cmp.Or(amount("amount", e.Amount), text("reason", e.Reason, optional))
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (e OrderPlaced) validate() error {
 			return fmt.Errorf("lines[%d].%w", i, err)
 		}
 	}
-	return firstOf(amount("total", e.Total), datable("promised_for", e.PromisedFor), e.Customer.validate())
+	return cmp.Or(amount("total", e.Total), datable("promised_for", e.PromisedFor), e.Customer.validate())
 }
 
 func amount(field string, c Cents) error {

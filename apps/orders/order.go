@@ -34,7 +34,7 @@ type Order struct {
 	Ended string
 }
 
-// Orders says how each fact is called for ever, and how it changes an order.
+// Orders says what each fact is called, for ever, and how it changes an order.
 var Orders = decider.For("order",
 	decider.On("OrderPlaced", func(o *Order, e OrderPlaced) {
 		o.Placed, o.Total = true, e.Total
@@ -174,7 +174,7 @@ func Deliver() decider.Decision[Order] {
 	}
 }
 
-// Cancel gives an order up that has not left the house.
+// Cancel gives up an order that has not been shipped.
 func Cancel(e OrderCancelled) decider.Decision[Order] {
 	return func(o Order) ([]any, error) {
 		switch {
@@ -208,7 +208,7 @@ func Return(e OrderReturned) decider.Decision[Order] {
 	}
 }
 
-// Refund gives money back: so much, or all that is left of what was paid if the
+// Refund gives money back: the amount, or all that is left of what was paid if the
 // amount is zero.
 func Refund(e PaymentRefunded) decider.Decision[Order] {
 	return func(o Order) ([]any, error) {
@@ -227,9 +227,8 @@ func Refund(e PaymentRefunded) decider.Decision[Order] {
 	}
 }
 
-// happened says when the facts of a decision happened. Live facts happen when they
-// are asked for; those that nobody dated, in a shop's old tables, stay without a
-// time.
+// happened says when the facts of a decision happened: when the command was sent.
+// Facts that were imported from a shop's old tables without a time have none.
 func happened(at time.Time, decide decider.Decision[Order]) decider.Decision[Order] {
 	return func(o Order) ([]any, error) {
 		facts, err := decide(o)

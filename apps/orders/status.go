@@ -5,15 +5,14 @@ import (
 	"slices"
 )
 
-// A Status is how far an order has come. Statuses are in order: an order has the
-// furthest one that anything which happened to it has led to, in whatever order
-// that happened or was heard of. What ends an order is further than any stage on
-// the way.
+// A Status is how far an order has come. Statuses are ranked: of all statuses that the
+// facts about an order lead to, it has the furthest, in whatever order the facts
+// happened or were recorded. The statuses that end an order rank above all others.
 type Status int
 
 // The statuses, each further than those above it.
 const (
-	NotPlaced Status = iota // nothing happened yet that says the order exists
+	NotPlaced Status = iota // no fact says yet that the order exists
 	Placed
 	Paid
 	Invoiced
