@@ -41,7 +41,8 @@ func (c Checkpoint) after(e daybook.Recorded) Checkpoint {
 var ErrMoved = errors.New("projection: the view is not at this checkpoint any more; another runner has moved it")
 
 // A DivergedError reports a view that shows events which are not in the log: the
-// log was restored to a moment before them, or it is another log. Throw the view's
+// log was restored to a moment before them, its files were put back from a copy made
+// before them, or it is another log. Throw the view's
 // read model away and have it built again.
 type DivergedError struct {
 	// Name and Version say which projection.
@@ -56,6 +57,10 @@ type DivergedError struct {
 func (e *DivergedError) Error() string {
 	if e.Checkpoint.Log != e.Log.Log {
 		return fmt.Sprintf("projection %s version %d: it was built from another log; build it again: %v", e.Name, e.Version, e.Unwrap())
+	}
+	if e.Checkpoint.Incarnation == e.Log.Incarnation {
+		return fmt.Sprintf("projection %s version %d: the last event it applied, %s at position %d, is not in the log, whose files were put back from a copy; build it again",
+			e.Name, e.Version, e.Checkpoint.EventID, e.Checkpoint.Applied)
 	}
 	return fmt.Sprintf("projection %s version %d: the last event it applied, %s at position %d, is not in the restored log; build it again: %v",
 		e.Name, e.Version, e.Checkpoint.EventID, e.Checkpoint.Applied, e.Unwrap())

@@ -147,6 +147,24 @@ func TestAViewOfAnotherLogIsRefused(t *testing.T) {
 	}
 }
 
+// A log whose files were put back from a copy does not know that it was restored. Once it
+// has grown past the view, only the view's last event tells.
+func TestAViewOfALogPutBackFromACopyIsRefused(t *testing.T) {
+	store, view := built(t)
+	reading, err := store.Read(t.Context(), nil, daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := restore(t, store, 2)
+	now.life = reading.Snapshot()
+	record(t, now, Earned{100}, Earned{100}, Earned{100}, Earned{100})
+	var diverged *projection.DivergedError
+	if err := projection.NewRunner(now, view, nil).CatchUp(t.Context()); !errors.As(err, &diverged) || !strings.Contains(err.Error(), "put back from a copy") {
+		t.Errorf("caught up with a log put back from a copy: %v; want a DivergedError that says so", err)
+	}
+	shows(t, view, 7, upTo(3), 4) // untouched
+}
+
 // A store that is behind the view, such as a replica that has just begun, is waited
 // for.
 func TestAViewAheadOfItsStoreIsNotMoved(t *testing.T) {
@@ -162,7 +180,19 @@ func TestAViewAheadOfItsStoreIsNotMoved(t *testing.T) {
 	if err := runner.CatchUp(t.Context()); !errors.As(err, &early) || !strings.Contains(err.Error(), "after the head") {
 		t.Errorf("caught up with a store that is behind the view: %v", err)
 	}
-	record(t, behind, Earned{4}, Noted{"last"}, Earned{8})
+	whole, err := store.Read(t.Context(), daybook.All(), daybook.Span{After: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range whole.Events() {
+		if err == nil {
+			_, err = behind.Append(t.Context(), []daybook.Event{e.Event}, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(t, behind, Earned{8})
 	if err := runner.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}

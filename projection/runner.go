@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -49,6 +50,10 @@ type Runner struct {
 	query   daybook.Query
 	owner   uuid.UUID
 	options Options
+
+	// confirmed is set when the view's last event was found to be in the log. While a
+	// store is open its log does not change behind anybody's back.
+	confirmed atomic.Bool
 
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when the view has moved
@@ -151,7 +156,7 @@ func (r *Runner) catchUp(ctx context.Context) (Checkpoint, error) {
 		}
 		if !at.SameLife(reading.Snapshot()) {
 			err = r.adopt(ctx, at, reading.Snapshot())
-		} else if err = at.Precedes(reading.Snapshot()); err == nil {
+		} else if err = r.confirm(ctx, at, reading.Snapshot()); err == nil {
 			if at, err = r.apply(ctx, at, reading); err == nil {
 				return at, nil
 			}
@@ -263,6 +268,28 @@ func (r *Runner) adopt(ctx context.Context, from Checkpoint, now daybook.Point) 
 	r.options.Log.WarnContext(ctx, "the log was restored; the projection goes on in its new incarnation",
 		"position", to.Position, "incarnation", to.Incarnation.String())
 	r.move(ctx, 0)
+	return nil
+}
+
+// confirm makes sure that the view can go on to a point of the log: that the log has come
+// so far, and, once, that it has the last event applied. A log whose files were put back
+// from a copy is in the incarnation that it was in: its positions seem to go on from the
+// view's, but what stands there can be something else.
+func (r *Runner) confirm(ctx context.Context, at Checkpoint, now daybook.Point) error {
+	if err := at.Precedes(now); err != nil {
+		return err
+	}
+	if at.Applied == 0 || r.confirmed.Load() {
+		return nil
+	}
+	there, err := r.has(ctx, at, now)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return &DivergedError{Name: r.view.Name(), Version: r.view.Version(), Checkpoint: at, Log: now}
+	}
+	r.confirmed.Store(true)
 	return nil
 }
 
