@@ -55,7 +55,7 @@ func ExampleRunner_Status() {
 		{Type: "Earned", Data: []byte(`{"Cents": 700}`)},
 	}, nil)
 
-	runner := projection.NewRunner(store, balance, &projection.Options{Log: slog.New(slog.DiscardHandler)})
+	runner := projection.NewRunner(store, balance, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
 	running, stop := context.WithCancel(ctx)
 	ran := make(chan error)
 	go func() { ran <- runner.Run(running) }()

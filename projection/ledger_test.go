@@ -98,7 +98,7 @@ func earn(t *testing.T, store daybook.Store, n int) daybook.Receipt {
 
 // quiet is for tests in which projections get stuck on purpose.
 func quiet(options projection.Options) *projection.Options {
-	options.Log = slog.New(slog.DiscardHandler)
+	options.Logger = slog.New(slog.DiscardHandler)
 	return &options
 }
 

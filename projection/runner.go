@@ -25,9 +25,9 @@ type Options struct {
 	RetryAfter time.Duration
 	// RetryAtMost is about the longest pause. Zero means 15 seconds.
 	RetryAtMost time.Duration
-	// Log is told when the projection gets stuck, and when it goes on. Nil means
+	// Logger is told when the projection gets stuck, and when it goes on. Nil means
 	// slog.Default.
-	Log *slog.Logger
+	Logger *slog.Logger
 }
 
 // BatchBytes bounds a batch, which is held in memory: it ends with the event that
@@ -77,10 +77,10 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	if r.options.RetryAtMost <= 0 {
 		r.options.RetryAtMost = 15 * time.Second
 	}
-	if r.options.Log == nil {
-		r.options.Log = slog.Default()
+	if r.options.Logger == nil {
+		r.options.Logger = slog.Default()
 	}
-	r.options.Log = r.options.Log.With("projection", view.Name(), "version", view.Version())
+	r.options.Logger = r.options.Logger.With("projection", view.Name(), "version", view.Version())
 	return r
 }
 
@@ -265,7 +265,7 @@ func (r *Runner) adopt(ctx context.Context, from Checkpoint, now daybook.Point) 
 	if err := r.view.Apply(ctx, from, nil, to); err != nil {
 		return err
 	}
-	r.options.Log.WarnContext(ctx, "the log was restored; the projection goes on in its new incarnation",
+	r.options.Logger.WarnContext(ctx, "the log was restored; the projection goes on in its new incarnation",
 		"position", to.Position, "incarnation", to.Incarnation.String())
 	r.move(ctx, 0)
 	return nil

@@ -213,7 +213,7 @@ func TestAStuckProjectionSaysSoAndGoesOnWhenItCan(t *testing.T) {
 		view := &poisoned{View: healthy, at: []daybook.Position{3, 4}}
 		runner := projection.NewRunner(store, view, &projection.Options{
 			RetryAfter: time.Second, RetryAtMost: time.Minute,
-			Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		began := time.Now()
 		stop := run(t, runner)

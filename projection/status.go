@@ -101,7 +101,7 @@ func (r *Runner) getStuck(ctx context.Context, err error) int {
 	r.stuck = &now
 	r.mu.Unlock()
 	if now.Attempts == 1 || before.Err.Error() != err.Error() {
-		r.options.Log.ErrorContext(ctx, "the projection is stuck", "attempts", now.Attempts, "error", err)
+		r.options.Logger.ErrorContext(ctx, "the projection is stuck", "attempts", now.Attempts, "error", err)
 	}
 	return now.Attempts
 }
@@ -120,6 +120,6 @@ func (r *Runner) goOn(ctx context.Context) {
 	r.stuck = nil
 	r.mu.Unlock()
 	if before != nil {
-		r.options.Log.InfoContext(ctx, "the projection goes on", "since", before.Since, "attempts", before.Attempts)
+		r.options.Logger.InfoContext(ctx, "the projection goes on", "since", before.Since, "attempts", before.Attempts)
 	}
 }

@@ -41,8 +41,8 @@ type Options struct {
 	Commands command.Options
 	// Now tells the time at which what a command decides happened. Nil means time.Now.
 	Now func() time.Time
-	// Log is told when the views get stuck. Nil means slog.Default.
-	Log *slog.Logger
+	// Logger is told when the views get stuck. Nil means slog.Default.
+	Logger *slog.Logger
 }
 
 // Open opens the shop that is recorded in a store, with its views in a directory,
@@ -70,7 +70,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 		store:  store,
 		bus:    command.NewBus(store, handlers(o.Now), &o.Commands),
 		view:   view,
-		runner: projection.NewRunner(store, view, &projection.Options{Log: o.Log}),
+		runner: projection.NewRunner(store, view, &projection.Options{Logger: o.Logger}),
 		stop:   stop,
 	}
 	s.done.Go(func() {

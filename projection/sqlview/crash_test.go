@@ -169,7 +169,7 @@ func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
 		return nil
 	}), t.TempDir())
 	runner := projection.NewRunner(store, view, &projection.Options{
-		RetryAfter: time.Millisecond, RetryAtMost: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		RetryAfter: time.Millisecond, RetryAtMost: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -55,11 +55,11 @@ func serveAndDie(dir string, die bool) error {
 	if err != nil {
 		return err
 	}
-	shop, err := orders.Open(ctx, store, filepath.Join(dir, "views"), &orders.Options{Log: quiet})
+	shop, err := orders.Open(ctx, store, filepath.Join(dir, "views"), &orders.Options{Logger: quiet})
 	if err != nil {
 		return err
 	}
-	site := New(shop, &Options{Log: quiet})
+	site := New(shop, &Options{Logger: quiet})
 	if through := site.handler; die {
 		site.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodPost {

@@ -16,7 +16,7 @@ import (
 
 func TestServeEndsCleanly(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	site := New(f.shop, &Options{Log: slog.New(slog.DiscardHandler)})
+	site := New(f.shop, &Options{Logger: slog.New(slog.DiscardHandler)})
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func (s *syncBuffer) String() string {
 func TestWhatIsLoggedAndCounted(t *testing.T) {
 	log := new(syncBuffer)
 	store := newTroubled()
-	f := openFront(t, store, &Options{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	f := openFront(t, store, &Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	a := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k", "X-Correlation-ID", "basket-7")
 	f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
 	f.send(a.Header.Get("Location")+"/ship", `{"carrier": "x"}`)

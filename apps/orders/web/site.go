@@ -41,8 +41,8 @@ type Options struct {
 	Timeout time.Duration
 	// Heartbeat is how long a live stream stays silent at most. Zero means 15 seconds.
 	Heartbeat time.Duration
-	// Log is told about requests and commands. Nil means slog.Default.
-	Log *slog.Logger
+	// Logger is told about requests and commands. Nil means slog.Default.
+	Logger *slog.Logger
 }
 
 // A Site is a shop over HTTP. Make it with [New]. It is safe for use by many
@@ -77,10 +77,10 @@ func New(shop *orders.Shop, options *Options) *Site {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}
-	if o.Log == nil {
-		o.Log = slog.Default()
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
-	s.log = o.Log
+	s.log = o.Logger
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.metrics = newMetrics(shop)
 	s.handler = s.routed()

@@ -38,15 +38,15 @@ func openFront(t *testing.T, store daybook.Store, options *Options) *shopfront {
 func openFrontIn(t *testing.T, store daybook.Store, views string, options *Options) *shopfront {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	shop, err := orders.Open(t.Context(), store, views, &orders.Options{Log: quiet})
+	shop, err := orders.Open(t.Context(), store, views, &orders.Options{Logger: quiet})
 	if err != nil {
 		t.Fatalf("open the shop: %v", err)
 	}
 	if options == nil {
 		options = new(Options)
 	}
-	if options.Log == nil {
-		options.Log = quiet
+	if options.Logger == nil {
+		options.Logger = quiet
 	}
 	site := New(shop, options)
 	server := httptest.NewServer(site)

@@ -36,7 +36,7 @@ func (d Data) open(ctx context.Context, owner string, log *slog.Logger) (*opened
 	if err != nil {
 		return nil, err
 	}
-	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), &orders.Options{Log: log})
+	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), &orders.Options{Logger: log})
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
