@@ -56,7 +56,8 @@ func (s snapshots) restore(ctx context.Context, subject subject) daybook.Point {
 		return daybook.Point{}
 	}
 	snapshot, ok := s.store.Load(ctx, key)
-	if !ok || !subject.restore(snapshot.State) {
+	// A state that stands nowhere is none: the whole past would be folded into it again.
+	if !ok || snapshot.At.IsZero() || !subject.restore(snapshot.State) {
 		return daybook.Point{}
 	}
 	return snapshot.At

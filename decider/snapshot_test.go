@@ -147,6 +147,7 @@ func TestASnapshotThatCannotBeReadIsIgnored(t *testing.T) {
 	for name, broken := range map[string]decider.Snapshot{
 		"no JSON":     {At: info.Head, State: []byte(`{"Puts":1`)},
 		"other JSON":  {At: info.Head, State: []byte(`{"Puts":"many"}`)},
+		"nowhere":     {State: []byte(`{"Puts":99}`)},
 		"a later log": {At: info.Head.At(info.Head.Position + 5), State: []byte(`{"Puts":99}`)},
 		"another log": {At: daybook.Point{Log: uuid.New(), Incarnation: uuid.New(), Position: 1}, State: []byte(`{"Puts":99}`)},
 	} {
