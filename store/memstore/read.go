@@ -62,7 +62,7 @@ func (s *Store) upperBound(q daybook.Query, span daybook.Span) daybook.Position 
 		last = min(last, daybook.Position(later))
 	}
 	if span.BeforeVersion > 0 { // the query names one stream: Validate has seen to it
-		if stream := s.streams[q[0].Streams[0]]; len(stream) >= int(span.BeforeVersion) {
+		if stream := s.streams[q[0].Streams[0]]; daybook.Version(len(stream)) >= span.BeforeVersion {
 			last = min(last, stream[span.BeforeVersion-1]-1)
 		}
 	}
@@ -130,7 +130,8 @@ func (s *Store) candidates(q daybook.Query, after, last daybook.Position) []dayb
 // every returns the positions in (after, last].
 func every(after, last daybook.Position) []daybook.Position {
 	var positions []daybook.Position
-	for p := after + 1; p <= last; p++ {
+	for p := after; p < last; {
+		p++
 		positions = append(positions, p)
 	}
 	return positions

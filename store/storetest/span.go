@@ -54,6 +54,9 @@ func checkOddBounds(t *trial) {
 	t.want(t.read(daybook.All(), daybook.Span{Before: 1}))
 	t.want(t.read(daybook.All(), daybook.Span{Limit: 1 << 40}), all...)
 	t.want(t.read(daybook.Stream("order-1"), daybook.Span{BeforeVersion: 1 << 62}), all[0], all[2])
+	t.want(t.read(daybook.Stream("order-1"), daybook.Span{BeforeVersion: ^daybook.Version(0)}), all[0], all[2])
+	t.want(t.read(daybook.All(), daybook.Span{Before: ^daybook.Position(0)}), all...)
+	t.want(t.read(daybook.All(), daybook.Span{After: ^daybook.Position(0)}))
 	t.want(t.read(daybook.Stream("order-1"), daybook.Span{AfterVersion: 1 << 62}))
 	t.want(t.read(daybook.Stream("nobody"), daybook.Span{AfterVersion: 1, BeforeVersion: 5}))
 }
