@@ -55,6 +55,21 @@ func descending(t *testing.T, ix Index, term uint64) []uint32 {
 	return found
 }
 
+// Two names of one event may have the same number. Whoever asks for either finds the event
+// once.
+func TestATermTwiceInAnEventIsOne(t *testing.T) {
+	table := new(Table)
+	table.Add(8, []uint64{5, 7, 7})
+	table.Add(16, []uint64{7, 5, 7})
+	for name, ix := range map[string]Index{"table": table, "file": fileOf(t, Encode(table, identity)), "what is left of the table": table.Before(24)} {
+		postings, err := ix.Postings(7)
+		n, counting := ix.Count(7)
+		if err != nil || counting != nil || n != 2 || !slices.Equal(postings, []uint32{8, 16}) || !slices.Equal(descending(t, ix, 7), postings) {
+			t.Errorf("%s: %d, %v, %v, %v; want 8 and 16", name, n, postings, err, counting)
+		}
+	}
+}
+
 func TestTableAndFileFindWhatWasAdded(t *testing.T) {
 	for _, events := range []int{0, 1, 2, 100, 5000, 40_000} {
 		table, want := random(uint64(events), events)

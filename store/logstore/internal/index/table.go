@@ -46,7 +46,8 @@ func (s *span) add(made uint64) {
 	s.least, s.greatest = min(s.least, made), max(s.greatest, made)
 }
 
-// Add adds a posting to each of the terms. It must not be before any that was added.
+// Add adds a posting to each of the terms. It must not be before any that was added. A
+// term that stands there twice, because two names have one number, gets it once.
 func (t *Table) Add(posting uint32, terms []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,6 +59,8 @@ func (t *Table) Add(posting uint32, terms []uint64) {
 		if s.term == 0 {
 			s.term = term
 			t.used++
+		} else if last := s.last - 1; t.chunks[last/chunkEntries][last%chunkEntries].posting == posting {
+			continue
 		}
 		if t.n%chunkEntries == 0 {
 			t.chunks = append(t.chunks, new([chunkEntries]entry))
