@@ -180,8 +180,8 @@ func datable(field string, t time.Time) error {
 	return nil
 }
 
-// Recorded counts what came of recording histories.
-type Recorded struct {
+// Kept counts which of the histories that were handed over are recorded now.
+type Kept struct {
 	// Added orders and Events were recorded now; Repeated orders had been before.
 	Added    int `json:"added"`
 	Events   int `json:"events"`
@@ -192,7 +192,7 @@ type Recorded struct {
 }
 
 // Plus returns the sum of two counts.
-func (r Recorded) Plus(other Recorded) Recorded {
+func (r Kept) Plus(other Kept) Kept {
 	r.Added += other.Added
 	r.Events += other.Events
 	r.Repeated += other.Repeated
@@ -204,7 +204,7 @@ func (r Recorded) Plus(other Recorded) Recorded {
 type Recorder interface {
 	// Record keeps each history that is not there already, whole. After an error some
 	// may have been kept and some not; doing it again is safe, and adds only the rest.
-	Record(ctx context.Context, histories []History) (Recorded, error)
+	Record(ctx context.Context, histories []History) (Kept, error)
 }
 
 // appendsAtOnce is how many histories are handed to the store at the same time. A
@@ -213,9 +213,9 @@ const appendsAtOnce = 64
 
 // Record implements [Recorder]. Each history is one append: all of it is recorded, or
 // nothing.
-func (s *Shop) Record(ctx context.Context, histories []History) (Recorded, error) {
+func (s *Shop) Record(ctx context.Context, histories []History) (Kept, error) {
 	var mu sync.Mutex
-	var sum Recorded
+	var sum Kept
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(appendsAtOnce)
 	for _, h := range histories {
@@ -230,23 +230,23 @@ func (s *Shop) Record(ctx context.Context, histories []History) (Recorded, error
 	return sum, group.Wait()
 }
 
-func (s *Shop) record(ctx context.Context, h History) (Recorded, error) {
+func (s *Shop) record(ctx context.Context, h History) (Kept, error) {
 	events, err := h.events()
 	if err != nil {
-		return Recorded{}, err
+		return Kept{}, err
 	}
 	receipt, err := s.store.Append(ctx, events, daybook.New(Orders.Stream(h.Order)))
 	var reused *daybook.ReusedError
 	var conflict *daybook.ConflictError
 	switch {
 	case errors.As(err, &reused), errors.As(err, &conflict):
-		return Recorded{Different: []string{h.Order}}, nil
+		return Kept{Different: []string{h.Order}}, nil
 	case err != nil:
-		return Recorded{}, fmt.Errorf("record order %s: %w", h.Order, err)
+		return Kept{}, fmt.Errorf("record order %s: %w", h.Order, err)
 	case receipt.Repeated:
-		return Recorded{Repeated: 1}, nil
+		return Kept{Repeated: 1}, nil
 	}
-	return Recorded{Added: 1, Events: len(events)}, nil
+	return Kept{Added: 1, Events: len(events)}, nil
 }
 
 // maxHistoryBytes bounds a line of [ReadHistories]. A store takes about as much in

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// An Import says what came of importing.
+// An Import is the result of importing.
 type Import struct {
-	Recorded
+	Kept
 	// Orders is how many were read.
 	Orders int
 	// Elapsed is how long it took, with the reading of the tables.
@@ -42,8 +42,8 @@ const (
 )
 
 // ImportOlist records the orders that are kept in Olist's published tables anywhere
-// below a directory, plain or compressed. It tells of its progress now and then, if
-// anybody wants to know.
+// below a directory, plain or compressed. It calls tell with its progress now and
+// then, unless tell is nil.
 //
 // Importing again adds nothing, importing more adds the rest, and an import that was
 // interrupted, even by a loss of power, is continued by importing again. A mistake in
@@ -64,7 +64,7 @@ func ImportOlist(ctx context.Context, from string, to Recorder, tell func(Progre
 			recorded, err := to.Record(recording, batch)
 			mu.Lock()
 			defer mu.Unlock()
-			sum.Recorded = sum.Plus(recorded)
+			sum.Kept = sum.Plus(recorded)
 			if tell != nil && err == nil {
 				tell(Progress{sum.Added + sum.Repeated + len(sum.Different), sum.Events, tables.read.Load(), tables.size})
 			}

@@ -113,7 +113,7 @@ func TestImportTwiceAddsNothing(t *testing.T) {
 	before := wholeLog(t, s.Store())
 	second := importInto(t, s, dir)
 	if first.Added != 3 || first.Events != len(before) || second.Added != 0 || second.Events != 0 || second.Repeated != 3 {
-		t.Errorf("first %+v, then %+v", first.Recorded, second.Recorded)
+		t.Errorf("first %+v, then %+v", first.Kept, second.Kept)
 	}
 	if diff := cmp.Diff(before, wholeLog(t, s.Store())); diff != "" {
 		t.Errorf("the second import changed the log:\n%s", diff)
@@ -127,7 +127,7 @@ func TestImportAgainAfterTheShopWentOn(t *testing.T) {
 	importInto(t, s, dir)
 	do(t, s, DeliverOrder{Order: "c"})
 	if again := importInto(t, s, dir); again.Repeated != 3 || again.Added != 0 || len(again.Different) != 0 {
-		t.Errorf("again: %+v, want 3 repeated", again.Recorded)
+		t.Errorf("again: %+v, want 3 repeated", again.Kept)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestImportLeavesADifferentHistoryAlone(t *testing.T) {
 	tables[ordersTable] = strings.Replace(tables[ordersTable], "c,cc,shipped,2017-11-26 10:00:00,2017-11-26 10:00:00,,", "c,cc,delivered,2017-11-26 10:00:00,2017-11-26 10:00:00,2017-11-27 10:00:00,2017-11-28 10:00:00", 1)
 	sum := importInto(t, s, writeTables(t, tables))
 	if diff := cmp.Diff([]string{"c"}, sum.Different); diff != "" || sum.Repeated != 2 {
-		t.Errorf("%+v, want c to be different and 2 repeated", sum.Recorded)
+		t.Errorf("%+v, want c to be different and 2 repeated", sum.Kept)
 	}
 	if after := len(wholeLog(t, s.Store())); after != before {
 		t.Errorf("%d events were added", after-before)
@@ -459,7 +459,7 @@ func TestImportOfHalfThenAll(t *testing.T) {
 	first := importInto(t, s, half)
 	second := importInto(t, s, dir)
 	if kept != 4000 || first.Added != kept || second.Added != 8000-kept || second.Repeated != kept || len(second.Different) != 0 {
-		t.Errorf("of %d orders, %+v; then %+v", kept, first.Recorded, second.Recorded)
+		t.Errorf("of %d orders, %+v; then %+v", kept, first.Kept, second.Kept)
 	}
 	want, _, err := importAll(t, dir).Report(t.Context())
 	if err != nil {

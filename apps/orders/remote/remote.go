@@ -75,7 +75,7 @@ func (e *ProblemError) Error() string {
 }
 
 // Record implements [orders.Recorder] by POST /import.
-func (s *Shop) Record(ctx context.Context, histories []orders.History) (recorded orders.Recorded, err error) {
+func (s *Shop) Record(ctx context.Context, histories []orders.History) (recorded orders.Kept, err error) {
 	if len(histories) == 0 {
 		return recorded, nil
 	}

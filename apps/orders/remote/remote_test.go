@@ -53,7 +53,7 @@ var history = orders.History{Order: "a", Facts: []orders.Dated{
 // What is far away is as if it were near.
 func TestFarIsLikeNear(t *testing.T) {
 	near, far := open(t, plainly)
-	for _, want := range []orders.Recorded{{Added: 1, Events: 3}, {Repeated: 1}} {
+	for _, want := range []orders.Kept{{Added: 1, Events: 3}, {Repeated: 1}} {
 		if got, err := far.Record(t.Context(), []orders.History{history}); err != nil || cmp.Diff(want, got) != "" {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}

@@ -44,7 +44,7 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 	}
 	extend()
 
-	var sum orders.Recorded
+	var sum orders.Kept
 	batch := make([]orders.History, 0, importBatch)
 	record := func() error {
 		recorded, err := s.shop.Record(r.Context(), batch)

@@ -324,10 +324,10 @@ func TestImport(t *testing.T) {
 `
 	jsonl := []string{"Content-Type", "application/jsonl"}
 	a := f.ask("POST", "/import", lines, jsonl...)
-	if got, want := read[orders.Recorded](t, a, http.StatusOK), (orders.Recorded{Added: 2, Events: 3}); !cmp.Equal(got, want) {
+	if got, want := read[orders.Kept](t, a, http.StatusOK), (orders.Kept{Added: 2, Events: 3}); !cmp.Equal(got, want) {
 		t.Errorf("imported %+v, want %+v", got, want)
 	}
-	if got, want := read[orders.Recorded](t, f.ask("POST", "/import", lines, jsonl...), http.StatusOK), (orders.Recorded{Repeated: 2}); !cmp.Equal(got, want) {
+	if got, want := read[orders.Kept](t, f.ask("POST", "/import", lines, jsonl...), http.StatusOK), (orders.Kept{Repeated: 2}); !cmp.Equal(got, want) {
 		t.Errorf("imported again %+v, want %+v", got, want)
 	}
 	if order := read[orders.Details](t, f.get("/orders/1", a.token()...), http.StatusOK); order.Status != orders.Cancelled {
