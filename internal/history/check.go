@@ -30,7 +30,7 @@ const mostViolations = 10
 //   - a reading is a part of the log: what its query selects up to its snapshot,
 //     nothing that later vanished or changed;
 //   - what was answered before a question was asked counts in its answer;
-//   - a subscriber saw every event once and in order.
+//   - a follower saw every event once and in order.
 func (h History) Check(log []daybook.Recorded) error {
 	c := newChecker(log)
 	c.checkLog()
@@ -42,8 +42,8 @@ func (h History) Check(log []daybook.Recorded) error {
 		c.checkRead(&h.Reads[i])
 	}
 	c.checkOrder(h)
-	for _, s := range h.Subscriptions {
-		c.compare(fmt.Sprintf("subscriber %s", s.Name), s.Seen, c.selected(s.Query, s.From, s.To))
+	for _, s := range h.Followings {
+		c.compare(fmt.Sprintf("follower %s", s.Name), s.Seen, c.selected(s.Query, s.From, s.To))
 	}
 	return c.verdict()
 }

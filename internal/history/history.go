@@ -20,9 +20,9 @@ import (
 
 // A History is what clients asked a store, and what it answered.
 type History struct {
-	Appends       []Append
-	Reads         []Read
-	Subscriptions []Subscription
+	Appends    []Append
+	Reads      []Read
+	Followings []Following
 }
 
 // An Interval is when a client asked and when it was answered, on a clock that only
@@ -56,8 +56,8 @@ type Read struct {
 	Err      error
 }
 
-// A Subscription is what a follower of the log saw, from one point up to another.
-type Subscription struct {
+// A Following is what a follower of the log saw, from one point up to another.
+type Following struct {
 	Name     string
 	Query    daybook.Query
 	From, To daybook.Position
@@ -80,11 +80,11 @@ func Record(store daybook.Store) *Recorder { return &Recorder{store: store} }
 // Client returns the store as one client uses it.
 func (r *Recorder) Client(number int) daybook.Store { return &client{r, number} }
 
-// Subscribed writes down what a follower saw.
-func (r *Recorder) Subscribed(s Subscription) {
+// Followed writes down what a follower saw.
+func (r *Recorder) Followed(s Following) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.history.Subscriptions = append(r.history.Subscriptions, s)
+	r.history.Followings = append(r.history.Followings, s)
 }
 
 // History returns what was written down. The clients must be done.

@@ -58,7 +58,7 @@ func example(t *testing.T) (history.History, []daybook.Recorded) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder.Subscribed(history.Subscription{Name: "all", Query: daybook.All(), To: 6, Seen: slices.Clone(log)})
+	recorder.Followed(history.Following{Name: "all", Query: daybook.All(), To: 6, Seen: slices.Clone(log)})
 	return recorder.History(), log
 }
 
@@ -164,15 +164,15 @@ func TestAWrongHistoryIsFoundOut(t *testing.T) {
 		{"a conflict found in the past", func(h *history.History, _ *[]daybook.Recorded) {
 			conflict(h).At.Position = 2
 		}, "had been answered before it was asked"},
-		{"a subscriber that misses one", func(h *history.History, _ *[]daybook.Recorded) {
-			h.Subscriptions[0].Seen = slices.Delete(h.Subscriptions[0].Seen, 2, 3)
-		}, "subscriber all"},
-		{"a subscriber that sees one twice", func(h *history.History, _ *[]daybook.Recorded) {
-			h.Subscriptions[0].Seen = slices.Insert(h.Subscriptions[0].Seen, 2, h.Subscriptions[0].Seen[2])
-		}, "subscriber all"},
-		{"a subscriber that sees them in another order", func(h *history.History, _ *[]daybook.Recorded) {
-			slices.Reverse(h.Subscriptions[0].Seen)
-		}, "subscriber all"},
+		{"a follower that misses one", func(h *history.History, _ *[]daybook.Recorded) {
+			h.Followings[0].Seen = slices.Delete(h.Followings[0].Seen, 2, 3)
+		}, "follower all"},
+		{"a follower that sees one twice", func(h *history.History, _ *[]daybook.Recorded) {
+			h.Followings[0].Seen = slices.Insert(h.Followings[0].Seen, 2, h.Followings[0].Seen[2])
+		}, "follower all"},
+		{"a follower that sees them in another order", func(h *history.History, _ *[]daybook.Recorded) {
+			slices.Reverse(h.Followings[0].Seen)
+		}, "follower all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, log := example(t)

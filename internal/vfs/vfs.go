@@ -126,7 +126,7 @@ func IsNoSpace(err error) bool {
 }
 
 // MkdirSync creates a directory with its missing parents, as [FS.MkdirAll] does, and makes their names durable. It
-// syncs the parents that it found, too, because whoever created them may have been stopped before he did; one that may
+// syncs the parents that it found, too, because whoever created them may have been stopped before that; one that may
 // not be read (fs.ErrPermission) is taken to be durable.
 func MkdirSync(fsys FS, dir string) error {
 	if err := fsys.MkdirAll(dir); err != nil {

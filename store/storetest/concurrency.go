@@ -304,7 +304,7 @@ func checkHistory(t *trial) {
 	queries := map[string]daybook.Query{"of everything": daybook.All(), "of a tag": tagged("x"), "of a stream": daybook.Stream("s-0")}
 	for name, q := range queries {
 		followers.Go(func() {
-			s := history.Subscription{Name: name, Query: q}
+			s := history.Following{Name: name, Query: q}
 			for reading, err := range daybook.Follow(ctx, t.store, q, daybook.Point{}) {
 				if err != nil {
 					break // the context's end, or what the clients see, too
@@ -315,7 +315,7 @@ func checkHistory(t *trial) {
 				}
 				s.Seen, s.To = append(s.Seen, got...), reading.Snapshot().Position
 			}
-			recorder.Subscribed(s)
+			recorder.Followed(s)
 		})
 	}
 	race(16, func(number int) {
