@@ -12,11 +12,11 @@
 // Everything else in this module is built from those ideas. Read event.go,
 // query.go, reading.go, condition.go and store.go, in that order; they are short.
 //
-// Most programs touch this package at its edges only. They declare facts and
-// decide on them with package decider, send commands with package command, and
-// read what came of it with package projection. They open a store with package
-// store/logstore, which keeps one directory on the local disk, or with
-// store/memstore, which keeps nothing past the process.
+// Most programs use this package at their edges only. They declare facts and decide
+// on them with package decider, take commands from outside with package command, and
+// build read models with package projection. They open a store with package
+// store/logstore, which keeps a directory on the local disk, or with store/memstore,
+// which keeps everything in memory.
 //
 // What every store promises is stated here in prose, and in package
 // store/storetest as tests that every store of this module passes.
