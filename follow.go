@@ -7,7 +7,8 @@ import (
 
 // Follow yields a reading whenever there is something new after a point, for as long
 // as ctx lasts. Together the readings hold every event that q selects, once and in
-// order. It ends by yielding the error that stopped it, such as an
+// order; a reading may hold none, so that a checkpoint moves on past what q does not
+// select. It ends by yielding the error that stopped it, such as an
 // [*UnavailableError] when ctx ends. Ranging over the result again begins anew at
 // the point.
 //

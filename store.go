@@ -82,7 +82,7 @@ type Limits struct {
 	AppendBytes int
 }
 
-// What every store takes in one append.
+// What every store takes in one append: so many events, of so many bytes together.
 const (
 	LeastAppendEvents = 1000
 	LeastAppendBytes  = 900 << 10
