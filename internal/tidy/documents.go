@@ -118,34 +118,49 @@ func guideCode(t *Tree) []string {
 		if path.Dir(name) != guidesDir || path.Ext(name) != ".md" {
 			continue
 		}
-		source, inside := "", false
-		var block []string
-		for n, line := range t.lines(name) {
-			switch {
-			case !inside && (line == "```go" || line == "```output"):
-				inside, block = true, nil
-				if source == "" {
-					complaints = append(complaints, fmt.Sprintf(
-						"%s:%d shows code before it links to a test beside it: say where it is from", name, n+1))
-				}
-			case inside && line == "```":
-				inside = false
-				if source != "" {
-					complaints = append(complaints, t.copied(name, block, source)...)
-				}
-			case inside:
-				block = append(block, line)
-			default:
-				for _, found := range link.FindAllStringSubmatch(line, -1) {
-					if strings.HasSuffix(found[1], "_test.go") && !strings.Contains(found[1], "/") {
-						source = path.Join(guidesDir, found[1])
-					}
-				}
+		for _, b := range blocks(t.lines(name)) {
+			if b.source == "" {
+				complaints = append(complaints, fmt.Sprintf(
+					"%s:%d shows code before it links to a test beside it: say where it is from", name, b.line))
+				continue
 			}
+			complaints = append(complaints, t.copied(name, b.shown, path.Join(guidesDir, b.source))...)
 		}
 	}
 	return complaints
 }
+
+// A block is what a guide shows between two fences.
+type block struct {
+	line   int // of the fence before it
+	source string
+	shown  []string
+}
+
+// blocks returns the blocks of Go and of output in a guide.
+func blocks(lines []string) []block {
+	var all []block
+	source, inside := "", false
+	for n, line := range lines {
+		switch {
+		case !inside && (line == "```go" || line == "```output"):
+			inside = true
+			all = append(all, block{line: n + 1, source: source})
+		case inside && line == "```":
+			inside = false
+		case inside:
+			last := &all[len(all)-1]
+			last.shown = append(last.shown, line)
+		}
+		if test := testLink.FindStringSubmatch(line); test != nil && !inside {
+			source = test[1]
+		}
+	}
+	return all
+}
+
+// testLink is a link to a test in the same directory.
+var testLink = regexp.MustCompile(`\]\(([a-z_]+_test\.go)\)`)
 
 // copied checks that every line that a document shows is in a source file, in the
 // same order. Indentation does not count, nor does the mark of a comment.
