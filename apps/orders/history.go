@@ -2,6 +2,7 @@ package orders
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -243,10 +244,45 @@ func (s *Shop) record(ctx context.Context, h History) (Kept, error) {
 		return Kept{Different: []string{h.Order}}, nil
 	case err != nil:
 		return Kept{}, fmt.Errorf("record order %s: %w", h.Order, err)
-	case receipt.Repeated:
-		return Kept{Repeated: 1}, nil
+	case !receipt.Repeated:
+		return Kept{Added: 1, Events: len(events)}, nil
 	}
-	return Kept{Added: 1, Events: len(events)}, nil
+	same, err := s.begins(ctx, events)
+	switch {
+	case err != nil:
+		return Kept{}, fmt.Errorf("compare order %s: %w", h.Order, err)
+	case !same:
+		return Kept{Different: []string{h.Order}}, nil
+	}
+	return Kept{Repeated: 1}, nil
+}
+
+// begins reports whether an order's history begins with these events. A store takes
+// events with the same ids and types for the same; what they say can be another thing.
+func (s *Shop) begins(ctx context.Context, events []daybook.Event) (bool, error) {
+	reading, err := s.store.Read(ctx, daybook.Stream(events[0].Stream), daybook.Span{Limit: len(events)})
+	if err != nil {
+		return false, err
+	}
+	n := 0
+	for recorded, err := range reading.Events() {
+		if err != nil {
+			return false, err
+		}
+		facts, err := Orders.Codec().Facts(recorded)
+		if err != nil {
+			return false, err
+		}
+		again, err := Orders.Codec().Event(facts[0]) // as it would be written today
+		if err != nil {
+			return false, err
+		}
+		if recorded.ID != events[n].ID || !recorded.HappenedAt.Equal(events[n].HappenedAt) || !bytes.Equal(again.Data, events[n].Data) {
+			return false, nil
+		}
+		n++
+	}
+	return n == len(events), nil
 }
 
 // maxHistoryBytes bounds a line of [ReadHistories]. A store takes about as much in

@@ -354,6 +354,29 @@ func TestRecordRefusesWhatViewsCannotShow(t *testing.T) {
 	}
 }
 
+// The same kinds of fact about an order are not the same history.
+func TestRecordTellsWhenFactsSayAnotherThing(t *testing.T) {
+	s := openShop(t)
+	at := time.Date(2017, 11, 24, 10, 0, 0, 0, time.UTC)
+	history := func(amount Cents, at time.Time) History {
+		return History{Order: "a", Facts: []Dated{{Fact: placed, At: at}, {Fact: PaymentReceived{Method: "x", Amount: amount}}}}
+	}
+	for i, c := range []struct {
+		history History
+		want    Kept
+	}{
+		{history(100, at), Kept{Added: 1, Events: 2}},
+		{history(100, at), Kept{Repeated: 1}},
+		{history(100, at.In(time.FixedZone("", 3600))), Kept{Repeated: 1}},
+		{history(200, at), Kept{Different: []string{"a"}}},
+		{history(100, at.Add(1)), Kept{Different: []string{"a"}}},
+	} {
+		if got, err := s.Record(t.Context(), []History{c.history}); err != nil || cmp.Diff(c.want, got) != "" {
+			t.Errorf("%d: %+v, %v; want %+v", i, got, err, c.want)
+		}
+	}
+}
+
 // An order that the shop itself placed is not mixed with an imported one.
 func TestRecordLeavesLiveOrdersAlone(t *testing.T) {
 	s := openShop(t)
