@@ -129,7 +129,7 @@ func (d *Decider[S]) Load(ctx context.Context, store daybook.Store, id string, s
 			err = d.apply(&loaded.State, event)
 		}
 		if err != nil {
-			return Loaded[S]{}, err
+			return Loaded[S]{}, fmt.Errorf("decider: fold %s: %w", d.Stream(id), err)
 		}
 		loaded.Version = event.Version
 	}
