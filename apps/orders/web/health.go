@@ -24,11 +24,11 @@ type readiness struct {
 	Head        daybook.Position `json:"head"`
 	Shown       daybook.Position `json:"shown"`
 	Lag         uint64           `json:"lag"`
-	// Stuck says what keeps the views from going on.
+	// Stuck says what keeps the store from recording, or the views from going on.
 	Stuck string `json:"stuck,omitempty"`
 }
 
-// readyz says whether the shop can be used: whether its store answers and its views go
+// readyz says whether the shop can be used: whether its store records and its views go
 // on. Views that only lag behind, such as during an import, are ready; how far they are
 // behind is in the answer.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
@@ -36,6 +36,9 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status, err := s.shop.Status(r.Context())
+	if err == nil {
+		err = s.options.Health()
+	}
 	ready := readiness{
 		Ready: err == nil && status.Stuck == nil && s.closing.Err() == nil,
 		View:  status.Name, ViewVersion: status.Version,

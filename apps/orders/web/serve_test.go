@@ -46,6 +46,19 @@ func TestServeEndsCleanly(t *testing.T) {
 	}
 }
 
+// A store that records nothing any more, though it can be read, is not ready.
+func TestReadinessTellsOfTheStore(t *testing.T) {
+	var trouble error
+	f := openFront(t, memstore.New(), &Options{Health: func() error { return trouble }})
+	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || ready.Stuck != "" {
+		t.Errorf("%+v, want it to be ready", ready)
+	}
+	trouble = errDisk
+	if ready := read[readiness](t, f.get("/readyz"), http.StatusServiceUnavailable); ready.Ready || ready.Stuck != errDisk.Error() {
+		t.Errorf("%+v, want it to say what is wrong", ready)
+	}
+}
+
 // syncBuffer is a log that a test can read while it is written.
 type syncBuffer struct {
 	mu sync.Mutex

@@ -33,6 +33,9 @@ type Options struct {
 	// somebody else, open in a browser here, could otherwise have its own name lead to
 	// the site, and read and command it as if it were its own.
 	Hosts []string
+	// Health returns why nothing can be recorded until somebody does something about it,
+	// or nil. The site is not ready then. Nil means that nothing is known.
+	Health func() error
 	// Patience is how long a query waits until the views show its token. Zero means 3
 	// seconds.
 	Patience time.Duration
@@ -67,6 +70,9 @@ func New(shop *orders.Shop, options *Options) *Site {
 	o := &s.options
 	if o.Principal == nil {
 		o.Principal = func(*http.Request) string { return "" }
+	}
+	if o.Health == nil {
+		o.Health = func() error { return nil }
 	}
 	if o.Patience == 0 {
 		o.Patience = 3 * time.Second

@@ -71,5 +71,15 @@ func (o *opened) caughtUp(ctx context.Context) error {
 	return o.Wait(ctx, now)
 }
 
+// health returns why nothing is recorded until the shop is opened again, or nil. A disk
+// that is full may have room again, and only the next command can tell.
+func (o *opened) health() error {
+	err := o.store.Health()
+	if unwell := (*logstore.HealthError)(nil); errors.As(err, &unwell) && !unwell.ReadOnly {
+		return nil
+	}
+	return err
+}
+
 // close closes the views, then the store. It is for defer: it adds to err.
 func (o *opened) close(err *error) { *err = errors.Join(*err, o.Shop.Close(), o.store.Close()) }

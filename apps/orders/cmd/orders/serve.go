@@ -31,7 +31,7 @@ func (c *Serve) Run(ctx context.Context, s *streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
-	site := web.New(shop.Shop, &web.Options{Logger: s.log, Hosts: c.hosts(listener)})
+	site := web.New(shop.Shop, &web.Options{Logger: s.log, Hosts: c.hosts(listener), Health: shop.health})
 	fmt.Fprintln(s.out, address)
 	s.log.Info("serving", "address", address, "data", c.Data.Data)
 	err = site.Serve(ctx, listener)
