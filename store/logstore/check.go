@@ -37,11 +37,11 @@ func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 		if !found && len(before) == 0 {
 			continue
 		}
-		if len(before) == 0 && found && i > 0 {
-			return nil, &daybook.ReusedError{ID: id, Position: e.Position}
-		}
-		if !found || !repeats(r, i, e, before) {
-			return nil, reused(id, e, found, before)
+		if !found || i > len(before) || !repeats(r, i, e, before) {
+			if len(before) > 0 {
+				e = before[0] // the first overlapping id is named
+			}
+			return nil, &daybook.ReusedError{ID: e.ID, Position: e.Position}
 		}
 		before = append(before, e)
 	}
@@ -56,14 +56,6 @@ func repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) b
 		return false
 	}
 	return len(before) == 0 || e.Position == before[len(before)-1].Position+1
-}
-
-// reused names the first overlapping id in the append's order.
-func reused(id uuid.UUID, e daybook.Recorded, found bool, before []daybook.Recorded) error {
-	if len(before) > 0 {
-		id, e = before[0].ID, before[0]
-	}
-	return &daybook.ReusedError{ID: id, Position: e.Position}
 }
 
 // byID finds the event that has an id.
