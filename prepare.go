@@ -1,6 +1,7 @@
 package daybook
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -41,6 +42,23 @@ func Prepare(events []Event, cond Condition, limits Limits) ([]Event, error) {
 		return nil, err
 	}
 	return prepared, nil
+}
+
+// CheckRead returns the error with which a read must be answered before the log is
+// looked at: an [*InvalidError] if the query or the span can never be asked, an
+// [*UnavailableError] if ctx has ended, or nil. It is for those who implement stores:
+// their Read calls it first.
+func CheckRead(ctx context.Context, q Query, span Span) error {
+	if err := q.Validate(); err != nil {
+		return err
+	}
+	if err := span.Validate(q); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return &UnavailableError{Doing: "read", Err: err}
+	}
+	return nil
 }
 
 // prepare makes one event what a store records.

@@ -1,6 +1,7 @@
 package daybook
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,5 +87,26 @@ func TestPrepareTakesWhatEveryStoreTakes(t *testing.T) {
 	}
 	if _, err := Prepare(thousand, nil, least); err != nil {
 		t.Errorf("a thousand events: %v", err)
+	}
+}
+
+func TestCheckRead(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	var invalid *InvalidError
+	for says, err := range map[string]error{
+		"query item 1": CheckRead(ended, Query{{}}, Span{}),
+		"span: limit":  CheckRead(ended, All(), Span{Limit: -1}),
+	} {
+		if !errors.As(err, &invalid) || !strings.Contains(err.Error(), says) {
+			t.Errorf("the answer is %v, want %q", err, says)
+		}
+	}
+	var unavailable *UnavailableError
+	if err := CheckRead(ended, All(), Span{}); !errors.As(err, &unavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended is answered %v", err)
+	}
+	if err := CheckRead(t.Context(), All(), Span{Limit: 1}); err != nil {
+		t.Errorf("a sound read is answered %v", err)
 	}
 }

@@ -14,14 +14,8 @@ import (
 // Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and
 // costs nothing to keep.
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
-	if err := q.Validate(); err != nil {
+	if err := daybook.CheckRead(ctx, q, span); err != nil {
 		return daybook.Reading{}, err
-	}
-	if err := span.Validate(q); err != nil {
-		return daybook.Reading{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return daybook.Reading{}, &daybook.UnavailableError{Doing: "read", Err: err}
 	}
 	if s.isClosed() {
 		return daybook.Reading{}, daybook.ErrClosed

@@ -12,14 +12,8 @@ import (
 
 // Read implements [daybook.Store].
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
-	if err := q.Validate(); err != nil {
+	if err := daybook.CheckRead(ctx, q, span); err != nil {
 		return daybook.Reading{}, err
-	}
-	if err := span.Validate(q); err != nil {
-		return daybook.Reading{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return daybook.Reading{}, &daybook.UnavailableError{Doing: "read", Err: err}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
