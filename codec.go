@@ -47,15 +47,25 @@ func NewCodec(kinds ...Kind) *Codec {
 		}
 		c.current[k.stored] = k
 	}
+	shared := make(map[reflect.Type]string) // which shapes have another kind than the one in old
 	for _, k := range kinds {
 		if k.current {
 			continue
 		}
-		if _, written := c.current[k.stored]; !written {
-			c.old[k.stored] = k
+		if _, written := c.current[k.stored]; written {
+			continue
 		}
+		if before, twice := c.old[k.stored]; twice {
+			shared[k.stored] = before.name
+		}
+		c.old[k.stored] = k
 	}
 	for _, k := range kinds {
+		for _, becomes := range k.becomes {
+			if other, ambiguous := shared[becomes]; ambiguous {
+				panic(fmt.Sprintf("daybook: %q becomes %s, which is the old shape of %q and of %q", k.name, becomes, other, c.old[becomes].name))
+			}
+		}
 		if _, err := c.facts(k, nil); err != "" {
 			panic("daybook: " + err)
 		}

@@ -180,6 +180,10 @@ func TestAmbiguityIsFoundWhenTheProgramStarts(t *testing.T) {
 		`lead in a circle`: func() {
 			NewCodec(Was("Loop", func(loop) back { return back{} }), Was("Back", func(back) loop { return loop{} }))
 		},
+		`is the old shape of "A" and of "B"`: func() {
+			NewCodec(KindOf[placed]("Placed", nil), KindOf[paid]("Paid", nil), Was("Oldest", func(loop) back { return back{} }),
+				Was("A", func(back) placed { return placed{} }), Was("B", func(back) paid { return paid{} }))
+		},
 		`"Paid" is the name of`:          func() { Join(shop, NewCodec(KindOf[renamed]("Paid", nil))) },
 		`is called "Paid" and "PaidToo"`: func() { Join(shop, NewCodec(KindOf[paid]("PaidToo", nil))) },
 	} {
