@@ -60,7 +60,9 @@ type Entry struct {
 	// Fact is the fact itself, a value of a declared type.
 	Fact any
 	// Stream is where it is recorded. Empty means the stream that the decision is
-	// about, or no stream if the decision is about a query.
+	// about, or no stream if the decision is about a query. What is in another stream
+	// is protected only if the decision is about it too: use a [Boundary] that asks for
+	// both. Whoever decides on that stream must know the fact.
 	Stream string
 	// HappenedAt is when it happened; the zero time means that nobody said.
 	HappenedAt time.Time
