@@ -222,4 +222,9 @@ func TestMoments(t *testing.T) {
 			t.Errorf("%s is %v, %v; want %v", text, m, err, noon)
 		}
 	}
+	for _, text := range []string{"", "noon", "0001-01-01"} { // the last would be now
+		if err := new(moment).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for a time", text)
+		}
+	}
 }

@@ -78,7 +78,7 @@ type moment struct{ time.Time }
 // UnmarshalText reads the time.
 func (m *moment) UnmarshalText(text []byte) error {
 	for _, layout := range []string{time.DateTime, time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err := time.Parse(layout, string(text)); err == nil {
+		if t, err := time.Parse(layout, string(text)); err == nil && !t.IsZero() {
 			m.Time = t.UTC()
 			return nil
 		}
