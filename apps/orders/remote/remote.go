@@ -1,9 +1,9 @@
-// Package remote is a shop at the other end of a wire: what package web serves, for
-// programs.
+// Package remote is the client of a shop that package web serves.
 //
-// A [Shop] takes commands as a desk and histories as a recorder, so a program that
-// imports or simulates does not care where the shop is. Whatever may be sent twice is
-// sent under a key, and is sent again when no answer came.
+// A [Shop] is an [orders.Desk] and an [orders.Recorder], so a program that imports or
+// simulates need not care where the shop is. A request that can be sent twice without
+// harm is sent again when no answer came: a command, because it has a key, and a
+// history, because recording it again adds nothing.
 package remote
 
 import (
@@ -28,14 +28,14 @@ import (
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
-// A Shop is one that a server has open. Make it with [Dial]. It is safe for use by many
-// goroutines.
+// A Shop is a shop that a server has open. Make it with [Dial]. It is safe for use by
+// many goroutines.
 type Shop struct {
 	base   string
 	client *http.Client
 
 	mu    sync.Mutex
-	token daybook.Point // of the newest thing that was recorded through it
+	token daybook.Point // of what was recorded through it last
 }
 
 var (
@@ -56,8 +56,8 @@ func Dial(address string) (*Shop, error) {
 	return &Shop{base: strings.TrimSuffix(base.String(), "/"), client: &http.Client{Timeout: 2 * time.Minute}}, nil
 }
 
-// A ProblemError is a server's answer that it did not do what it was asked, as
-// RFC 9457 has it.
+// A ProblemError is a server's answer that it did not do what it was asked, in the
+// form of RFC 9457.
 type ProblemError struct {
 	Status int    `json:"status"`
 	Type   string `json:"type"`
