@@ -181,7 +181,7 @@ function slide(form) {
 // A form is sent once, however often its button is pressed. Its key would see to that
 // anyway; this spares the waiting.
 document.addEventListener("submit", (event) => {
-  if (event.target.method !== "post") return;
+  if (event.target.getAttribute("method") !== "post") return; // a field may be called method
   const button = event.submitter;
   setTimeout(() => { if (button) button.disabled = true; });
 });
