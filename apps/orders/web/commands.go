@@ -174,7 +174,7 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any
 	s.log.InfoContext(ctx, "command", "correlation", daybook.TraceOf(ctx).Correlation, "command", name, "order", sent.order,
 		"actor", sent.envelope.Principal, "outcome", outcome, "position", receipt.Position, "version", versionOf(receipt, sent.order), "took", time.Since(began))
 	if err != nil {
-		return s.refuse(w, r, sent, s.told(err, sent))
+		return s.refuse(w, r, sent, s.explain(err, sent))
 	}
 	w.Header().Set(tokenHeader, receipt.Point.String())
 	if sent.form != nil {
@@ -219,8 +219,9 @@ func outcomeOf(receipt daybook.Receipt, err error) string {
 	return "recorded"
 }
 
-// told says some errors of a command as what they mean to whoever sent it.
-func (s *Site) told(err error, sent received) error {
+// explain returns the problem that some errors of a command mean to its sender; any
+// other error as it is.
+func (s *Site) explain(err error, sent received) error {
 	conflicted := (*daybook.ConflictError)(nil)
 	switch {
 	case errors.Is(err, orders.ErrNoSuchOrder):

@@ -1,21 +1,20 @@
 // Package web is the shop over HTTP: an API for programs and pages for people, at the
 // same addresses.
 //
-// [New] makes a [Site] of an [orders.Shop]; it is an [net/http.Handler], and its Serve
-// runs it as a server with the timeouts and the clean end that it needs. A client that
-// asks for text/html gets a page, everybody else JSON, and problems are told as
-// RFC 9457 has it. What there is is in routes.go, and as an OpenAPI document at
-// /openapi.json.
+// [New] makes a [Site] of an [orders.Shop]. A Site is an [net/http.Handler], and
+// [Site.Serve] runs it as a server, with timeouts and a clean end. A client that asks
+// for text/html gets a page, all others get JSON, and problems have the form of
+// RFC 9457. routes.go lists all addresses; /openapi.json describes them.
 //
 // What the API promises:
 //
-//   - A command that carries an Idempotency-Key is recorded once, however often it is
-//     sent, and answered with what was recorded.
-//   - Its answer carries a Daybook-Token. A query that sends it back shows at least
-//     that command, or says that it cannot yet.
-//   - Queries carry an ETag, which changes when their answer does and not before. A
+//   - A command with an Idempotency-Key is recorded once, however often it is sent, and
+//     is answered with what was recorded the first time.
+//   - The answer has a Daybook-Token. A query that sends the token back shows at least
+//     what that command recorded, or answers that it cannot do so yet.
+//   - The answer of a query has an ETag, which changes only if the answer does. A
 //     command with the ETag of an order in If-Match is recorded only if the order is
-//     still as it was.
+//     still as it was then.
 //
 // Pages need no JavaScript. With it they stay up to date by themselves.
 //

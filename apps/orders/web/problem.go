@@ -12,14 +12,14 @@ import (
 	"github.com/daybook-es/daybook/command"
 )
 
-// A kind is a sort of answer that is no success. Programs act on its name, which is
-// the end of a problem's type; people read its title and advice.
+// A kind is a kind of problem. Programs act on its name, which is the end of a
+// problem's type; people read its title and advice.
 type kind struct {
 	name   string
 	status int
 	// title says what happened, and is the same every time.
 	title string
-	// advice says what whoever asked can do now.
+	// advice says what the client can do now.
 	advice string
 }
 
@@ -103,8 +103,8 @@ func (k kind) problem(detail string, args ...any) *Problem {
 }
 
 // problemOf says which problem an error is. It is the one place that knows how the
-// kinds of error of package daybook are told over HTTP. What has no kind is internal:
-// whole in the log, and only that it happened in the answer.
+// kinds of error of package daybook are answered over HTTP. An error of no kind is
+// internal: it is logged whole, and the answer says only that it happened.
 func problemOf(err error) *Problem {
 	var (
 		problem   *Problem

@@ -25,13 +25,12 @@ type Options struct {
 	// identified. Idempotency-Keys belong to principals. Nil means that everybody is the
 	// same one, without a name.
 	Principal func(*http.Request) string
-	// Hosts are names under which the site is asked for, without ports; a request that
-	// asks for another is refused. IP addresses and localhost are taken in any case. Nil
-	// means any name.
+	// Hosts are the names of the site, without ports. A request for another name is
+	// refused; one for an IP address or localhost never is. Nil means any name.
 	//
-	// A site without principals that only this machine can reach needs it: a page of
-	// somebody else, open in a browser here, could otherwise have its own name lead to
-	// the site, and read and command it as if it were its own.
+	// Set it for a site without principals that only this machine can reach. Otherwise a
+	// stranger's page, open in a browser here, could let its own name lead to the site
+	// (DNS rebinding), and then read and command it.
 	Hosts []string
 	// Health returns why nothing can be recorded until somebody does something about it,
 	// or nil. The site is not ready then. Nil means that nothing is known.
@@ -39,7 +38,7 @@ type Options struct {
 	// Patience is how long a query waits until the views show its token. Zero means 3
 	// seconds.
 	Patience time.Duration
-	// Timeout bounds how long a request may take in all, but for imports and live
+	// Timeout bounds how long a request may take in all, except for imports and live
 	// streams. Zero means 15 seconds.
 	Timeout time.Duration
 	// Heartbeat is how long a live stream stays silent at most. Zero means 15 seconds.
@@ -96,7 +95,7 @@ func New(shop *orders.Shop, options *Options) *Site {
 // ServeHTTP implements [http.Handler].
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Close ends the live streams. Requests that come later are answered, but for those.
+// Close ends the live streams, for good. Other requests are still answered.
 func (s *Site) Close() { s.close() }
 
 // grace is how long [Site.Serve] waits for requests that have begun.
