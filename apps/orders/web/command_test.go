@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -270,6 +272,20 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 }
 
 // Who asked for what is kept with the events.
+// A client that goes away in the middle is no trouble of the shop's.
+func TestABodyThatEndsEarly(t *testing.T) {
+	f := openFront(t, memstore.New(), nil)
+	for path, media := range map[string]string{"/orders": jsonBody, "/import": linesBody} {
+		r := httptest.NewRequest("POST", path, iotest.ErrReader(io.ErrUnexpectedEOF))
+		r.Header.Set("Content-Type", media)
+		w := httptest.NewRecorder()
+		f.site.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest {
+			t.Errorf("%s answers %d: %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 // A page elsewhere whose name was made to lead here is not taken for the shop's own.
 func TestSitesOfOtherNamesAreRefused(t *testing.T) {
 	f := openFront(t, memstore.New(), &Options{Hosts: []string{"shop.example"}})
@@ -364,8 +380,22 @@ func TestForms(t *testing.T) {
 			t.Errorf("%s by form: %d %s", step.act, a.StatusCode, a.Body)
 		}
 	}
+	for _, step := range []struct {
+		form url.Values
+		want string
+	}{
+		{url.Values{}, "Give a total, or lines that it is the sum of."},
+		{url.Values{"total": {"0"}}, "Total: 0.00 is no amount to pay"},
+		{url.Values{"product2": {"lamp"}, "price2": {"1"}}, "Line 2 does not say how many pieces."},
+		{url.Values{"product1": {"lamp"}, "quantity1": {"1"}}, "Line 1 does not say the price of one."},
+		{url.Values{"quantity3": {"1"}, "price3": {"1"}}, "Line 3 does not say what is bought."},
+	} {
+		if a := send("/orders", step.form); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.Body, step.want) {
+			t.Errorf("the form %v: %d, want %q in %s", step.form, a.StatusCode, step.want, a.Body)
+		}
+	}
 	gone := send("/orders/none/deliver", url.Values{})
-	if gone.StatusCode != http.StatusNotFound || !strings.Contains(gone.Body, "There is no order none") {
+	if gone.StatusCode != http.StatusNotFound || !strings.Contains(gone.Body, "There is no order &#34;none&#34;") {
 		t.Errorf("a form about no order: %d %s", gone.StatusCode, gone.Body)
 	}
 }

@@ -59,7 +59,7 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 		case errors.As(err, &wrong):
 			return malformed.problem("%v", err)
 		case err != nil:
-			return err
+			return cutShort(err)
 		}
 		if batch = append(batch, history); len(batch) < importBatch {
 			continue

@@ -61,7 +61,7 @@ func mediaType(r *http.Request, taken ...string) (string, error) {
 func decode(body io.Reader, into any) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return err
+		return cutShort(err)
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		data = []byte("{}")
@@ -70,6 +70,17 @@ func decode(body io.Reader, into any) error {
 		return malformed.problem("%s", whereJSON(err))
 	}
 	return nil
+}
+
+// cutShort says what came in the way of reading a body: it was too large, or the client
+// went away or took too long, which is nothing that is wrong here.
+func cutShort(err error) error {
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return err
+	}
+	problem := malformed.problem("the body ended early: %v", err)
+	problem.err = err
+	return problem
 }
 
 // whereJSON says what is wrong with a JSON text, and where.
