@@ -271,7 +271,6 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-// Who asked for what is kept with the events.
 // A client that goes away in the middle is no trouble of the shop's.
 func TestABodyThatEndsEarly(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
@@ -308,6 +307,7 @@ func TestSitesOfOtherNamesAreRefused(t *testing.T) {
 	}
 }
 
+// Who asked for what is kept with the events.
 func TestCorrelation(t *testing.T) {
 	f := openFront(t, memstore.New(), &Options{Principal: func(*http.Request) string { return "ada" }})
 	a := f.send("/orders", `{"total": 100}`, "X-Correlation-ID", "basket-7")
