@@ -37,8 +37,11 @@ func (b *Boundary[S]) Codec() *daybook.Codec { return b.codec }
 
 // Within returns the plan to make a decision on what a query selects. The fold
 // begins with a copy of start, which usually says what the decision is about; folds
-// must not change what start refers to. The facts are recorded in no stream, unless
-// an [Entry] names one.
+// must not change what start refers to.
+//
+// The facts are recorded in no stream, unless an [Entry] names one. A [Decider] sees
+// only what is in its streams: if it decides on the same facts, let an Entry name the
+// stream, or else it will decide as if they had not happened.
 //
 // Only events that can become facts of the boundary are read and guarded: those of
 // the types that an item names, or of all types that the boundary folds. An item

@@ -467,9 +467,13 @@ func TestAFactThatNoFoldKnowsIsRefusedAtAppend(t *testing.T) {
 			t.Errorf("%s: the error does not name the fact: %v", name, invalid)
 		}
 	}
+	_, err := Boxes.Decide(t.Context(), store, "1", func(Box) ([]any, error) { return []any{&Put{1}}, nil })
+	if !strings.Contains(fmt.Sprint(err), "plain values, not pointers") {
+		t.Errorf("a pointer to what has a fold: %v", err)
+	}
 	// Its codec knows the kind, but none of its folds does.
 	q, start := about("1984", "ada")
-	_, err := decider.Decide(t.Context(), store, Lendings.Within(q, start, func(Lending) ([]any, error) { return []any{Note{"?"}}, nil }))
+	_, err = decider.Decide(t.Context(), store, Lendings.Within(q, start, func(Lending) ([]any, error) { return []any{Note{"?"}}, nil }))
 	as[*daybook.InvalidError](t, err)
 	if n := len(all(t, store)); n != 0 {
 		t.Errorf("%d events were recorded", n)

@@ -120,8 +120,12 @@ func (f folds[S]) event(decided any, stream string) (daybook.Event, error) {
 	if !particular {
 		entry.Fact = decided
 	}
-	if _, known := f.byType[reflect.TypeOf(entry.Fact)]; !known {
-		return daybook.Event{}, &daybook.InvalidError{What: fmt.Sprintf("fact %T", entry.Fact), Reason: "is decided by " + f.name + ", which has no fold for it"}
+	if fact := reflect.TypeOf(entry.Fact); f.byType[fact].fact == nil {
+		reason := "is decided by " + f.name + ", which has no fold for it"
+		if fact != nil && fact.Kind() == reflect.Pointer && f.byType[fact.Elem()].fact != nil {
+			reason += "; facts are plain values, not pointers to them"
+		}
+		return daybook.Event{}, &daybook.InvalidError{What: fmt.Sprintf("fact %T", entry.Fact), Reason: reason}
 	}
 	event, err := f.codec.Event(entry.Fact)
 	if err != nil {
