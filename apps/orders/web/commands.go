@@ -49,7 +49,7 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) pay(w http.ResponseWriter, r *http.Request) error {
 	var c orders.PayOrder
 	return act(s, w, r, &c, &c.Order, func(f *fields) {
-		c.Amount, c.Method = f.cents("amount"), f.text("method")
+		c.Amount, c.Method = f.positive("amount"), f.text("method")
 		c.Installments = f.number("installments")
 	})
 }
@@ -76,7 +76,7 @@ func (s *Site) takeBack(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) refund(w http.ResponseWriter, r *http.Request) error {
 	var c orders.RefundOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Amount, c.Reason = f.cents("amount"), f.text("reason") })
+	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Amount, c.Reason = f.positive("amount"), f.text("reason") })
 }
 
 // act takes a command about the order in the address: c, which names it in *order.
@@ -225,7 +225,7 @@ func (s *Site) explain(err error, sent received) error {
 	conflicted := (*daybook.ConflictError)(nil)
 	switch {
 	case errors.Is(err, orders.ErrNoSuchOrder):
-		problem := notFound.problem("there is no order %s", sent.order)
+		problem := notFound.problem("there is no order %q", sent.order)
 		problem.Rule, problem.err = orders.ErrNoSuchOrder.Name(), err
 		return problem
 	case sent.ifMatch && errors.As(err, &conflicted):
@@ -362,10 +362,26 @@ func (f *fields) cents(name string) orders.Cents {
 	// People write a thousand as they are used to; a comma before two digits at the
 	// end could be a point, and is refused rather than guessed at.
 	amount, err := orders.ParseCents(given)
-	if err != nil && f.err == nil {
-		f.err = invalid.problem("%s: %v", name, err)
+	if err != nil {
+		f.wrong("%s: %v", name, err)
 	}
 	return amount
+}
+
+// positive reads an amount that somebody pays, and so is more than nothing.
+func (f *fields) positive(name string) orders.Cents {
+	amount := f.cents(name)
+	if f.text(name) != "" && amount <= 0 {
+		f.wrong("%s: %s is no amount to pay, such as 35.90", name, amount)
+	}
+	return amount
+}
+
+// wrong keeps the first thing that is wrong.
+func (f *fields) wrong(detail string, args ...any) {
+	if f.err == nil {
+		f.err = invalid.problem(detail, args...)
+	}
 }
 
 func (f *fields) number(name string) int64 {
@@ -374,8 +390,8 @@ func (f *fields) number(name string) int64 {
 		return 0
 	}
 	n, err := strconv.ParseInt(given, 10, 64)
-	if err != nil && f.err == nil {
-		f.err = invalid.problem("%s: %q is not a whole number", name, given)
+	if err != nil {
+		f.wrong("%s: %q is not a whole number", name, given)
 	}
 	return n
 }
@@ -383,10 +399,11 @@ func (f *fields) number(name string) int64 {
 // formLines is how many lines the form for a new order has room for.
 const formLines = 3
 
-// placeForm reads the form for a new order.
+// placeForm reads the form for a new order. What is missing is told in the words of
+// the page: who fills in a form does not know the names of a command's fields.
 func placeForm(f *fields) orders.PlaceOrder {
 	c := orders.PlaceOrder{
-		Total:    f.cents("total"),
+		Total:    f.positive("total"),
 		Customer: orders.Customer{ID: f.text("customer"), City: f.text("city"), State: f.text("state")},
 	}
 	for i := range formLines {
@@ -395,7 +412,15 @@ func placeForm(f *fields) orders.PlaceOrder {
 		if line == (orders.Line{}) {
 			continue
 		}
+		for _, field := range []struct{ name, says string }{{"product", "what is bought"}, {"quantity", "how many pieces"}, {"price", "the price of one"}} {
+			if f.text(field.name+n) == "" {
+				f.wrong("line %s does not say %s", n, field.says)
+			}
+		}
 		c.Lines = append(c.Lines, line)
+	}
+	if c.Total == 0 && len(c.Lines) == 0 {
+		f.wrong("give a total, or lines that it is the sum of")
 	}
 	return c
 }

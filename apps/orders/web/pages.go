@@ -307,7 +307,7 @@ func (s *Site) static(w http.ResponseWriter, r *http.Request) error {
 	}
 	data, there := assets[r.PathValue("file")]
 	if !there {
-		return notFound.problem("at %s", r.URL.Path)
+		return notFound.problem("%s is no address of the shop", r.URL.Path)
 	}
 	w.Header().Set("Content-Type", assetTypes[path.Ext(r.PathValue("file"))])
 	if unchanged(w, r, print) {

@@ -125,9 +125,12 @@ func (s *Site) details(r *http.Request, id string, moment orders.Moment) (detail
 		details, shown, err = s.shop.OrderAsOf(r.Context(), id, moment)
 	}
 	if errors.Is(err, orders.ErrNoSuchOrder) {
-		problem := notFound.problem("there is no order %s", id)
+		problem := notFound.problem("there is no order %q", id)
 		if moment != (orders.Moment{}) {
-			problem = notFound.problem("there was no order %s then", id)
+			problem = notFound.problem("there was no order %q then", id)
+		}
+		if moment.Version != 0 {
+			problem = notFound.problem("order %q has no event %d", id, moment.Version)
 		}
 		problem.Rule, problem.err = orders.ErrNoSuchOrder.Name(), err
 		err = problem
@@ -174,7 +177,7 @@ func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
 	}
 	events, shown, err := s.shop.History(r.Context(), id)
 	if errors.Is(err, orders.ErrNoSuchOrder) {
-		return notFound.problem("there is no order %s", id)
+		return notFound.problem("there is no order %q", id)
 	}
 	if err != nil {
 		return err

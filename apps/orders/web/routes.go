@@ -66,7 +66,7 @@ func (s *Site) routed() http.Handler {
 			}
 		}
 		if len(allowed) == 0 || slices.Contains(allowed, r.Method) {
-			return notFound.problem("at %s", r.URL.Path)
+			return notFound.problem("%s is no address of the shop", r.URL.Path)
 		}
 		problem := wrongMethod.problem("%s is none of %s", r.Method, strings.Join(allowed, ", "))
 		problem.allow = strings.Join(allowed, ", ")

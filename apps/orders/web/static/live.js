@@ -171,6 +171,7 @@ function slide(form) {
     try {
       const next = await fetched(url, "", asking.signal);
       history.replaceState(null, "", url);
+      document.querySelector("main > .notice")?.remove(); // it was about now
       redraw(next, true);
     } catch (error) {
       if (error.name !== "AbortError") location.assign(url);
