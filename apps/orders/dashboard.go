@@ -102,7 +102,8 @@ func (d *Dashboard) addUp(cells []cell) {
 	for _, status := range slices.Sorted(maps.Keys(statuses)) {
 		d.PerStatus = append(d.PerStatus, StatusFigures{status, statuses[status]})
 	}
-	d.PerState = slices.SortedFunc(maps.Values(states), func(a, b StateFigures) int {
+	d.PerState = slices.AppendSeq(d.PerState, maps.Values(states))
+	slices.SortFunc(d.PerState, func(a, b StateFigures) int {
 		return cmp.Or(cmp.Compare(b.Orders, a.Orders), cmp.Compare(a.State, b.State))
 	})
 	d.PerDay, d.PerMonth = inOrder(days), inOrder(months)
