@@ -17,7 +17,8 @@ help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
 
 run: ## the order shop on the embedded store, in DATA=data/orders; prints its address
-	go run ./apps/orders/cmd/orders --data $(DATA)
+	go build -o bin/orders ./apps/orders/cmd/orders
+	@exec bin/orders --data $(DATA)
 
 test: browser check ## everything a newcomer should see pass: checks, then all tests, then the count
 	go run ./internal/testsum
