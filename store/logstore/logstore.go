@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -50,7 +51,14 @@ type Store struct {
 // If another store has the directory open, the error is a [*LockedError]; if the log
 // has damage that no crash can explain, it is a [*daybook.CorruptError], and the log's
 // segments are left as they are.
-func Open(dir string, options *Options) (*Store, error) { return open(vfs.OS(), dir, options) }
+func Open(dir string, options *Options) (*Store, error) {
+	// The program may change its own directory while the store is open.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("logstore: find directory %s: %w", dir, err)
+	}
+	return open(vfs.OS(), dir, options)
+}
 
 // open opens a log in a world, which is the machine's or a simulated one.
 func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {

@@ -74,3 +74,31 @@ func TestWhatWasAppendedIsReadAfterOpeningAgain(t *testing.T) {
 	}
 	s.Close()
 }
+
+// The directory is the one that it was when the log was opened, wherever the program
+// goes.
+func TestAProgramMayChangeItsDirectory(t *testing.T) {
+	home := t.TempDir()
+	t.Chdir(home)
+	s, err := Open("log", &Options{SegmentBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		t.Chdir(t.TempDir())
+		if err := appendOne(s, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	t.Chdir(home)
+	if s, err = Open("log", nil); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if info, err := s.Info(t.Context()); err != nil || info.Head.Position != 3 {
+		t.Errorf("the log is at %v, %v; want 3", info.Head, err)
+	}
+}
