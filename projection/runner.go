@@ -55,6 +55,8 @@ type Runner struct {
 	// store is open its log does not change behind anybody's back.
 	confirmed atomic.Bool
 
+	running atomic.Int32 // calls of Run that have not returned
+
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when the view has moved
 	stuck   *Stuck
@@ -92,6 +94,8 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 // [*DivergedError] if the view shows what is not in the log, and with
 // [daybook.ErrClosed] if the store was closed.
 func (r *Runner) Run(ctx context.Context) error {
+	r.running.Add(1)
+	defer r.running.Add(-1)
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval:     r.options.RetryAfter,
 		MaxInterval:         r.options.RetryAtMost,

@@ -23,7 +23,8 @@ const (
 //
 // Every view shows the zero Point. A point of another log or incarnation is a
 // [*daybook.LifeError]. If ctx ends first, the error is a [*daybook.UnavailableError]
-// that wraps the context's and says where the view stands and what it is stuck on.
+// that wraps the context's and says where the view stands, what it is stuck on, and
+// whether this runner runs at all.
 // An error of the store or the view is returned at once.
 func (r *Runner) Wait(ctx context.Context, token daybook.Point) error {
 	if token.IsZero() {
@@ -95,6 +96,9 @@ func (r *Runner) late(ctx context.Context, token daybook.Point, at Checkpoint) e
 		r.view.Name(), r.view.Version(), at.Position, token.Position)
 	if stuck := r.stuckOn(); stuck != nil {
 		doing += fmt.Sprintf(" (it is stuck: %v)", stuck.Err)
+	}
+	if r.running.Load() == 0 {
+		doing += " (this runner is not running)"
 	}
 	return &daybook.UnavailableError{Doing: doing, Err: ctx.Err()}
 }

@@ -3,6 +3,7 @@ package projection_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -97,11 +98,17 @@ func TestWaitIsBoundedByItsContext(t *testing.T) {
 				t.Errorf("the error %q does not say %q", err, want)
 			}
 		}
+		if strings.Contains(err.Error(), "not running") {
+			t.Errorf("the error %q denies that the runner is running", err)
+		}
 		if err := runner.Wait(ctx, receipt.At(1)); err != nil {
 			t.Errorf("wait for what is shown, with a context that has ended: %v", err)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)
+		}
+		if err := runner.Wait(ctx, receipt.Point); !strings.Contains(fmt.Sprint(err), "this runner is not running") {
+			t.Errorf("wait for a runner that has stopped: %v", err)
 		}
 	})
 }
