@@ -322,6 +322,37 @@ func TestPagesAreLive(t *testing.T) {
 	v.shows("#figures .sums", "2")
 }
 
+// No page is wider than a phone, nor hides a part of a table, whatever words it has
+// to show.
+func TestPagesFitAPhone(t *testing.T) {
+	v := visit(t)
+	v.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1})
+		return err
+	}))
+	long := strings.Repeat("x", 190)
+	v.open("/orders")
+	v.click("#place summary")
+	v.write("#place [name=product1]", strings.Repeat("0123456789abcdef", 2))
+	v.write("#place [name=quantity1]", "2")
+	v.write("#place [name=price1]", "1234.50")
+	v.write("#place [name=customer]", long)
+	v.write("#place [name=state]", long)
+	v.click("#place button")
+	v.shows("#status", "placed")
+	for _, page := range []string{"/orders/" + v.order().ID, "/orders", "/customers/" + long, "/dashboard", "/problems", "/orders/" + long} {
+		v.open(page)
+		if page == "/orders/"+long {
+			v.expect("Failed to load resource: the server responded with a status of 404")
+		}
+		wide, err := chromedp.Run(v.ctx, chromedp.Evaluate[[]string](`[document.documentElement, ...document.querySelectorAll(".scroll")]
+			.filter(e => e.scrollWidth > e.clientWidth).map(e => e.tagName + "." + e.className + " " + e.scrollWidth + " > " + e.clientWidth)`))
+		if err != nil || len(wide) > 0 {
+			t.Errorf("on a phone %.20s is too wide: %v %v", page, wide, err)
+		}
+	}
+}
+
 func TestAVisitorWithoutJavaScript(t *testing.T) {
 	v := visit(t)
 	v.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
