@@ -17,6 +17,7 @@ help:
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
 
 run: ## the order shop on the embedded store, in DATA=data/orders; prints its address
+	@# Not go run, which calls it a failure when somebody presses Ctrl-C.
 	go build -o bin/orders ./apps/orders/cmd/orders
 	@exec bin/orders --data $(DATA)
 
