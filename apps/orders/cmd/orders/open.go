@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,14 @@ import (
 
 // Data says where the shop is kept.
 type Data struct {
-	Data string `placeholder:"DIR" default:"data/orders" help:"Directory that the shop is kept in (${default}); it is made if it is not there."`
+	Data string `xor:"shop" placeholder:"DIR" help:"Directory that the shop is kept in (data/orders); it is made if it is not there."`
+}
+
+// AfterApply is called by the command line. A default in the tag would count as given
+// beside --addr.
+func (d *Data) AfterApply() error {
+	d.Data = cmp.Or(d.Data, "data/orders")
+	return nil
 }
 
 // opened is the shop in a directory: its events in log, its views, which can be built

@@ -14,7 +14,7 @@ import (
 // Simulate makes the shop busy.
 type Simulate struct {
 	Data
-	Addr string        `placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	Addr string        `xor:"shop" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
 	Rate float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
 	For  time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
 	Seed uint64        `placeholder:"N" help:"The same seed makes the same choices. Without it they are always others."`
