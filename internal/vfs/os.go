@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -106,7 +107,7 @@ var held struct {
 	files map[*osLock]os.FileInfo
 }
 
-type osLock struct{ f *os.File }
+type osLock struct{ f, dir *os.File }
 
 // Lock implements [FS].
 func (osFS) Lock(name string) (io.Closer, error) {
@@ -129,18 +130,37 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	info, err := f.Stat()
+	dir, err := lockDir(filepath.Dir(name))
 	if err != nil {
 		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	l := &osLock{f, dir}
+	info, err := f.Stat()
+	if err != nil {
+		l.close()
 		return nil, err
 	}
 
-	l := &osLock{f}
 	if held.files == nil {
 		held.files = make(map[*osLock]os.FileInfo)
 	}
 	held.files[l] = info
 	return l, nil
+}
+
+// lockDir locks the directory itself. The file is there to be seen, and whoever is told of a lock may take it for a
+// leftover and remove it; then the next one would lock a new file while the first goes on writing.
+func lockDir(name string) (*os.File, error) {
+	dir, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(dir); errors.Is(err, ErrLocked) {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil // where directories cannot be locked (NFS), the file alone is
 }
 
 // Close releases the lock.
@@ -149,7 +169,13 @@ func (l *osLock) Close() error {
 	defer held.Unlock()
 
 	delete(held.files, l)
-	return l.f.Close()
+	return l.close()
+}
+
+func (l *osLock) close() error {
+	err := l.f.Close()
+	l.dir.Close() // nothing was written through it, and a second closing is told by the file
+	return err
 }
 
 // osFile adds to an [os.File], which has most of a [File] already, what it lacks.

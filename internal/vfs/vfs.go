@@ -81,9 +81,10 @@ type FS interface {
 	// Size returns the size of a file in bytes.
 	Size(name string) (int64, error)
 
-	// Lock takes the one lock that there is on a file, which is created if it does not exist and should hold
-	// nothing else. A second holder, in this process too, gets an error that wraps [ErrLocked]. The lock is released by
-	// Close, and by the end of the process in whatever way it ends. Closing does not remove the file.
+	// Lock takes the one lock that there is on a directory, by way of a file in it, which is created if it does not
+	// exist and should hold nothing else. A second holder, in this process too, gets an error that wraps [ErrLocked],
+	// also by way of another file, and after somebody has removed the file. The lock is released by Close, and by the
+	// end of the process in whatever way it ends. Closing does not remove the file.
 	Lock(name string) (io.Closer, error)
 }
 

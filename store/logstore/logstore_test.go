@@ -1,7 +1,10 @@
 package logstore
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -100,5 +103,25 @@ func TestAProgramMayChangeItsDirectory(t *testing.T) {
 	defer s.Close()
 	if info, err := s.Info(t.Context()); err != nil || info.Head.Position != 3 {
 		t.Errorf("the log is at %v, %v; want 3", info.Head, err)
+	}
+}
+
+// Whoever is told of a lock may take its file for a leftover and remove it. Two stores on
+// one directory would each acknowledge events that the other overwrites.
+func TestADirectoryStaysLockedWithoutTheLockFile(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := Open(dir, nil); !errors.As(err, new(*LockedError)) {
+		t.Errorf("it was opened again: %v", err)
+		if err == nil {
+			other.Close()
+		}
 	}
 }

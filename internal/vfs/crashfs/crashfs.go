@@ -54,7 +54,7 @@ type Disk struct {
 	nodes    []*node // by id; the root is 0
 	base     []node  // the nodes as they were before the first call; nil until there is one
 	calls    []call
-	locks    map[int32]bool
+	locks    map[string]bool
 	failSync func(name string) bool
 }
 
@@ -417,27 +417,26 @@ func (d *Disk) Lock(name string) (io.Closer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
-	id, err := d.findFile(name)
-	if err != nil {
-		if id, err = d.create(name); err != nil {
+	if _, err := d.findFile(name); err != nil {
+		if _, err = d.create(name); err != nil {
 			return nil, pathError("lock", name, err)
 		}
 	}
-	if d.locks[id] {
+	dir := filepath.Dir(name)
+	if d.locks[dir] {
 		return nil, pathError("lock", name, vfs.ErrLocked)
 	}
 	if d.locks == nil {
-		d.locks = make(map[int32]bool)
+		d.locks = make(map[string]bool)
 	}
-	d.locks[id] = true
-	return &lock{disk: d, id: id, name: name}, nil
+	d.locks[dir] = true
+	return &lock{disk: d, dir: dir, name: name}, nil
 }
 
 type lock struct {
-	disk   *Disk
-	id     int32
-	name   string
-	closed bool
+	disk      *Disk
+	dir, name string
+	closed    bool
 }
 
 // Close releases the lock.
@@ -449,6 +448,6 @@ func (l *lock) Close() error {
 		return pathError("unlock", l.name, fs.ErrClosed)
 	}
 	l.closed = true
-	delete(l.disk.locks, l.id)
+	delete(l.disk.locks, l.dir)
 	return nil
 }
