@@ -159,8 +159,12 @@ func TestAViewOfALogPutBackFromACopyIsRefused(t *testing.T) {
 	now.life = reading.Snapshot()
 	record(t, now, Earned{100}, Earned{100}, Earned{100}, Earned{100})
 	var diverged *projection.DivergedError
-	if err := projection.NewRunner(now, view, nil).CatchUp(t.Context()); !errors.As(err, &diverged) || !strings.Contains(err.Error(), "put back from a copy") {
-		t.Errorf("caught up with a log put back from a copy: %v; want a DivergedError that says so", err)
+	runner := projection.NewRunner(now, view, quiet(projection.Options{}))
+	if err := runner.Run(t.Context()); !errors.As(err, &diverged) || !strings.Contains(err.Error(), "put back from a copy") {
+		t.Errorf("ran on a log put back from a copy: %v; want a DivergedError that says so", err)
+	}
+	if err := runner.Wait(t.Context(), now.life.At(3)); !errors.As(err, &diverged) {
+		t.Errorf("waited for an event that the view is past by number alone: %v; want a DivergedError", err)
 	}
 	shows(t, view, 7, upTo(3), 4) // untouched
 }

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +26,8 @@ const (
 // [*daybook.LifeError]. If ctx ends first, the error is a [*daybook.UnavailableError]
 // that wraps the context's and says where the view stands, what it is stuck on, and
 // whether this runner runs at all.
-// An error of the store or the view is returned at once.
+// An error of the store or the view is returned at once, and the [*DivergedError] that
+// made this runner give up.
 func (r *Runner) Wait(ctx context.Context, token daybook.Point) error {
 	if token.IsZero() {
 		return nil
@@ -66,6 +68,10 @@ func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bo
 	at, err := r.checkpoint(ctx)
 	if err != nil {
 		return at, false, err
+	}
+	// What a view shows that has left the log is not what any token stands for.
+	if stuck, diverged := r.stuckOn(), (*DivergedError)(nil); stuck != nil && errors.As(stuck.Err, &diverged) {
+		return at, false, diverged
 	}
 	if !at.IsZero() && at.SameLife(token) && token.Position <= at.Position {
 		return at, true, nil
