@@ -87,6 +87,9 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"a fraction of a cent", "/orders", `{"total": 100.5}`, "/total"},
 		{"text for a number", "/orders", `{"total": "100"}`, "/total"},
 		{"more than a number holds", "/orders", `{"total": 99999999999999999999}`, "/total"},
+		{"null", "/orders/" + id + "/deliver", `null`, "The whole is null"},
+		{"null for an amount", "/orders/" + id + "/refund", `{"amount": null}`, "/amount is null"},
+		{"null further in", "/orders", `{"total": 100, "customer": {"id": null}}`, "/customer/id is null"},
 		{"another order than the address's", "/orders/" + id + "/deliver", `{"order": "other"}`, "other"},
 		{"a query in the address", "/orders?total=100", `{}`, "total"},
 	} {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,9 @@ func mediaType(r *http.Request, taken ...string) (string, error) {
 
 // decode reads one JSON object, and nothing behind it, into a struct. An unknown
 // member, a member that stands there twice, invalid UTF-8 and trailing bytes are
-// malformed. An empty body is an empty object: some commands need no words.
+// malformed. So is null: JavaScript writes it for an amount that it could not compute,
+// and a refund without an amount gives back everything. An empty body is an empty
+// object: some commands need no words.
 func decode(body io.Reader, into any) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
@@ -68,6 +71,12 @@ func decode(body io.Reader, into any) error {
 	}
 	if err := json.Unmarshal(data, into, json.RejectUnknownMembers(true)); err != nil {
 		return malformed.problem("%s", whereJSON(err))
+	}
+	tokens := jsontext.NewDecoder(bytes.NewReader(data))
+	for token, err := tokens.ReadToken(); err == nil; token, err = tokens.ReadToken() {
+		if token.Kind() == 'n' {
+			return malformed.problem("%s is null; leave out what there is not", pointer(tokens.StackPointer()))
+		}
 	}
 	return nil
 }
