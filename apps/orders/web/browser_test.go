@@ -376,7 +376,10 @@ func TestAVisitorWithoutJavaScript(t *testing.T) {
 	v.shows("main", "The payment is recorded.")
 	v.click("#event-1 a")
 	v.shows("#past", "after event 1 of 3")
+	// The page that comes looks like the one that is there.
+	v.until(`document.body.dataset.before = "yes"`)
 	v.click("#timeline .slider button")
+	v.until(`document.body && !document.body.dataset.before`)
 	v.shows("#past", "after event 1 of 3")
 	v.click("#past a")
 	v.shows("#status", "paid")
