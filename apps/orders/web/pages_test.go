@@ -94,18 +94,20 @@ func TestPagesAreWhole(t *testing.T) {
 	ids, last := f.sold()
 	f.get("/orders", last.token()...)
 	for path, wants := range map[string][]string{
-		"/orders":                          {"3 orders", "<details class=\"sheet\" id=\"place\">", "/customers/zoe", "delivered"},
-		"/orders?limit=1":                  {"Next page"},
-		"/orders?search=nothing":           {"No order is like that", "0 orders match"},
-		"/orders/" + ids[0]:                {"Delivered", "Handed to the carrier", "with Correios", "Take it back", "Refund"},
-		"/orders/" + ids[1]:                {"Ship", "Cancel the order"},
-		"/orders/" + ids[2]:                {`value="3.00"`, "Pay"},
-		"/orders/" + ids[0] + "?version=1": {"This is the past", "after event 1 of 5", "Back to now"},
-		"/customers/zoe":                   {"Customer zoe", "3.00"},
-		"/dashboard":                       {"Delivered when promised", "Boleto", "RS", "Paid per month"},
-		"/dashboard?as_of=2001-01-01":      {"Nothing had happened yet", "2001-01-01T00:00:00"},
-		"/problems":                        {"unknown-outcome", "same Idempotency-Key"},
-		"/nowhere":                         {"There is nothing here"},
+		"/orders":                                    {"3 orders", "<details class=\"sheet\" id=\"place\">", "/customers/zoe", "delivered"},
+		"/orders?limit=1":                            {"Next page"},
+		"/orders?search=nothing":                     {"No order is like that", "0 orders match"},
+		"/orders/" + ids[0]:                          {"Delivered", "Handed to the carrier", "with Correios", "Take it back", "Refund"},
+		"/orders/" + ids[1]:                          {"Ship", "Cancel the order"},
+		"/orders/" + ids[2]:                          {`value="3.00"`, "Pay"},
+		"/orders/" + ids[0] + "?version=1":           {"This is the past", "after event 1 of 5", "Back to now"},
+		"/orders/" + ids[0] + "?known_at=2200-01-01": {"What had been recorded by", "as far as was known at", "2200-01-01T00:00:00", "Back to now"},
+		"/orders/" + ids[0] + "?as_of=&known_at=":    {"What had happened by", "Take it back"},
+		"/customers/zoe":                             {"Customer zoe", "3.00"},
+		"/dashboard":                                 {"Delivered when promised", "Boleto", "RS", "Paid per month"},
+		"/dashboard?as_of=2001-01-01":                {"Nothing had happened yet", "2001-01-01T00:00:00"},
+		"/problems":                                  {"unknown-outcome", "same Idempotency-Key"},
+		"/nowhere":                                   {"There is nothing here"},
 	} {
 		a := f.get(path, html...)
 		for _, want := range wants {
