@@ -126,6 +126,12 @@ func IsNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
+// IsTooManyFiles reports whether err says that the program, or the whole machine, has as many files open as it may. It
+// comes of opening a file or a directory, before anything was done with it.
+func IsTooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // MkdirSync creates a directory with its missing parents, as [FS.MkdirAll] does, and makes their names durable. It
 // syncs the parents that it found, too, because whoever created them may have been stopped before that; one that may
 // not be read (fs.ErrPermission) is taken to be durable.

@@ -97,13 +97,13 @@ func (d *disk) advance(g *group) {
 }
 
 // fault says that a group was not made durable: definitely, and for the time being if
-// the disk is merely full, for good otherwise.
+// the disk is merely full or the program has too many files open, for good otherwise.
 func (d *disk) fault(err error) *fault {
 	if err == nil {
 		return nil
 	}
 	synced := (*syncError)(nil)
-	f := &fault{err: err, fatal: !vfs.IsNoSpace(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
+	f := &fault{err: err, fatal: !vfs.IsNoSpace(err) && !vfs.IsTooManyFiles(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
 	if f.fatal {
 		d.failed.Store(&err)
 	}
@@ -324,10 +324,11 @@ func (h *home) syncDir() error {
 	if planted("no-directory-sync") {
 		return nil
 	}
-	if err := h.world.FS.SyncDir(h.dir); err != nil {
-		return &syncError{err}
+	err := h.world.FS.SyncDir(h.dir)
+	if err == nil || vfs.IsTooManyFiles(err) {
+		return err // that would be before the sync, which can then be made up for
 	}
-	return nil
+	return &syncError{err}
 }
 
 // A spare is the file of the next segment, its space reserved while the one before is

@@ -74,8 +74,14 @@ func appendOne(s *Store, n int) error {
 	return err
 }
 
-func TestAppendsGoOnByThemselvesWhenThereIsRoomAgain(t *testing.T) {
-	for _, kinds := range []errorfs.Kinds{errorfs.WriteAt, errorfs.Create, errorfs.Preallocate | errorfs.WriteAt, errorfs.Rename} {
+func TestAppendsGoOnByThemselvesWhenWhatLackedIsThereAgain(t *testing.T) {
+	for _, c := range []struct {
+		kinds errorfs.Kinds
+		err   error
+	}{
+		{errorfs.WriteAt, syscall.ENOSPC}, {errorfs.Create, syscall.ENOSPC}, {errorfs.Preallocate | errorfs.WriteAt, syscall.ENOSPC}, {errorfs.Rename, syscall.ENOSPC},
+		{errorfs.Create, syscall.EMFILE}, {errorfs.SyncDir, syscall.EMFILE}, {errorfs.Create | errorfs.SyncDir, syscall.ENFILE},
+	} {
 		s, disk := faulty(t, &Options{SegmentBytes: 1000, Logger: quiet})
 		recorded := 0
 		for round := range 6 {
@@ -85,7 +91,7 @@ func TestAppendsGoOnByThemselvesWhenThereIsRoomAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			disk.Arm(errorfs.Fault{Call: 1, Forever: true, Kinds: kinds, Err: syscall.ENOSPC, Effect: errorfs.Part})
+			disk.Arm(errorfs.Fault{Call: 1, Forever: true, Kinds: c.kinds, Err: c.err, Effect: errorfs.Part})
 			var unavailable *daybook.UnavailableError
 			failed := 0
 			for failed < 2 {
@@ -94,16 +100,16 @@ func TestAppendsGoOnByThemselvesWhenThereIsRoomAgain(t *testing.T) {
 					recorded++
 					continue
 				}
-				if failed++; !errors.As(err, &unavailable) || !vfs.IsNoSpace(err) {
-					t.Fatalf("%v, round %d: an append to a full disk answers %v, want it to be unavailable", kinds, round, err)
+				if failed++; !errors.As(err, &unavailable) || !errors.Is(err, c.err) {
+					t.Fatalf("%v, round %d: an append meanwhile answers %v, want it to be unavailable", c, round, err)
 				}
 				var health *HealthError
-				if err := s.Health(); !errors.As(err, &health) || health.ReadOnly || !vfs.IsNoSpace(err) {
-					t.Fatalf("%v, round %d: health is %v, want it to tell of a full disk", kinds, round, err)
+				if err := s.Health(); !errors.As(err, &health) || health.ReadOnly || !errors.Is(err, c.err) {
+					t.Fatalf("%v, round %d: health is %v, want it to tell why", c, round, err)
 				}
 			}
 			if n := len(read(t, s, daybook.Stream("order-1"), daybook.Span{})); n != recorded {
-				t.Fatalf("%v, round %d: while the disk is full %d events are read, want %d", kinds, round, n, recorded)
+				t.Fatalf("%v, round %d: meanwhile %d events are read, want %d", c, round, n, recorded)
 			}
 			disk.Arm(errorfs.Fault{})
 		}
@@ -112,10 +118,10 @@ func TestAppendsGoOnByThemselvesWhenThereIsRoomAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.Health(); err != nil {
-			t.Errorf("%v: when there is room again health is %v", kinds, err)
+			t.Errorf("%v: when there is room again health is %v", c, err)
 		}
 		if got := numbersIn(t, s); fmt.Sprint(got) != fmt.Sprint(upTo(recorded)) {
-			t.Errorf("%v: %v are there, want %v", kinds, got, upTo(recorded))
+			t.Errorf("%v: %v are there, want %v", c, got, upTo(recorded))
 		}
 	}
 }
