@@ -15,6 +15,7 @@ import (
 	"time"
 
 	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
@@ -71,6 +72,13 @@ func (d *Dated) UnmarshalJSON(data []byte) error {
 	again := reflect.New(reflect.TypeOf(facts[0]))
 	if err := strict.Unmarshal(w.Data, again.Interface(), strict.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("a fact of type %s: %w", w.Type, err)
+	}
+	// A system that does not know an amount writes null, which would be read as nothing.
+	tokens := jsontext.NewDecoder(bytes.NewReader(w.Data))
+	for token, err := tokens.ReadToken(); err == nil; token, err = tokens.ReadToken() {
+		if token.Kind() == 'n' {
+			return fmt.Errorf("a fact of type %s: %s is null; leave out what there is not", w.Type, tokens.StackPointer())
+		}
 	}
 	d.Fact, d.At = facts[0], w.At
 	return nil

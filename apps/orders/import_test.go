@@ -274,6 +274,7 @@ func TestReadHistoriesNamesTheLine(t *testing.T) {
 		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","AMOUNT":1}}]}`,
 		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","amount":1,"amount":2}}]}`,
 		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"` + "\xff" + `","amount":1}}]}`,
+		`{"order":"b","facts":[{"type":"PaymentReceived","data":{"method":"x","amount":null}}]}`,
 		`{"order":"b","order":"c","facts":[]}`,
 		`{"order":"b"} {}`,
 		`{"order":"b"} }`,
