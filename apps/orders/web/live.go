@@ -47,6 +47,12 @@ func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	select {
+	case s.seats <- struct{}{}:
+		defer func() { <-s.seats }()
+	default:
+		return unavailable.problem("there are %d live streams, and no more at once", s.options.LiveStreams)
+	}
 
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

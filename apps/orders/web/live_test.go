@@ -201,3 +201,17 @@ func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
 		t.Errorf("closing, the shop is %+v", ready)
 	}
 }
+
+// A stream too many is told to come again, and finds room once another has ended.
+func TestTheLiveStreamsAreCounted(t *testing.T) {
+	f := openFront(t, memstore.New(), &Options{LiveStreams: 1, Heartbeat: time.Millisecond})
+	first := f.listen("")
+	f.get("/events/live").isProblem(t, unavailable)
+	first.end()
+	for len(f.site.seats) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if m := <-f.listen("").messages; m.event != "comment" {
+		t.Errorf("once there is room again, the stream begins with %+v", m)
+	}
+}

@@ -43,6 +43,10 @@ type Options struct {
 	Timeout time.Duration
 	// Heartbeat is how long a live stream stays silent at most. Zero means 15 seconds.
 	Heartbeat time.Duration
+	// LiveStreams is the greatest number of live streams at once; whoever wants one more
+	// is told to come again. Zero means 500: each holds a connection, and a program often
+	// may have no more than 1,024 files open, of which the log needs some.
+	LiveStreams int
 	// Logger is told about requests and commands. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -55,6 +59,7 @@ type Site struct {
 	log     *slog.Logger
 	metrics *metrics
 	handler http.Handler
+	seats   chan struct{} // one is taken by each live stream
 
 	closing context.Context // ends with Close, and live streams with it
 	close   context.CancelFunc
@@ -82,6 +87,10 @@ func New(shop *orders.Shop, options *Options) *Site {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}
+	if o.LiveStreams == 0 {
+		o.LiveStreams = 500
+	}
+	s.seats = make(chan struct{}, o.LiveStreams)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
