@@ -48,16 +48,20 @@ type Store struct {
 // append is there whole or not at all. Remains of an append that was not acknowledged
 // are moved to a file of their own in the directory, which the logger names.
 //
-// If another store has the directory open, the error is a [*LockedError]; if the log
+// An empty name of a directory is a [*daybook.InvalidError]: the directory that the
+// program happens to be in is called ".". If another store has the directory open, the error is a [*LockedError]; if the log
 // has damage that no crash can explain, it is a [*daybook.CorruptError], and the log's
 // segments are left as they are.
 func Open(dir string, options *Options) (*Store, error) {
+	if dir == "" {
+		return nil, &daybook.InvalidError{What: "directory of a log", Reason: "has no name"}
+	}
 	// The program may change its own directory while the store is open.
-	dir, err := filepath.Abs(dir)
+	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("logstore: find directory %s: %w", dir, err)
 	}
-	return open(vfs.OS(), dir, options)
+	return open(vfs.OS(), absolute, options)
 }
 
 // open opens a log in a world, which is the machine's or a simulated one.

@@ -125,3 +125,19 @@ func TestADirectoryStaysLockedWithoutTheLockFile(t *testing.T) {
 		}
 	}
 }
+
+// A name that somebody forgot to fill in must not make the program's own directory a
+// log.
+func TestADirectoryWithoutANameIsInvalid(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s, err := Open("", nil)
+	if err == nil {
+		s.Close()
+	}
+	if invalid := (*daybook.InvalidError)(nil); !errors.As(err, &invalid) {
+		t.Errorf("Open of no directory: %v, want an InvalidError", err)
+	}
+	if names, err := os.ReadDir("."); err != nil || len(names) > 0 {
+		t.Errorf("it left %v, %v", names, err)
+	}
+}
