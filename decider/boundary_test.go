@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/daybooktest"
 	"github.com/daybook-es/daybook/decider"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -93,4 +95,26 @@ func returnAny(book, reader string) decider.Plan {
 		}
 		return []any{Returned{book, reader}}, nil
 	})
+}
+
+// A domain may return the same tags for every fact. What an entry adds must not be
+// written behind them, where the next entry would write too.
+func TestTagsOfAnEntryLeaveThoseOfTheDomainAlone(t *testing.T) {
+	type Noted struct{}
+	kept := make([]string, 1, 2)
+	kept[0] = "note"
+	codec := daybook.NewCodec(daybook.KindOf("Noted", func(Noted) []string { return kept }))
+	notes := decider.Over("notes", codec, decider.Apply[struct{}, Noted](nil))
+	plan := notes.Within(daybook.Query{{Tags: []string{"note"}}}, struct{}{}, func(struct{}) ([]any, error) {
+		return []any{decider.Entry{Fact: Noted{}, Tags: []string{"a"}}, decider.Entry{Fact: Noted{}, Tags: []string{"b"}}}, nil
+	})
+	store := memstore.New()
+	if _, err := decider.Decide(t.Context(), store, plan); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"a", "b"} {
+		if tags := all(t, store)[i].Tags; !slices.Equal(tags, []string{"note", want}) {
+			t.Errorf("event %d has the tags %v, want note and %s", i+1, tags, want)
+		}
+	}
 }

@@ -136,6 +136,7 @@ func (f folds[S]) event(decided any, stream string) (daybook.Event, error) {
 		event.Stream = entry.Stream
 	}
 	event.HappenedAt = entry.HappenedAt
+	event.Tags = slices.Clip(event.Tags) // they may be a slice that the domain keeps: what is added goes elsewhere
 	for _, tag := range entry.Tags {
 		if !slices.Contains(event.Tags, tag) {
 			event.Tags = append(event.Tags, tag)
