@@ -111,6 +111,11 @@ func (s *segment) openIndex() (index.Index, error) {
 	if s.closed {
 		return nil, errors.Join(daybook.ErrClosed, f.Close())
 	}
+	if s.indexFile != nil { // one that was damaged; whoever still reads it is given the new one
+		if err := s.indexFile.Close(); err != nil {
+			s.home.log.Warn("could not close a damaged index file", "segment", s.name(), "err", err)
+		}
+	}
 	s.indexFile = f
 	return x, nil
 }

@@ -147,8 +147,7 @@ func (d *disk) removeUnknown(name string, names []string) error {
 	if err == nil {
 		var end int64
 		if end, err = s.lastByte(min(size, segmentHeaderBytes), size); err == nil && end <= segmentHeaderBytes {
-			err = errors.Join(s.close(), d.home.world.FS.Remove(d.home.path(name)))
-			return err
+			return errors.Join(s.close(), d.home.world.FS.Remove(d.home.path(name)))
 		}
 	}
 	if err = errors.Join(err, s.close()); err != nil {
