@@ -115,29 +115,60 @@ func (b *Bus) Send(ctx context.Context, e Envelope, name string, data []byte) (d
 // Do runs a command, which is a value of a declared type. It is [Bus.Send] for
 // callers in the same program.
 func (b *Bus) Do(ctx context.Context, e Envelope, c any) (daybook.Receipt, error) {
-	h, known := b.byType[reflect.TypeOf(c)]
-	if !known {
-		return daybook.Receipt{}, &daybook.InvalidError{What: fmt.Sprintf("command %T", c), Reason: "is not one of this bus"}
+	h, err := b.handlerOf(c)
+	if err != nil {
+		return daybook.Receipt{}, err
 	}
 	return b.send(ctx, e, h, c)
 }
 
+// handlerOf returns the handler of a command's Go type.
+func (b *Bus) handlerOf(c any) (Handler, error) {
+	h, known := b.byType[reflect.TypeOf(c)]
+	if !known {
+		return h, &daybook.InvalidError{What: fmt.Sprintf("command %T", c), Reason: "is not one of this bus"}
+	}
+	return h, nil
+}
+
 // send finds out the command's id and runs it.
 func (b *Bus) send(ctx context.Context, e Envelope, h Handler, c any) (daybook.Receipt, error) {
-	sent := Sent{ID: e.ID, Type: h.name, Command: c, Principal: e.Principal}
-	switch {
-	case e.ID != ID{} && e.Key != "":
-		return daybook.Receipt{}, &daybook.InvalidError{What: "command " + h.name, Reason: "has both an id and a key; the id of one would hide the other"}
-	case e.Key != "":
-		sent.ID = KeyID(e.Principal, h.name, e.Key)
-	case e.ID == ID{}:
-		sent.ID = NewID()
+	e, err := h.identify(e)
+	if err != nil {
+		return daybook.Receipt{}, err
 	}
+	sent := Sent{ID: e.ID, Type: h.name, Command: c, Principal: e.Principal}
 	next := func(ctx context.Context) (daybook.Receipt, error) { return b.run(ctx, sent, h, e.If) }
 	if b.options.Around == nil {
 		return next(ctx)
 	}
 	return b.options.Around(ctx, sent, next)
+}
+
+// Identify returns the envelope with the id under which a command that is sent in it is
+// run, in place of the key: for callers who must know, before they send it, the id of
+// what it creates (see [ID.Derive]). An envelope with neither gets a new id. The
+// command is a value of a declared type; any other, and an envelope with both an id and
+// a key, is an [*daybook.InvalidError].
+func (b *Bus) Identify(e Envelope, c any) (Envelope, error) {
+	h, err := b.handlerOf(c)
+	if err != nil {
+		return e, err
+	}
+	return h.identify(e)
+}
+
+// identify puts the command's id into the envelope, in place of the key.
+func (h Handler) identify(e Envelope) (Envelope, error) {
+	switch {
+	case e.ID != ID{} && e.Key != "":
+		return e, &daybook.InvalidError{What: "command " + h.name, Reason: "has both an id and a key; the id of one would hide the other"}
+	case e.Key != "":
+		e.ID, e.Key = KeyID(e.Principal, h.name, e.Key), ""
+	case e.ID == ID{}:
+		e.ID = NewID()
+	}
+	return e, nil
 }
 
 // run authorises, validates and decides.

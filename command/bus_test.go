@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -311,4 +312,35 @@ func TestIDsAreWrittenAsText(t *testing.T) {
 	if err := json.Unmarshal([]byte(`"?"`), &back); err == nil {
 		t.Error("a question mark is an id")
 	}
+}
+
+// Whoever identifies an envelope knows the id of what its command creates before it is
+// sent, and sends the same command as without.
+func TestAnIdentifiedEnvelopeSendsTheSameCommand(t *testing.T) {
+	store := memstore.New()
+	bus := command.NewBus(store, handlers, nil)
+	keyed := command.Envelope{Principal: "ada", Key: "k"}
+	identified := must(bus.Identify(keyed, NewJar{}))(t)
+	if want := (command.Envelope{Principal: "ada", ID: command.KeyID("ada", "NewJar", "k")}); !reflect.DeepEqual(identified, want) {
+		t.Errorf("the envelope is %+v, want %+v", identified, want)
+	}
+	first := must(bus.Do(t.Context(), identified, NewJar{}))(t)
+	if jar := Jars.Stream(identified.ID.Derive("jar")); first.Versions[jar] != 1 {
+		t.Errorf("it created %v, want %s", first.Versions, jar)
+	}
+	if again := must(bus.Do(t.Context(), keyed, NewJar{}))(t); !again.Repeated || !same(again, first) {
+		t.Errorf("under the key the receipt is %+v, want a repeat of %+v", again, first)
+	}
+
+	a, b := must(bus.Identify(command.Envelope{}, NewJar{}))(t), must(bus.Identify(command.Envelope{}, NewJar{}))(t)
+	if a.ID == b.ID || a.ID == (command.ID{}) {
+		t.Errorf("two new commands have the ids %s and %s", a.ID, b.ID)
+	}
+	if given := must(bus.Identify(a, NewJar{}))(t); !reflect.DeepEqual(given, a) {
+		t.Errorf("an envelope with an id became %+v", given)
+	}
+	_, err := bus.Identify(command.Envelope{ID: a.ID, Key: "k"}, NewJar{})
+	as[*daybook.InvalidError](t, err)
+	_, err = bus.Identify(keyed, struct{}{})
+	as[*daybook.InvalidError](t, err)
 }

@@ -35,14 +35,10 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 		return s.refuse(w, r, sent, err)
 	}
 	// The order's id derives from the command's, so that a retry places the same one.
-	// Without a key nobody can retry it.
-	id := command.NewID()
-	if sent.envelope.Key != "" {
-		id = command.KeyID(sent.envelope.Principal, "PlaceOrder", sent.envelope.Key)
-	} else {
-		sent.envelope.ID = id
+	if sent.envelope, err = s.shop.Bus().Identify(sent.envelope, c); err != nil {
+		return err
 	}
-	sent.order = orders.PlacedID(id)
+	sent.order = orders.PlacedID(sent.envelope.ID)
 	return s.send(w, r, sent, c)
 }
 
