@@ -15,15 +15,17 @@ type Condition []Clause
 type ClauseKind uint8
 
 // The kinds of clause. Those about a stream may be about one that the append does
-// not write.
+// not write; none of them holds for a stream that was tombstoned.
 const (
-	// StreamAt: the stream is at this version.
+	// StreamAt: the stream is at this version; zero if it has no events or was deleted.
 	StreamAt ClauseKind = iota + 1
-	// StreamNew: the stream has no events.
+	// StreamNew: the stream has no events, or was deleted since the last one.
 	StreamNew
-	// StreamExists: the stream has events.
+	// StreamExists: the stream has events, and was not deleted since.
 	StreamExists
-	// NothingSelected: nothing that the query selects was recorded after the point.
+	// NothingSelected: nothing that the query selects was recorded after the point. What
+	// is forgotten counts; so does what is recorded about the streams that the query
+	// names: see [Query.Guarded].
 	NothingSelected
 )
 
@@ -47,12 +49,13 @@ type Clause struct {
 	Partial bool
 }
 
-// At holds while a stream is at this version; zero is a stream without events.
+// At holds while a stream is at this version; zero is a stream without events, or one
+// that was deleted since its last one.
 func At(stream string, version Version) Condition {
 	return Condition{{Kind: StreamAt, Stream: stream, Version: version}}
 }
 
-// New holds while a stream has no events.
+// New holds while a stream has no events, or was deleted since its last one.
 func New(stream string) Condition { return Condition{{Kind: StreamNew, Stream: stream}} }
 
 // Exists holds while a stream has events.
@@ -82,7 +85,7 @@ func (c Condition) Validate() error {
 func (c Clause) validate() *InvalidError {
 	switch c.Kind {
 	case StreamAt, StreamNew, StreamExists:
-		if reason := checkName(c.Stream); reason != "" {
+		if reason := checkStream(c.Stream); reason != "" {
 			return &InvalidError{What: ": stream", Value: c.Stream, Reason: reason}
 		}
 	case NothingSelected:

@@ -12,6 +12,11 @@
 // Everything else in this module is built from those ideas. Read event.go,
 // query.go, reading.go, condition.go and store.go, in that order; they are short.
 //
+// Forgetting is recorded too: [Truncated], [Deleted] and [Tombstoned] make the events
+// that hide what a stream held, and scavenging, where a store has it, leaves a [Stub]
+// of each. Ids stay taken and conditions stay answered as if nothing had been
+// forgotten.
+//
 // Most programs use this package at their edges only. They declare facts and decide
 // on them with package decider, take commands from outside with package command, and
 // build read models with package projection. They open a store with package

@@ -14,7 +14,7 @@ import (
 //
 //	offset  size  what
 //	     0     1  version of this encoding: 1
-//	     1     1  flags: none yet, zero
+//	     1     1  flags: 1 is a stub
 //	     2    16  id
 //	    18     8  position
 //	    26     8  version in the stream
@@ -28,8 +28,13 @@ import (
 //	    62     4  d: bytes of the data
 //	    66     s  stream, then t type, c content type, the g tags (each two bytes of
 //	              length and its bytes), m metadata, d data
+//
+// A stub has the eight bytes of a hash in place of its type and of each tag, the 32
+// bytes of the digest in place of the data, and neither content type nor metadata nor
+// the time at which it happened.
 const (
 	encodingVersion = 1
+	stubFlag        = 1
 	encodedHeader   = 66
 	noTime          = math.MinInt64
 )
@@ -48,14 +53,19 @@ func (e Event) Size() int {
 }
 
 // AppendBinary appends the canonical encoding of the event, which must be one that a
-// store recorded, to b. Two events are the same if and only if their encodings are.
-// The error is always nil.
+// store recorded, to b. Two events are the same if and only if their encodings are;
+// whether one is forgotten is not part of it. The error is always nil.
 func (r Recorded) AppendBinary(b []byte) ([]byte, error) {
 	contentType := r.ContentType
 	if contentType == JSON {
 		contentType = ""
 	}
-	b = append(b, encodingVersion, 0)
+	flags := byte(0)
+	if r.Stub != nil {
+		flags = stubFlag
+		r.Event = r.Stub.encoded(r.Event)
+	}
+	b = append(b, encodingVersion, flags)
 	b = append(b, r.ID[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Position))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Version))
@@ -84,8 +94,8 @@ func (r *Recorded) UnmarshalBinary(b []byte) error {
 	if len(b) < encodedHeader {
 		return fmt.Errorf("daybook: an encoded event has at least %d bytes, and this has %d", encodedHeader, len(b))
 	}
-	if b[0] != encodingVersion || b[1] != 0 {
-		return fmt.Errorf("daybook: this program reads version %d of encoded events without flags, and this is version %d with flags %#x", encodingVersion, b[0], b[1])
+	if b[0] != encodingVersion || b[1]&^stubFlag != 0 {
+		return fmt.Errorf("daybook: this program reads version %d of encoded events, and this is version %d with flags %#x", encodingVersion, b[0], b[1])
 	}
 	le := binary.LittleEndian
 	decoded := Recorded{
@@ -131,13 +141,50 @@ func (r *Recorded) UnmarshalBinary(b []byte) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("daybook: an encoded event has %d bytes more than its lengths say", len(rest))
 	}
+	if b[1]&stubFlag != 0 {
+		if err := decoded.decodeStub(); err != nil {
+			return err
+		}
+	}
 	*r = decoded
 	return nil
 }
 
+// encoded returns the event of a stub as it is encoded: hashes stand for names.
+func (s *Stub) encoded(e Event) Event {
+	e = Event{ID: e.ID, Stream: e.Stream, Data: s.Digest[:]}
+	e.Type = string(binary.LittleEndian.AppendUint64(nil, s.TypeHash))
+	for _, hash := range s.TagHashes {
+		e.Tags = append(e.Tags, string(binary.LittleEndian.AppendUint64(nil, hash)))
+	}
+	return e
+}
+
+// decodeStub makes a stub of an event that was encoded as one.
+func (r *Recorded) decodeStub() error {
+	stub := new(Stub)
+	if len(r.Type) != 8 || len(r.Data) != len(stub.Digest) || r.ContentType != JSON || len(r.Metadata) > 0 || !r.HappenedAt.IsZero() {
+		return errors.New("daybook: an encoded stub has other parts than a stub has")
+	}
+	stub.TypeHash = binary.LittleEndian.Uint64([]byte(r.Type))
+	for _, tag := range r.Tags {
+		if len(tag) != 8 {
+			return errors.New("daybook: an encoded stub has a tag that is no hash")
+		}
+		stub.TagHashes = append(stub.TagHashes, binary.LittleEndian.Uint64([]byte(tag)))
+	}
+	copy(stub.Digest[:], r.Data)
+	r.Event = Event{ID: r.ID, Stream: r.Stream}
+	r.Stub, r.Forgotten = stub, true
+	return nil
+}
+
 // Digest returns the SHA-256 of the event's canonical encoding, by which copies of
-// it are compared.
+// it are compared. That of a stub is the digest of the event that it was.
 func (r Recorded) Digest() [sha256.Size]byte {
+	if r.Stub != nil {
+		return r.Stub.Digest
+	}
 	encoded, _ := r.AppendBinary(make([]byte, 0, r.Size())) // appending to memory does not fail
 	return sha256.Sum256(encoded)
 }

@@ -13,7 +13,8 @@ const JSON = "application/json"
 // past tense. Only Type is required.
 //
 // Names (Stream, Type and each of Tags) are UTF-8 of at most [MaxNameBytes] bytes
-// without control characters; those that begin with "$" belong to the system.
+// without control characters; those that begin with "$" belong to the system, and are
+// found only in the events that [Truncated], [Deleted] and [Tombstoned] make.
 // Names stay readable when a person's data is erased, so personal data does not
 // belong in them.
 type Event struct {
@@ -61,6 +62,12 @@ type Recorded struct {
 	// RecordedAt is when the store recorded it, in UTC: the same for all events of
 	// one append, and later than that of the append before.
 	RecordedAt time.Time
+	// Forgotten reports that the event's stream was truncated past it, deleted or
+	// tombstoned. Only readings that ask for such events yield them; see
+	// [Span.Forgotten] and [Item.IDs].
+	Forgotten bool
+	// Stub is what scavenging left of a forgotten event, nil for an event that is whole.
+	Stub *Stub
 }
 
 // Happened returns when the event happened: HappenedAt, or RecordedAt where

@@ -41,6 +41,15 @@ func checkName(name string) string {
 	return ""
 }
 
+// checkStream returns what is wrong with the name of a stream, or "". A stream about a
+// stream may be named after one with the longest name.
+func checkStream(name string) string {
+	if stream, about := AboutStream(name); about {
+		return checkName(stream)
+	}
+	return checkName(name)
+}
+
 // checkOwnName returns what is wrong with a name that an application wants to
 // record, or "".
 func checkOwnName(name string) string {

@@ -3,6 +3,7 @@ package daybook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,9 @@ func Prepare(events []Event, cond Condition, limits Limits) ([]Event, error) {
 	if err := checkDistinct(prepared); err != nil {
 		return nil, err
 	}
+	if err := checkTombstones(prepared); err != nil {
+		return nil, err
+	}
 	if err := cond.Validate(); err != nil {
 		return nil, err
 	}
@@ -63,13 +67,12 @@ func CheckRead(ctx context.Context, q Query, span Span) error {
 
 // prepare makes one event what a store records.
 func prepare(e *Event) *InvalidError {
-	if e.Stream != "" {
-		if reason := checkOwnName(e.Stream); reason != "" {
-			return &InvalidError{What: ": stream", Value: e.Stream, Reason: reason}
+	if _, about := AboutStream(e.Stream); about {
+		if err := checkForgetting(e); err != nil {
+			return err
 		}
-	}
-	if reason := checkOwnName(e.Type); reason != "" {
-		return &InvalidError{What: ": type", Value: e.Type, Reason: reason}
+	} else if err := checkOwn(e); err != nil {
+		return err
 	}
 	if err := checkTags(e.Tags); err != nil {
 		return err
@@ -95,6 +98,19 @@ func prepare(e *Event) *InvalidError {
 			return &InvalidError{What: ": id", Reason: fmt.Sprintf("is missing, and none could be made: %v", err)}
 		}
 		e.ID = id
+	}
+	return nil
+}
+
+// checkOwn checks the stream and the type of an event that an application records.
+func checkOwn(e *Event) *InvalidError {
+	if e.Stream != "" {
+		if reason := checkOwnName(e.Stream); reason != "" {
+			return &InvalidError{What: ": stream", Value: e.Stream, Reason: reason}
+		}
+	}
+	if reason := checkOwnName(e.Type); reason != "" {
+		return &InvalidError{What: ": type", Value: e.Type, Reason: reason}
 	}
 	return nil
 }
@@ -138,6 +154,20 @@ func checkDistinct(events []Event) error {
 			return &InvalidError{What: fmt.Sprintf("event %d: id", i+1), Value: e.ID.String(), Reason: fmt.Sprintf("is that of event %d", before+1)}
 		}
 		seen[e.ID] = i
+	}
+	return nil
+}
+
+// checkTombstones refuses an append that writes to a stream behind its tombstone.
+func checkTombstones(events []Event) error {
+	var gone []string
+	for i, e := range events {
+		if slices.Contains(gone, e.Stream) {
+			return &InvalidError{What: fmt.Sprintf("event %d: stream", i+1), Value: e.Stream, Reason: "is tombstoned by an event before it"}
+		}
+		if stream, about := AboutStream(e.Stream); about && e.Type == TypeTombstoned {
+			gone = append(gone, stream)
+		}
 	}
 	return nil
 }

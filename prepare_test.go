@@ -48,7 +48,7 @@ func TestPrepareRefuses(t *testing.T) {
 	twice := append([]string{}, many[:40]...)
 	twice[39] = twice[3]
 	for says, events := range map[string][]Event{
-		`event 2: stream "$$a" begins with "$"`:                   with(func(e *Event) { e.Stream = "$$a" }),
+		`event 2: stream "$a" begins with "$"`:                    with(func(e *Event) { e.Stream = "$a" }),
 		`event 2: stream "a\x00" has the control character`:       with(func(e *Event) { e.Stream = "a\x00" }),
 		`event 2: type is empty`:                                  with(func(e *Event) { e.Type = "" }),
 		`event 2: type "$deleted" begins with "$"`:                with(func(e *Event) { e.Type = "$deleted" }),

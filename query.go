@@ -15,7 +15,8 @@ type Query []Item
 // is satisfied by any event. An item without any field is invalid, so that a
 // forgotten one never means everything: that is what [All] is for.
 type Item struct {
-	// IDs: the event has one of these ids.
+	// IDs: the event has one of these ids. An item that names ids also selects what is
+	// forgotten, as long as something is left of it.
 	IDs []uuid.UUID
 	// Streams: the event is in one of these streams.
 	Streams []string
@@ -77,6 +78,70 @@ func (it Item) Selects(e Event) bool {
 	return true
 }
 
+// SelectsRecorded reports whether the query selects a recorded event, of which only a
+// stub may be left: hashes then stand for its type and tags.
+func (q Query) SelectsRecorded(r Recorded) bool {
+	for i := range q {
+		if q[i].selectsRecorded(&r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Yields reports whether a reading of the query yields an event that lies within its
+// span: whether an item selects it and, if it is forgotten, names ids or the span asks
+// for what is forgotten. It is for those who implement stores.
+func (q Query) Yields(r Recorded, span Span) bool {
+	for i := range q {
+		if q[i].selectsRecorded(&r) && (!r.Forgotten || span.Forgotten || len(q[i].IDs) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
+func (it Item) selectsRecorded(r *Recorded) bool {
+	if r.Stub == nil {
+		return it.Selects(r.Event)
+	}
+	if len(it.Types) > 0 && !r.hasType(it.Types) {
+		return false
+	}
+	for _, tag := range it.Tags {
+		if !r.hasTag(tag) {
+			return false
+		}
+	}
+	if len(it.Types) > 0 || len(it.Tags) > 0 {
+		it.Types, it.Tags = nil, nil
+		if it.empty() {
+			return true
+		}
+	}
+	return it.Selects(r.Event)
+}
+
+// Guarded returns the query that a condition over q is checked with: q, and for each
+// item that names streams one that selects everything recorded about them. What was
+// decided on a stream's events no longer stands when they are forgotten. It is for those who implement
+// stores.
+func (q Query) Guarded() Query {
+	guarded := q
+	for i := range q {
+		var about []string
+		for _, stream := range q[i].Streams {
+			if _, is := AboutStream(stream); !is {
+				about = append(about, StreamAbout(stream))
+			}
+		}
+		if len(about) > 0 {
+			guarded = append(guarded[:len(guarded):len(guarded)], Item{Streams: about})
+		}
+	}
+	return guarded
+}
+
 func (it Item) empty() bool {
 	return !it.all && len(it.IDs) == 0 && len(it.Streams) == 0 && len(it.Categories) == 0 && len(it.Types) == 0 && len(it.Tags) == 0
 }
@@ -100,12 +165,13 @@ func (it Item) validate() *InvalidError {
 	for _, names := range []struct {
 		field string
 		names []string
-	}{{"stream", it.Streams}, {"category", it.Categories}, {"type", it.Types}, {"tag", it.Tags}} {
+		check func(string) string
+	}{{"stream", it.Streams, checkStream}, {"category", it.Categories, checkStream}, {"type", it.Types, checkName}, {"tag", it.Tags, checkName}} {
 		for _, name := range names.names {
 			if names.field == "category" && name == "" {
 				continue // the category of a stream whose name begins with "-"
 			}
-			if reason := checkName(name); reason != "" {
+			if reason := names.check(name); reason != "" {
 				return &InvalidError{What: ": " + names.field, Value: name, Reason: reason}
 			}
 		}

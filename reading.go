@@ -23,6 +23,14 @@ type Span struct {
 	Backward bool
 	// Limit is the greatest number of events to yield. Zero sets no bound.
 	Limit int
+	// Forgotten also yields what is forgotten and what is left of it, marked as such.
+	// Without it only items that name ids do.
+	Forgotten bool
+	// Borrowed lets the events share memory with the store, and be the caller's only
+	// until the iteration's next step, names included: whoever keeps something of them
+	// clones it. It is for those who look at many events and keep none; it changes speed
+	// and nothing else.
+	Borrowed bool
 }
 
 // Validate returns an [*InvalidError] if the span can never bound a reading of q.
@@ -72,7 +80,11 @@ func NewReading(q Query, span Span, snapshot Point, events iter.Seq2[Recorded, e
 // Backward. It ends after the last one, or with the one error that stopped it: an
 // [*UnavailableError] if the context that Read was given has ended, a
 // [*CorruptError], or [ErrClosed]. Ranging over it again yields the same events. The
-// caller may keep the events, and must not change the bytes and tags they refer to.
+// caller may keep the events, unless the span is Borrowed, and must not change the bytes
+// and tags they refer to.
+//
+// What was forgotten when the reading began is not among them, unless it was asked for;
+// events that were scavenged since are yielded as they are then.
 func (r Reading) Events() iter.Seq2[Recorded, error] {
 	if r.events == nil {
 		return func(func(Recorded, error) bool) {}

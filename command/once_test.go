@@ -178,8 +178,7 @@ func (s stubs) Read(ctx context.Context, q daybook.Query, span daybook.Span) (da
 	}
 	return daybook.NewReading(q, span, reading.Snapshot(), func(yield func(daybook.Recorded, error) bool) {
 		for e, err := range reading.Events() {
-			e.Type, e.Tags, e.Data, e.Metadata, e.ContentType = "", nil, nil, nil, ""
-			if len(q[0].IDs) > 0 && !yield(e, err) {
+			if len(q[0].IDs) > 0 && !yield(e.AsStub(), err) {
 				return
 			}
 		}

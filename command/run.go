@@ -55,7 +55,7 @@ func (r run) recall(ctx context.Context) (daybook.Receipt, bool, error) {
 	}
 	var events []daybook.Recorded
 	var at daybook.Point
-	if isStub(first[0]) {
+	if first[0].Stub != nil { // there is nothing left to compare the command with
 		events, at, err = r.all(ctx)
 	} else {
 		record, ok := RecordOf(first[0].Event)
@@ -117,7 +117,3 @@ func (r run) all(ctx context.Context) ([]daybook.Recorded, daybook.Point, error)
 		}
 	}
 }
-
-// isStub reports whether all that is left of an event is its place: what it was has
-// been forgotten and scavenged, and there is nothing to compare a command with.
-func isStub(e daybook.Recorded) bool { return e.Type == "" && len(e.Metadata) == 0 }

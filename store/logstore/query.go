@@ -42,7 +42,7 @@ func planItem(it daybook.Item) planned {
 		p.groups = append(p.groups, terms)
 	}
 	for _, any := range []struct {
-		kind  term.Kind
+		kind  daybook.NameKind
 		names []string
 	}{{term.Stream, it.Streams}, {term.Category, it.Categories}, {term.Type, it.Types}} {
 		if len(any.names) == 0 {

@@ -206,6 +206,11 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 			return in.eventIn(offset)
 		}
 	}
+	for _, g := range in.unsynced {
+		if g.segment == seg {
+			end = min(end, g.offset) // the file need not go on from there, if space could not be reserved
+		}
+	}
 
 	if err := in.readAround(offset, end); err != nil {
 		return nil, nil, err

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
 )
 
 // These numbers are on people's disks.
 func TestTermsAreTheNumbersOfTheFormat(t *testing.T) {
 	for _, c := range []struct {
-		kind Kind
+		kind daybook.NameKind
 		name string
 		want uint64
 	}{
