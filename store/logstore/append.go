@@ -6,8 +6,7 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// Append implements [daybook.Store]. The request is checked against what is durable
-// here, on the caller's goroutine; the sequencer has to check only what came since.
+// Append implements [daybook.Store].
 func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	events, err := daybook.Prepare(events, cond, limits)
 	if err != nil {
@@ -19,7 +18,16 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	if s.isClosed() {
 		return daybook.Receipt{}, daybook.ErrClosed
 	}
+	if c := s.journal.elsewhere(); c != nil {
+		return s.forward(ctx, c, events, cond)
+	}
+	return s.appendHere(ctx, events, cond)
+}
 
+// appendHere appends events that [daybook.Prepare] passed, if it is this node's turn.
+// The request is checked against what is durable here, on the caller's goroutine; the
+// sequencer has to check only what came since.
+func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	r := newRequest(events, cond)
 	receipt, err := s.precheck(r)
 	if err != nil || receipt.Durability != 0 {
@@ -53,7 +61,7 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 		return daybook.Receipt{}, err
 	}
 	if before != nil {
-		return daybook.ReceiptOf(s.life, before, daybook.Disk, true), nil
+		return daybook.ReceiptOf(s.life, before, s.durability, true), nil
 	}
 	for i := range r.streams {
 		st := &r.streams[i]
@@ -69,7 +77,7 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 		if failures != nil {
 			return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: s.life.At(v.head)}
 		}
-		return daybook.Receipt{Point: s.life.At(v.head), Durability: daybook.Disk}, nil
+		return daybook.Receipt{Point: s.life.At(v.head), Durability: s.durability}, nil
 	}
 	if final || planted("condition-checked-outside-the-sequencer") {
 		r.failures = failures

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,13 +49,31 @@ func newDisk(h *home, m *manifest, segmentBytes func(uint64) int64) *disk {
 	return &disk{home: h, manifest: m, segmentBytes: segmentBytes, checksum: m.salt}
 }
 
-// ready implements journal.
-func (d *disk) ready() error {
+// ready implements journal. It is this node's turn for ever.
+func (d *disk) ready() (turn, error) {
 	if failed := d.failed.Load(); failed != nil {
-		return *failed
+		return turn{}, *failed
 	}
-	return nil
+	return turn{}, nil
 }
+
+// durability implements journal.
+func (d *disk) durability() daybook.Durability { return daybook.Disk }
+
+// Nobody else sequences a log on a local disk, so nothing arrives, and what was promised
+// is known to all who could break it.
+
+// follow implements journal.
+func (d *disk) follow(func()) {}
+
+// elsewhere implements journal.
+func (d *disk) elsewhere() colleague { return nil }
+
+// promise implements journal.
+func (d *disk) promise(context.Context, int64) error { return nil }
+
+// arrived implements journal.
+func (d *disk) arrived(daybook.Position) ([]byte, error) { return nil, nil }
 
 // commit implements journal.
 func (d *disk) commit(g *group) *fault {
@@ -285,7 +304,7 @@ func (d *disk) close() error {
 	return errors.Join(err, d.abandon())
 }
 
-// abandon closes what is open.
+// abandon implements journal.
 func (d *disk) abandon() error {
 	d.home.indexer.stop()
 	err := d.spare.discard(d.home)
@@ -302,7 +321,7 @@ func (d *disk) abandon() error {
 // is, so that whatever may be missing later was lost to no crash. A log that was not
 // written, or whose disk failed, stays as it is.
 func (d *disk) markClean() error {
-	if d.ready() != nil || d.active == nil || d.manifest.clean != nil || d.leftover != nil || d.sealed != nil || d.file == nil {
+	if d.failed.Load() != nil || d.active == nil || d.manifest.clean != nil || d.leftover != nil || d.sealed != nil || d.file == nil {
 		return nil
 	}
 	if err := d.file.Truncate(d.end); err != nil {

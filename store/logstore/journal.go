@@ -1,30 +1,103 @@
 package logstore
 
-import "github.com/daybook-es/daybook"
+import (
+	"context"
+
+	"github.com/daybook-es/daybook"
+)
 
 // A journal is where groups of frames become durable. The sequencer decides what is in
-// the log and in which order; the journal makes it so, and knows when it cannot. The
-// journal here is the local disk ([disk]); one that asks a quorum of machines has its
-// place behind the same methods. Frames that others have sequenced do not come in
-// through it yet.
+// the log and in which order; the journal makes it so, and knows when it cannot. It also
+// knows whether the sequencer of this node is the one that decides: where several nodes
+// keep one log they take turns, and what the others have sequenced comes in through the
+// journal.
+//
+// The journal of this package is the local disk ([disk]), where it is always this node's
+// turn. The other one that the tests have asks a quorum; with it two nodes keep one log.
+//
+// recover, follow and close are each called once, in this order; ready, elsewhere and
+// promise may be called at any time between recover and close, by many goroutines at
+// once; the sequencer calls the others, one at a time.
 type journal interface {
-	// recover returns the log as it is durable, from which the sequencer goes on. It is
-	// called first and once. What of it this node alone could have lost, such as the
-	// unsynced tail of its own disk, is made durable before it is returned.
+	// recover returns the log as it is durable, as far as this node has it, from which
+	// the sequencer goes on. What of it this node alone could have lost, such as the
+	// unsynced tail of its own disk, is made durable before it is returned. What others
+	// have too may be missing at its end: it arrives later. A segment that is damaged is
+	// an error where nobody else has it; a journal that can get it again sets it aside,
+	// and returns the log in front of it.
 	recover() (*view, error)
 
-	// ready returns why nothing can be recorded here now, or nil: on a local disk, that
-	// it has failed for good. Where machines take turns, it is not this one's.
-	ready() error
+	// follow has the journal call wake whenever something has arrived. Wake does not
+	// wait, and may be called from any goroutine, in vain too.
+	follow(wake func())
 
-	// commit makes a group's frames durable, behind those of the group before. Groups
-	// come one at a time. When it returns nil, they survive what the store promises,
-	// and are readable at their place in the segment. Otherwise the fault says what
-	// became of the group.
+	// durability is what a group survives that was committed.
+	durability() daybook.Durability
+
+	// ready returns this node's turn to sequence, or why nothing can be recorded through
+	// it now: on a local disk, that it has failed for good; where nodes take turns, that
+	// it is another one's, and whose.
+	ready() (turn, error)
+
+	// elsewhere returns the node whose turn it is, if it is not this one's and somebody
+	// can be asked; otherwise nil.
+	elsewhere() colleague
+
+	// promise makes it durable, beyond this turn, that nothing is recorded any more at
+	// or before a time, which the turns after this one then begin with. Those who ask
+	// what was known at that time are answered when it returns nil.
+	promise(ctx context.Context, stamp int64) error
+
+	// arrived returns frames that another node has sequenced, or that this one has in a
+	// group of which it did not learn what became: the next ones behind a position, end
+	// to end, with the bytes that every node has. They are durable. It returns nothing
+	// if there are none yet, and does not wait for more. The bytes are not changed until
+	// the next call.
+	arrived(after daybook.Position) ([]byte, error)
+
+	// commit makes a group's frames durable, behind those of the group before, and only
+	// if the turn still is in which the group was begun. Groups come one at a time.
+	// When it returns nil, they survive what durability says, and are readable at their
+	// place in the segment. Otherwise the fault says what became of the group. If that
+	// is unknown, the turn is over.
+	//
+	// A group that has arrived is durable already, and is made readable.
 	commit(g *group) *fault
 
 	// close ends the journal, and all reading of segments. Nothing is being committed.
 	close() error
+
+	// abandon is close for a journal that could not recover: it lets go of what is open,
+	// and leaves the log as it is.
+	abandon() error
+}
+
+// A turn is the time during which a node, and no other one, may sequence.
+type turn struct {
+	// term is a number that no other turn has. A local disk has one turn for ever, of
+	// term zero; others are counted from 1.
+	term uint64
+	// from is the last position that was sequenced before this turn. Everything up to
+	// there has arrived when the turn begins, and what has not arrived by then of a
+	// group of an earlier turn never will.
+	from daybook.Position
+	// stamp is a time, in nanoseconds since 1970, at or before which nothing is recorded
+	// in this turn: it was promised in an earlier one.
+	stamp int64
+}
+
+// A colleague is the node whose turn it is, as another one sees it.
+type colleague interface {
+	// append does what [daybook.Store.Append] does, through that node, with events and a
+	// condition that [daybook.Prepare] passed. What it answers is in the log that
+	// arrives here, perhaps later. Its errors are those of Append; that the node has
+	// lost its turn, or cannot be asked, is *unavailable*, and that an answer was lost
+	// *unknown*.
+	append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error)
+
+	// known makes sure that nothing more is recorded at or before a time, if that time
+	// has come, and returns a position up to which everything lies that was.
+	known(ctx context.Context, stamp int64) (daybook.Position, error)
 }
 
 // A group is the frames that are made durable together: one write, one sync. The
@@ -35,6 +108,8 @@ type group struct {
 	offset  int64 // where in the segment's file it begins
 	bytes   []byte
 	opens   bool // it is the first of its segment, which is not there yet
+	term    uint64
+	arrived bool // others sequenced it, or it was found to be durable after all
 
 	// durable is the position that is durable when the group is written, and after the
 	// log as it is once the group is durable.
@@ -42,6 +117,7 @@ type group struct {
 	after   view
 
 	requests []*request
+	terms    []uint64 // those of the events of a group that has arrived
 	// resting are answers that rest on this group.
 	resting []resting
 }
@@ -62,4 +138,6 @@ type fault struct {
 	unknown bool
 	// fatal says that the journal takes nothing any more.
 	fatal bool
+	// late says that the group came after its turn. Nothing is wrong with this node.
+	late bool
 }

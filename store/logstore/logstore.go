@@ -27,12 +27,13 @@ type Store struct {
 	life    daybook.Point // log and incarnation
 	lock    io.Closer
 
-	view    atomic.Pointer[view] // what readers see; replaced by the sequencer
-	journal journal
-	order   *sequencer
-	waiters waiters
-	heads   heads
-	health  atomic.Pointer[HealthError]
+	view       atomic.Pointer[view] // what readers see; replaced by the sequencer
+	journal    journal
+	durability daybook.Durability
+	order      *sequencer
+	waiters    waiters
+	heads      heads
+	health     atomic.Pointer[HealthError]
 
 	stamps stamps
 
@@ -65,7 +66,26 @@ func Open(dir string, options *Options) (*Store, error) {
 }
 
 // open opens a log in a world, which is the machine's or a simulated one.
-func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
+func open(world vfs.World, dir string, options *Options) (*Store, error) {
+	return openOn(world, dir, options, func(s *Store) (journal, error) {
+		m, err := readManifest(s.home)
+		if err != nil {
+			return nil, err
+		}
+		return s.onDisk(m), nil
+	})
+}
+
+// onDisk makes the directory's log the store's, and returns the journal of it.
+func (s *Store) onDisk(m *manifest) *disk {
+	s.home.salt = m.salt
+	s.life = daybook.Point{Log: m.log, Incarnation: m.incarnation}
+	return newDisk(s.home, m, s.segmentBytes)
+}
+
+// openOn opens a store on the journal that newJournal returns, which has set the log's
+// identity and salt. The journal is closed if it cannot recover.
+func openOn(world vfs.World, dir string, options *Options, newJournal func(*Store) (journal, error)) (_ *Store, err error) {
 	s := &Store{closed: make(chan struct{})}
 	if options != nil {
 		s.options = *options
@@ -89,22 +109,19 @@ func open(world vfs.World, dir string, options *Options) (_ *Store, err error) {
 		}
 	}()
 
-	m, err := readManifest(s.home)
-	if err != nil {
+	if s.journal, err = newJournal(s); err != nil {
 		return nil, err
 	}
-	s.home.salt = m.salt
-	s.life = daybook.Point{Log: m.log, Incarnation: m.incarnation}
-	d := newDisk(s.home, m, s.segmentBytes)
-	s.journal = d
 	v, err := s.journal.recover()
 	if err != nil {
-		return nil, errors.Join(err, d.abandon())
+		return nil, errors.Join(err, s.journal.abandon())
 	}
+	s.durability = s.journal.durability()
 	s.stamps.issued, s.stamps.settled = v.stamp, v.stamp
 	s.view.Store(v)
-	s.order = newSequencer(s, d, v)
+	s.order = newSequencer(s, s.journal, v)
 	s.heads.init()
+	s.journal.follow(s.order.nudge)
 	return s, nil
 }
 
@@ -138,7 +155,7 @@ func (s *Store) Info(context.Context) (daybook.Info, error) {
 	}
 	return daybook.Info{
 		Head:       s.life.At(s.view.Load().head),
-		Durability: daybook.Disk,
+		Durability: s.durability,
 		Limits:     limits,
 		Stride:     s.options.Stride,
 	}, nil

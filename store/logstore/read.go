@@ -21,7 +21,7 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		return daybook.Reading{}, daybook.ErrClosed
 	}
 	if !span.KnownAt.IsZero() {
-		if err := s.stamps.close(ctx, span.KnownAt.UnixNano(), s.home.world.Clock.Now().UnixNano()); err != nil {
+		if err := s.knownAt(ctx, span.KnownAt.UnixNano()); err != nil {
 			return daybook.Reading{}, err
 		}
 	}

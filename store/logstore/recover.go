@@ -276,15 +276,18 @@ func follows(f frame.Frame, t tail) error {
 	return nil
 }
 
-func addFrame(table *index.Table, f frame.Frame, offset int64) {
+// addFrame adds a frame's events to an index, and returns the terms of all of them.
+func addFrame(table *index.Table, f frame.Frame, offset int64) []uint64 {
 	var terms []uint64
 	for at, e := range f.Events() {
-		terms = appendTerms(terms[:0], e)
-		table.Add(posting(offset+int64(at)), terms)
+		from := len(terms)
+		terms = appendTerms(terms, e)
+		table.Add(posting(offset+int64(at)), terms[from:])
 		if made, timed := term.Made(e.ID()); timed {
 			table.AddMade(made)
 		}
 	}
+	return terms
 }
 
 // walk yields the frames that lie end to end in a segment's file, until yield objects

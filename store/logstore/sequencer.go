@@ -26,6 +26,11 @@ const groupBytes = 4 << 20
 // checks and fills the group that is written next, and commit, one for each group, has
 // the journal write the one before. Fields are run's alone unless they are below mu.
 // Both end by themselves when nothing waits; stop waits for that.
+//
+// What others have sequenced is taken in by run too, as groups of its own that are never
+// in the same flight as one of this node's: it is taken in only while nothing is being
+// written, so it stands behind everything that is durable here, and in front of all that
+// is checked afterwards.
 type sequencer struct {
 	store   *Store
 	journal journal
@@ -36,11 +41,15 @@ type sequencer struct {
 	settled chan *fault
 	spare   []byte // the bytes of a group that is durable, to be used again
 
+	// term is that of the turn that was begun last.
+	term uint64
+
 	// lost are the ids of a group of which nobody knows whether it is recorded.
 	lost map[uuid.UUID]bool
 
 	mu      sync.Mutex
 	waiting []*request // in the order in which they were handed over
+	nudged  bool       // something may have arrived
 	running bool
 	stopped bool
 	idle    sync.WaitGroup // run
@@ -59,17 +68,34 @@ func (q *sequencer) take(r *request) error {
 		return daybook.ErrClosed
 	}
 	q.waiting = append(q.waiting, r)
+	q.rouse()
+	return nil
+}
+
+// nudge has the sequencer look whether something has arrived. What arrives while the
+// store is being closed is left for the next opening.
+func (q *sequencer) nudge() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return
+	}
+	q.nudged = true
+	q.rouse()
+}
+
+// rouse sees to it that run looks at what there is. The caller holds mu.
+func (q *sequencer) rouse() {
 	if !q.running {
 		q.running = true
 		q.idle.Add(1)
 		go q.run()
-		return nil
+		return
 	}
 	select {
 	case q.wake <- struct{}{}:
 	default: // it will look anyway
 	}
-	return nil
 }
 
 // stop takes no more requests, and returns when those that were taken are answered.
@@ -86,7 +112,10 @@ func (q *sequencer) run() {
 	defer q.idle.Done()
 	var batch []*request
 	for {
-		batch = append(batch, q.arrived(len(batch) > 0)...)
+		if q.writing == nil {
+			q.takeIn()
+		}
+		batch = append(batch, q.handedOver(len(batch) > 0)...)
 		for len(batch) > 0 && q.sequence(batch[0]) {
 			batch = batch[1:]
 		}
@@ -108,24 +137,25 @@ func (q *sequencer) run() {
 	}
 }
 
-// arrived returns the requests that have been handed over, unless earlier ones still
+// handedOver returns the requests that have been handed over, unless earlier ones still
 // wait for room.
-func (q *sequencer) arrived(full bool) []*request {
+func (q *sequencer) handedOver(full bool) []*request {
 	if full {
 		return nil
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	arrived := q.waiting
+	handedOver := q.waiting
 	q.waiting = nil
-	return arrived
+	return handedOver
 }
 
 // rest reports that nothing waits, and then run is over.
 func (q *sequencer) rest() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.running = len(q.waiting) > 0
+	q.running = len(q.waiting) > 0 || q.nudged
+	q.nudged = false
 	return !q.running
 }
 
@@ -135,8 +165,16 @@ func (q *sequencer) sequence(r *request) bool {
 	if q.filling != nil && !q.room(r) {
 		return false
 	}
+	turn, cannot := q.journal.ready()
+	if cannot == nil && turn.term != q.term {
+		begun, err := q.beginTurn(turn)
+		if !begun && err == nil {
+			return false
+		}
+		cannot = err
+	}
 	if q.isLost(r) {
-		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: q.journal.ready()})
+		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: cannot})
 		return true
 	}
 	receipt, err := q.check(r)
@@ -144,8 +182,8 @@ func (q *sequencer) sequence(r *request) bool {
 		q.answerWhenDurable(r, receipt, err)
 		return true
 	}
-	if err := q.journal.ready(); err != nil {
-		r.answer(daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err})
+	if cannot != nil {
+		r.answer(daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: cannot})
 		return true
 	}
 	q.place(r)
@@ -167,9 +205,11 @@ func (q *sequencer) isLost(r *request) bool {
 }
 
 // room reports whether a request fits into the group that is being filled.
-func (q *sequencer) room(r *request) bool {
-	g := q.filling
-	end := int64(len(g.bytes) + len(r.frame))
+func (q *sequencer) room(r *request) bool { return q.fits(q.filling, len(r.frame)) }
+
+// fits reports whether a frame of some bytes may go behind the others of a group.
+func (q *sequencer) fits(g *group, frameBytes int) bool {
+	end := int64(len(g.bytes) + frameBytes)
 	return end <= groupBytes && g.offset+end <= q.store.segmentBytes(g.segment.number)
 }
 
@@ -184,7 +224,7 @@ func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 		return daybook.Receipt{}, err
 	}
 	if before != nil {
-		return daybook.ReceiptOf(life, before, daybook.Disk, true), nil
+		return daybook.ReceiptOf(life, before, q.store.durability, true), nil
 	}
 	if r.failures != nil {
 		return daybook.Receipt{}, &answeredError{&daybook.ConflictError{Failures: r.failures, At: life.At(r.at)}}
@@ -232,9 +272,10 @@ func (q *sequencer) place(r *request) {
 			r.frame.At(w.offset).SetVersion(s.version)
 		}
 	}
-	t.stamp = q.store.stamps.next(t.stamp, q.store.home.world.Clock.Now().UnixNano())
-	r.frame.Seal(q.store.home.salt, frame.Seal{Before: t.checksum, First: t.head + 1, Durable: g.durable, Stamp: t.stamp})
-	g.bytes = append(g.bytes, r.frame...)
+	r.frame.Seal(q.store.home.salt, frame.Seal{
+		Before: t.checksum, First: t.head + 1, Durable: g.durable,
+		Stamp: q.store.stamps.next(q.store.home.world.Clock.Now().UnixNano()),
+	})
 
 	table := (*g.segment.index.Load()).(*index.Table)
 	for i, w := range r.written {
@@ -243,30 +284,37 @@ func (q *sequencer) place(r *request) {
 			table.AddMade(made)
 		}
 	}
-	g.segment.mark(r.frame, offset)
-
-	t.head += daybook.Position(len(r.written))
-	t.end = offset + int64(len(r.frame))
-	t.checksum = r.frame.Checksum()
-	g.after = *t
-	g.after.unsynced = nil
+	q.grow(g, r.frame)
 	g.requests = append(g.requests, r)
 	r.receipt = daybook.Receipt{
 		Point:      q.store.life.At(t.head),
 		Versions:   make(map[string]daybook.Version, len(r.streams)),
 		RecordedAt: timeOf(t.stamp),
-		Durability: daybook.Disk,
+		Durability: q.store.durability,
 	}
 	for _, s := range r.streams {
 		r.receipt.Versions[s.name] = s.version
 	}
 }
 
+// grow puts a frame, whose events are in the index, behind the others of a group, which
+// is the last.
+func (q *sequencer) grow(g *group, f frame.Frame) {
+	t := &q.tail
+	offset := g.offset + int64(len(g.bytes))
+	g.bytes = append(g.bytes, f...)
+	g.segment.mark(f, offset)
+	t.head, t.stamp, t.checksum = f.Last(), f.Stamp(), f.Checksum()
+	t.end = offset + int64(len(f))
+	g.after = *t
+	g.after.unsynced = nil
+}
+
 // begin begins a group for a frame of some bytes: behind the last one, or in a new
 // segment if there is no room.
 func (q *sequencer) begin(frameBytes int) {
 	t := &q.tail
-	g := &group{durable: t.head, bytes: q.spare}
+	g := &group{durable: t.head, bytes: q.spare, term: q.term}
 	q.spare = nil
 	g.segment, g.offset = q.active(frameBytes), t.end
 	if g.segment == nil {
@@ -381,11 +429,11 @@ func (q *sequencer) abandon(g *group, f *fault) {
 			s.unmark(durable.end)
 		}
 	}
-	stamp := q.tail.stamp
 	q.tail = durable
-	q.tail.stamp = stamp
-	q.store.stamps.settle(stamp)
-	q.store.setHealth(&HealthError{Dir: q.store.home.dir, ReadOnly: f.fatal, Err: f.err})
+	q.store.stamps.settleAll()
+	if !f.late {
+		q.store.setHealth(&HealthError{Dir: q.store.home.dir, ReadOnly: f.fatal, Err: f.err})
+	}
 	q.store.home.log.fault(g, f)
 
 	failed := &daybook.UnavailableError{Doing: "append", Err: f.err}

@@ -18,20 +18,41 @@ type stamps struct {
 	change  chan struct{} // closed when settled rises; nil if nobody waits for that
 }
 
-// next returns the stamp of an append: the clock's time, or a moment after the append
+// next returns the stamp of an append: the clock's time, or a moment after the stamp
 // before if that is later, or after what is known.
-func (s *stamps) next(before, now int64) int64 {
+func (s *stamps) next(now int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.issued = max(now, before+1, s.known+1)
+	s.issued = max(now, s.issued+1, s.known+1)
 	return s.issued
 }
 
-// settle notes that every append stamped up to here is durable or has failed.
+// promised notes that nothing is stamped at or before a time any more.
+func (s *stamps) promised(stamp int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = max(s.known, stamp)
+}
+
+// settle notes that every append stamped up to here is durable or has failed, by
+// whichever node it was stamped.
 func (s *stamps) settle(stamp int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settled = stamp
+	s.issued, s.settled = max(s.issued, stamp), max(s.settled, stamp)
+	s.changed()
+}
+
+// settleAll notes that every append that was stamped is durable or has failed.
+func (s *stamps) settleAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled = s.issued
+	s.changed()
+}
+
+// changed wakes those who wait for appends to be settled. The caller holds mu.
+func (s *stamps) changed() {
 	if s.change != nil {
 		close(s.change)
 		s.change = nil
@@ -39,10 +60,12 @@ func (s *stamps) settle(stamp int64) {
 }
 
 // close makes sure that what is known at a time stays so for ever, if that time has
-// come: no later append is stamped with it, and those that were are waited for.
-func (s *stamps) close(ctx context.Context, known, now int64) error {
+// come: no later append is stamped with it, and those that were are waited for. It
+// returns the time up to which that is so.
+func (s *stamps) close(ctx context.Context, known, now int64) (int64, error) {
 	s.mu.Lock()
-	s.known = max(s.known, min(known, now))
+	closed := min(known, max(now, s.issued))
+	s.known = max(s.known, closed)
 	last := min(known, s.issued)
 	for s.settled < last {
 		if s.change == nil {
@@ -53,10 +76,10 @@ func (s *stamps) close(ctx context.Context, known, now int64) error {
 		select {
 		case <-change:
 		case <-ctx.Done():
-			return &daybook.UnavailableError{Doing: "read", Err: ctx.Err()}
+			return 0, &daybook.UnavailableError{Doing: "read", Err: ctx.Err()}
 		}
 		s.mu.Lock()
 	}
 	s.mu.Unlock()
-	return nil
+	return closed, nil
 }

@@ -207,9 +207,15 @@ func TestAWaiterIsWokenOnlyByWhatItMayWaitFor(t *testing.T) {
 func TestWhatWasKnownAtATimeNeverChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s stamps
-		first := s.next(0, 1000)
+		first := s.next(1000)
 		asked := make(chan error, 1)
-		go func() { asked <- s.close(t.Context(), 2000, 1500) }()
+		go func() {
+			closed, err := s.close(t.Context(), 2000, 1500)
+			if closed != 1500 {
+				t.Errorf("at 1500, what was known up to %d is closed", closed)
+			}
+			asked <- err
+		}()
 		synctest.Wait()
 		select {
 		case err := <-asked:
@@ -220,17 +226,17 @@ func TestWhatWasKnownAtATimeNeverChanges(t *testing.T) {
 		if err := <-asked; err != nil {
 			t.Fatal(err)
 		}
-		if next := s.next(first, 1200); next <= 1500 {
+		if next := s.next(1200); next <= 1500 {
 			t.Errorf("after the question at 1500 an append is recorded at %d", next)
 		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var unavailable *daybook.UnavailableError
-		if err := s.close(ctx, 3000, 3000); !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.close(ctx, 3000, 3000); !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a question whose context ends answers %v", err)
 		}
-		if err := s.close(t.Context(), 1000, 3000); err != nil {
+		if _, err := s.close(t.Context(), 1000, 3000); err != nil {
 			t.Errorf("a question about what is settled answers %v", err)
 		}
 	})

@@ -134,12 +134,9 @@ func (ws *waiters) wake(head daybook.Position, g *group) {
 	}
 	if len(ws.byTerm) > 0 {
 		for _, r := range g.requests {
-			for _, t := range r.terms {
-				for w := range ws.byTerm[t] {
-					w.wake()
-				}
-			}
+			ws.wakeTerms(r.terms)
 		}
+		ws.wakeTerms(g.terms)
 	}
 	if head < ws.due {
 		return
@@ -150,6 +147,16 @@ func (ws *waiters) wake(head daybook.Position, g *group) {
 			w.wake()
 		} else {
 			ws.due = min(ws.due, w.due)
+		}
+	}
+}
+
+// wakeTerms wakes those who wait for an event that has one of some terms. The caller
+// holds mu.
+func (ws *waiters) wakeTerms(terms []uint64) {
+	for _, t := range terms {
+		for w := range ws.byTerm[t] {
+			w.wake()
 		}
 	}
 }

@@ -1,0 +1,80 @@
+package logstore
+
+import (
+	"fmt"
+
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+)
+
+// beginTurn makes a turn the one in which groups are begun from now on. Everything that
+// was sequenced before it must be durable here first: it returns false while that is
+// being written, and an error if it cannot be had.
+func (q *sequencer) beginTurn(t turn) (bool, error) {
+	head := q.store.view.Load().head
+	if head < t.from && !planted("turn-begun-before-all-is-here") || q.filling != nil {
+		if q.writing != nil || q.filling != nil || q.takeIn() {
+			return false, nil
+		}
+		return false, fmt.Errorf("this node may sequence from position %d on, and what lies between %d and there has not arrived", t.from, head)
+	}
+	q.term = t.term
+	// What has not arrived by now never will.
+	q.lost = nil
+	if !planted("promise-forgotten-by-the-next-turn") {
+		q.store.stamps.promised(t.stamp)
+	}
+	return true, nil
+}
+
+// takeIn begins to make readable what has arrived next, if something has. Nothing is
+// being written or filled.
+func (q *sequencer) takeIn() bool {
+	frames, err := q.journal.arrived(q.tail.head)
+	if err == nil && len(frames) > 0 {
+		err = q.admit(frames)
+	}
+	if err != nil {
+		q.store.setHealth(&HealthError{Dir: q.store.home.dir, Err: fmt.Errorf("what other nodes recorded does not arrive: %w", err)})
+		q.store.home.log.Error("what other nodes recorded does not arrive", "after", q.tail.head, "err", err)
+	}
+	if q.filling == nil {
+		return false
+	}
+	q.writing, q.filling = q.filling, nil
+	go q.commit(q.writing)
+	return true
+}
+
+// admit makes a group of frames that have arrived, as many as have room in one. Each
+// must be sound, and the one behind the last: what a node serves and builds upon is not
+// taken on trust.
+func (q *sequencer) admit(b []byte) error {
+	for len(b) > 0 {
+		t := &q.tail
+		f, err := frame.Parse(b, q.store.home.salt)
+		if err != nil {
+			return err
+		}
+		if !planted("arrivals-not-checked") {
+			if err := follows(f, tail{head: t.head, checksum: t.checksum}); err != nil {
+				return err
+			}
+		}
+		if f.Stamp() <= t.stamp && t.head > 0 {
+			return fmt.Errorf("a frame of position %d was recorded at %d, and the one before at %d", f.First(), f.Stamp(), t.stamp)
+		}
+		if q.filling == nil {
+			q.begin(len(f))
+			q.filling.arrived = true
+		} else if !q.fits(q.filling, len(f)) {
+			return nil
+		}
+		g := q.filling
+		table := (*g.segment.index.Load()).(*index.Table)
+		g.terms = append(g.terms, addFrame(table, f, t.end)...)
+		q.grow(g, f)
+		b = b[len(f):]
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Where several nodes keep one log, one of them sequences, and the others ask it.
+
+// forward has another node append. What it answers can be read here when forward
+// returns.
+func (s *Store) forward(ctx context.Context, to colleague, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	receipt, err := to.append(ctx, events, cond)
+	if planted("answered-before-it-has-arrived") {
+		return receipt, err
+	}
+	failed := s.untilHere(ctx, restsOn(receipt, err))
+	if failed == nil {
+		return receipt, err
+	}
+	if errors.Is(failed, daybook.ErrClosed) {
+		return daybook.Receipt{}, failed
+	}
+	if err == nil && len(events) > 0 {
+		ids := make([]uuid.UUID, len(events))
+		for i := range events {
+			ids[i] = events[i].ID
+		}
+		return daybook.Receipt{}, &daybook.UnknownError{IDs: ids, Err: failed}
+	}
+	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: failed}
+}
+
+// restsOn returns the position up to which one must have read to understand an answer.
+func restsOn(receipt daybook.Receipt, err error) daybook.Position {
+	var conflict *daybook.ConflictError
+	var reused *daybook.ReusedError
+	switch {
+	case err == nil:
+		return receipt.Position
+	case errors.As(err, &conflict):
+		return conflict.At.Position
+	case errors.As(err, &reused):
+		return reused.Position
+	}
+	return 0
+}
+
+// untilHere returns when this node has everything up to a position.
+func (s *Store) untilHere(ctx context.Context, p daybook.Position) error {
+	if s.view.Load().head >= p {
+		return nil
+	}
+	_, err := s.Wait(ctx, daybook.All(), p-1)
+	return err
+}
+
+// knownAt sees to it that what was known at a time stays so for ever, if that time has
+// come, and that all of it can be read here.
+func (s *Store) knownAt(ctx context.Context, stamp int64) error {
+	if stamp <= s.view.Load().stamp {
+		return nil // stamps rise, so whatever is not here yet is recorded later
+	}
+	if c := s.journal.elsewhere(); c != nil {
+		p, err := c.known(ctx, stamp)
+		if err != nil {
+			return err
+		}
+		return s.untilHere(ctx, p)
+	}
+	_, err := s.knownHere(ctx, stamp)
+	return err
+}
+
+// knownHere sees to that if it is this node's turn. It returns a position up to which
+// everything lies that was known at the time.
+func (s *Store) knownHere(ctx context.Context, stamp int64) (daybook.Position, error) {
+	closed, err := s.stamps.close(ctx, stamp, s.home.world.Clock.Now().UnixNano())
+	if err != nil {
+		return 0, err
+	}
+	if err := s.journal.promise(ctx, closed); err != nil {
+		return 0, &daybook.UnavailableError{Doing: "read", Err: err}
+	}
+	return s.view.Load().head, nil
+}
