@@ -3,7 +3,7 @@
 // It keeps every promise of a [daybook.Store], but when the process ends the events
 // are gone, and its receipts say so. Use it in tests and examples, and read it to see
 // what a store is. It is also the model with which package store/storetest compares
-// other stores.
+// other stores. Memory that forgotten events take is given back by [Store.Scavenge].
 package memstore
 
 import (
@@ -32,14 +32,19 @@ type Store struct {
 	// be changed once the store is in use.
 	Now func() time.Time
 
-	mu      sync.Mutex
-	life    daybook.Point // log and incarnation, made when first asked for
-	events  []daybook.Recorded
-	byID    map[uuid.UUID]daybook.Position
-	streams map[string][]daybook.Position // the positions of each stream's events
-	known   time.Time                     // somebody asked what was known then
-	grown   chan struct{}                 // closed, and replaced, by each append
-	closed  bool
+	mu     sync.Mutex
+	life   daybook.Point // log and incarnation, made when first asked for
+	events []daybook.Recorded
+
+	// An event's place is its index in events. It is not its position, between which a
+	// restored log has gaps.
+	byID    map[uuid.UUID]int
+	streams map[string][]int // the places of each stream's events
+	hidden  horizons         // what is forgotten
+
+	known  time.Time     // somebody asked what was known then
+	grown  chan struct{} // closed, and replaced, by each append
+	closed bool
 }
 
 // New returns an empty store.
@@ -67,6 +72,11 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 		}
 		return daybook.ReceiptOf(s.life, before, daybook.Memory, true), nil
 	}
+	for i, e := range events {
+		if at := s.hidden[e.Stream].Tombstoned; at > 0 {
+			return daybook.Receipt{}, daybook.RefuseTombstoned(i, e.Stream, at)
+		}
+	}
 	if failures := s.failures(cond); failures != nil {
 		return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: s.head()}
 	}
@@ -80,25 +90,28 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 // ReusedError if it has some of their ids but is no repeat, and nil if all of its ids
 // are new.
 func (s *Store) recorded(events []daybook.Event) ([]daybook.Recorded, error) {
-	first := slices.IndexFunc(events, func(e daybook.Event) bool { return s.byID[e.ID] > 0 })
+	first := slices.IndexFunc(events, func(e daybook.Event) bool { return s.has(e.ID) })
 	if first < 0 {
 		return nil, nil
 	}
-	reused := &daybook.ReusedError{ID: events[first].ID, Position: s.byID[events[first].ID]}
-	if first > 0 {
+	place := s.byID[events[first].ID]
+	reused := &daybook.ReusedError{ID: events[first].ID, Position: s.events[place].Position}
+	if first > 0 || place+len(events) > len(s.events) {
 		return nil, reused
 	}
-	from := int(reused.Position) - 1
-	if from+len(events) > len(s.events) {
-		return nil, reused
-	}
-	before := s.events[from : from+len(events)]
+	before := s.events[place : place+len(events)]
 	for i, e := range events {
-		if before[i].ID != e.ID || before[i].Stream != e.Stream || before[i].Type != e.Type {
+		if !before[i].Repeats(e) {
 			return nil, reused
 		}
 	}
 	return before, nil
+}
+
+// has reports whether an id is recorded.
+func (s *Store) has(id uuid.UUID) bool {
+	_, has := s.byID[id]
+	return has
 }
 
 // failures returns the clauses that do not hold.
@@ -119,39 +132,55 @@ func (s *Store) check(c daybook.Clause) (holds bool, newest daybook.Position) {
 		if !c.After.SameLife(s.life) {
 			return false, 0
 		}
-		newest = s.selected(c.Query, c.After.Position, s.head().Position).newest()
+		newest = s.selected(c.Query.Guarded(), c.After.Position, s.head().Position).newest()
 		return newest == 0, newest
 	}
-	stream := s.streams[c.Stream]
-	if len(stream) > 0 {
-		newest = stream[len(stream)-1]
-	}
-	switch c.Kind {
-	case daybook.StreamAt:
-		return daybook.Version(len(stream)) == c.Version, newest
-	case daybook.StreamNew:
-		return len(stream) == 0, newest
-	default: // StreamExists; Prepare has refused what is no kind
-		return len(stream) > 0, 0
-	}
+	return c.Holds(s.state(c.Stream))
 }
 
-// record puts events at the end of the log and returns them as recorded.
+// state returns how a stream stands.
+func (s *Store) state(stream string) daybook.StreamState {
+	state := daybook.StreamState{Horizon: s.hidden[stream]}
+	if places := s.streams[stream]; len(places) > 0 {
+		newest := s.events[places[len(places)-1]]
+		state.Version, state.Newest = newest.Version, newest.Position
+	}
+	return state
+}
+
+// record gives events their place in the log and returns them as recorded.
 func (s *Store) record(events []daybook.Event) []daybook.Recorded {
-	now := s.now()
+	now, position := s.now(), s.head().Position
+	versions := make(map[string]daybook.Version)
+	recorded := make([]daybook.Recorded, len(events))
+	for i, e := range events {
+		position++
+		recorded[i] = daybook.Recorded{Event: e, Position: position, RecordedAt: now}
+		if e.Stream != "" {
+			if versions[e.Stream] == 0 {
+				versions[e.Stream] = s.state(e.Stream).Version
+			}
+			versions[e.Stream]++
+			recorded[i].Version = versions[e.Stream]
+		}
+	}
+	s.put(recorded)
+	return recorded
+}
+
+// put writes the events of one append to the end of the log.
+func (s *Store) put(events []daybook.Recorded) {
 	for _, e := range events {
 		e.Tags, e.Data, e.Metadata = slices.Clone(e.Tags), slices.Clone(e.Data), slices.Clone(e.Metadata)
-		r := daybook.Recorded{Event: e, Position: daybook.Position(len(s.events) + 1), RecordedAt: now}
+		s.byID[e.ID] = len(s.events)
 		if e.Stream != "" {
-			s.streams[e.Stream] = append(s.streams[e.Stream], r.Position)
-			r.Version = daybook.Version(len(s.streams[e.Stream]))
+			s.streams[e.Stream] = append(s.streams[e.Stream], len(s.events))
 		}
-		s.byID[e.ID] = r.Position
-		s.events = append(s.events, r)
+		s.events = append(s.events, e)
+		s.hidden = s.hidden.with(e)
 	}
 	close(s.grown)
 	s.grown = make(chan struct{})
-	return s.events[len(s.events)-len(events):]
 }
 
 // now returns the time to stamp on an append: the clock's, or a nanosecond after the
@@ -242,9 +271,15 @@ func (s *Store) begin() {
 		return
 	}
 	s.life = daybook.Point{Log: uuid.New(), Incarnation: uuid.New()}
-	s.byID = make(map[uuid.UUID]daybook.Position)
-	s.streams = make(map[string][]daybook.Position)
+	s.byID = make(map[uuid.UUID]int)
+	s.streams = make(map[string][]int)
 	s.grown = make(chan struct{})
 }
 
-func (s *Store) head() daybook.Point { return s.life.At(daybook.Position(len(s.events))) }
+// head returns the newest point of the log.
+func (s *Store) head() daybook.Point {
+	if len(s.events) == 0 {
+		return s.life
+	}
+	return s.life.At(s.events[len(s.events)-1].Position)
+}

@@ -30,7 +30,7 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 	events := func(yield func(daybook.Recorded, error) bool) {
 		left := span.Limit
 		for e := range selected.events(span.Backward) {
-			if e.Version <= span.AfterVersion && span.AfterVersion > 0 {
+			if e.Version <= span.AfterVersion && span.AfterVersion > 0 || !q.Yields(e, span) {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
@@ -53,37 +53,45 @@ func (s *Store) upperBound(q daybook.Query, span daybook.Span) daybook.Position 
 	}
 	if !span.KnownAt.IsZero() {
 		later := sort.Search(len(s.events), func(i int) bool { return s.events[i].RecordedAt.After(span.KnownAt) })
-		last = min(last, daybook.Position(later))
+		if later == 0 {
+			return 0
+		}
+		last = min(last, s.events[later-1].Position)
 	}
 	if span.BeforeVersion > 0 { // the query names one stream: Validate has seen to it
-		if stream := s.streams[q[0].Streams[0]]; daybook.Version(len(stream)) >= span.BeforeVersion {
-			last = min(last, stream[span.BeforeVersion-1]-1)
+		for _, place := range s.streams[q[0].Streams[0]] {
+			if e := s.events[place]; e.Version >= span.BeforeVersion {
+				last = min(last, e.Position-1)
+				break
+			}
 		}
 	}
 	return last
 }
 
-// A selection is what a query selects among some positions. It needs no lock: what
-// is recorded never changes.
+// A selection is what a query selects among some places, forgotten or not. It needs no
+// lock: what it looks at never changes, since whatever forgets or scavenges replaces it.
 type selection struct {
-	query     daybook.Query
-	log       []daybook.Recorded
-	positions []daybook.Position
+	query  daybook.Query
+	log    []daybook.Recorded
+	hidden horizons
+	places []int
 }
 
 // selected returns what q selects after one position up to and including another.
 func (s *Store) selected(q daybook.Query, after, last daybook.Position) selection {
-	return selection{q, s.events, s.candidates(q, after, last)}
+	return selection{q, s.events, s.hidden, s.candidates(q, after, last)}
 }
 
-// events yields the events, the oldest or the newest first.
+// events yields the events, the oldest or the newest first, each marked if it is
+// forgotten.
 func (sel selection) events(backward bool) iter.Seq[daybook.Recorded] {
 	return func(yield func(daybook.Recorded) bool) {
-		for i := range sel.positions {
+		for i := range sel.places {
 			if backward {
-				i = len(sel.positions) - 1 - i
+				i = len(sel.places) - 1 - i
 			}
-			if e := sel.log[sel.positions[i]-1]; sel.query.Selects(e.Event) && !yield(e) {
+			if e := sel.log[sel.places[i]]; sel.query.SelectsRecorded(e) && !yield(sel.hidden.mark(e)) {
 				return
 			}
 		}
@@ -98,35 +106,42 @@ func (sel selection) newest() daybook.Position {
 	return 0
 }
 
-// candidates returns, in order, the positions in (after, last] at which q may
-// select something.
-func (s *Store) candidates(q daybook.Query, after, last daybook.Position) []daybook.Position {
-	var positions []daybook.Position
+// candidates returns, in order, the places of the positions in (after, last] at which q
+// may select something.
+func (s *Store) candidates(q daybook.Query, after, last daybook.Position) []int {
+	begin, end := s.behind(after), s.behind(last)
+	var places []int
 	for _, item := range q {
 		switch {
 		case len(item.IDs) > 0:
 			for _, id := range item.IDs {
-				positions = append(positions, s.byID[id])
+				if place, has := s.byID[id]; has {
+					places = append(places, place)
+				}
 			}
 		case len(item.Streams) > 0:
 			for _, stream := range item.Streams {
-				positions = append(positions, s.streams[stream]...)
+				places = append(places, s.streams[stream]...)
 			}
 		default:
-			return every(after, last)
+			return every(begin, end)
 		}
 	}
-	slices.Sort(positions)
-	positions = slices.Compact(positions)
-	return slices.DeleteFunc(positions, func(p daybook.Position) bool { return p <= after || p > last })
+	slices.Sort(places)
+	places = slices.Compact(places)
+	return slices.DeleteFunc(places, func(p int) bool { return p < begin || p >= end })
 }
 
-// every returns the positions in (after, last].
-func every(after, last daybook.Position) []daybook.Position {
-	var positions []daybook.Position
-	for p := after; p < last; {
-		p++
-		positions = append(positions, p)
+// behind returns the place of the first event behind a position.
+func (s *Store) behind(position daybook.Position) int {
+	return sort.Search(len(s.events), func(i int) bool { return s.events[i].Position > position })
+}
+
+// every returns the places from begin up to and not including end.
+func every(begin, end int) []int {
+	var places []int
+	for p := begin; p < end; p++ {
+		places = append(places, p)
 	}
-	return positions
+	return places
 }
