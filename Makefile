@@ -1,13 +1,18 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt race cover bench fuzz browser
+.PHONY: help run test check fmt race cover bench fuzz soak browser
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
 
 # How long `make fuzz` spends on each decoder.
 FUZZTIME ?= 30s
+
+# How long `make soak` goes on, and what decides what it does. HOURS=0 prints what was done so far. Git ignores
+# soak/, where the ledger lies.
+HOURS ?= 2
+SEED ?= 1
 
 # The linter, pinned in a module of its own.
 STATICCHECK := go tool -modfile=internal/tools/go.mod staticcheck
@@ -53,6 +58,10 @@ fuzz: ## FUZZTIME=30s on each fuzz target of every decoder
 	while read -r dir target; do \
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
 	done
+
+soak: ## HOURS=2 SEED=1 of power cuts, failing calls, damage and kills, on where it was stopped; HOURS=0 prints how much
+	@go build -o bin/soak ./internal/soak
+	@exec bin/soak -hours $(HOURS) -seed $(SEED)
 
 # Tests of pages run in a real browser. This never fails: where none can be had
 # it says why, and those tests are skipped with that reason.

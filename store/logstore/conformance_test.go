@@ -219,14 +219,16 @@ func TestStoreOnDisksThatFailInOtherWays(t *testing.T) {
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
+	soak := soaking(t)
 	for _, run := range []struct {
 		segmentBytes int64
 		seed         uint64
 		operations   int
 	}{
-		{0, 1, 2000}, {2000, 2, 2000}, {20000, 3, 10_000},
+		{0, 1, soak.choose(2000, 2000, 20_000)}, {2000, 2, soak.choose(2000, 2000, 20_000)}, {20000, 3, soak.choose(10_000, 10_000, 40_000)},
 	} {
 		subject := conformance(inMemory, &Options{SegmentBytes: run.segmentBytes, Stride: 1000, Logger: quiet})
-		storetest.Compare(t, memstore.New(), subject, run.seed, run.operations)
+		storetest.Compare(t, memstore.New(), subject, soak.base(0)+run.seed, run.operations)
+		tried(t, run.operations)
 	}
 }

@@ -22,12 +22,10 @@ import (
 // was promised by then is there. Method: workloads of appends, groups, rolls, closings, killings and
 // reopenings are recorded, and cut after every call, with all survivors and several seeds.
 func TestNoPowerCutTakesBackAPromise(t *testing.T) {
-	cuts, steps, seeds := 100_000, 60, 8
-	if testing.Short() {
-		cuts, steps, seeds = 2000, 40, 2
-	}
+	soak := soaking(t)
+	cuts, steps, seeds := soak.choose(2000, 100_000, 250_000), soak.choose(40, 60, 60), soak.choose(2, 8, 8)
 	cutEvery(t, cuts, seeds, func(seed uint64) *run {
-		r := newRun(t, seed)
+		r := newRun(t, soak.base(0)+seed)
 		if err := r.open(); err != nil {
 			t.Fatal(err)
 		}
@@ -41,12 +39,10 @@ func TestNoPowerCutTakesBackAPromise(t *testing.T) {
 // The same, and in between the disk fails: the store is opened again while the power stays on, so that it
 // finds in its files what a failed sync has not made durable.
 func TestNoPowerCutAfterAFailingDiskTakesBackAPromise(t *testing.T) {
-	cuts, steps, seeds := 40_000, 12, 4
-	if testing.Short() {
-		cuts, steps, seeds = 5000, 10, 2
-	}
+	soak := soaking(t)
+	cuts, steps, seeds := soak.choose(5000, 40_000, 150_000), soak.choose(10, 12, 12), soak.choose(2, 4, 4)
 	cutEvery(t, cuts, seeds, func(seed uint64) *run {
-		r := newRun(t, 1000+seed)
+		r := newRun(t, soak.base(1000)+seed)
 		if err := r.open(); err != nil {
 			t.Fatal(err)
 		}
@@ -66,10 +62,11 @@ func TestNoPowerCutAfterAFailingDiskTakesBackAPromise(t *testing.T) {
 // cut. What stands behind the new frame may be a frame of the old group: sound, of this log, at its place and
 // with the next position.
 func TestNoPowerCutBringsBackWhatAFailedCutLeft(t *testing.T) {
-	const seeds = 200
+	soak := soaking(t)
+	groups, seeds := soak.choose(6, 6, 200), uint64(200)
 	stale := 0
-	for n := range 6 {
-		r := newRun(t, uint64(n))
+	for n := range groups {
+		r := newRun(t, soak.base(0)+uint64(n))
 		r.opts = &Options{Logger: quiet}
 		r.reopen()
 		r.append(nil, r.event("order-1", 40))
@@ -85,7 +82,7 @@ func TestNoPowerCutBringsBackWhatAFailedCutLeft(t *testing.T) {
 
 		end := r.store.view.Load().end
 		player := r.disk.Recording().Play()
-		for seed := range uint64(seeds) {
+		for seed := range seeds {
 			cut := crashfs.Cut{Call: r.disk.Calls(), Survivors: crashfs.Torn, Seed: seed, Disk: player.Cut(r.disk.Calls(), crashfs.Torn, seed)}
 			if frameAt(cut.Disk, "db/00000001.seg", end) {
 				stale++
@@ -98,7 +95,8 @@ func TestNoPowerCutBringsBackWhatAFailedCutLeft(t *testing.T) {
 	if stale == 0 {
 		t.Error("no cut left a stale frame, so this test has tested nothing")
 	}
-	t.Logf("%d cuts, of which %d left a stale frame behind the last one", 6*seeds, stale)
+	tried(t, groups*int(seeds))
+	t.Logf("%d cuts, of which %d left a stale frame behind the last one", groups*int(seeds), stale)
 }
 
 // frameAt reports whether something like a frame begins at an offset of a file.
@@ -136,6 +134,7 @@ func cutEvery(t *testing.T, atLeast, seeds int, record func(seed uint64) *run) {
 		}
 		cuts, calls = cuts+n, calls+recording.Calls()
 	}
+	tried(t, cuts+int(inRecovery.Load()))
 	t.Logf("%d cuts after %d calls of %d runs, and %d cuts of recoveries", cuts, calls, seed, inRecovery.Load())
 }
 

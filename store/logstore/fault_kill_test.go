@@ -56,10 +56,7 @@ func appendUntilKilled(dir string) {
 // acknowledged, is killed at some moment, and the log is held against that; over and over on one directory.
 func TestAKilledProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 	dir := t.TempDir()
-	rounds := 8
-	if testing.Short() {
-		rounds = 2
-	}
+	rounds := soaking(t).choose(2, 8, 50)
 	var acknowledged []daybook.Recorded
 	for round := range rounds {
 		acknowledged = append(acknowledged, untilKilled(t, dir, 50+rand.IntN(400))...)
@@ -88,6 +85,7 @@ func TestAKilledProcessLosesNothingThatWasAcknowledged(t *testing.T) {
 			}
 		}
 		if round == rounds-1 {
+			tried(t, rounds)
 			t.Logf("%d kills, %d appends acknowledged of %d recorded", rounds, len(acknowledged), len(log))
 		}
 	}

@@ -32,9 +32,9 @@ type rotting struct {
 
 const rottingSegmentBytes = 620
 
-func newRotting(t *testing.T, clean bool) *rotting {
+func newRotting(t *testing.T, seed uint64, clean bool) *rotting {
 	t.Helper()
-	r := newRun(t, 5)
+	r := newRun(t, seed)
 	r.opts = &Options{SegmentBytes: rottingSegmentBytes, Logger: quiet}
 	r.reopen()
 	r.append(nil, r.event("order-1", 20))
@@ -120,7 +120,7 @@ func TestEveryDamageIsToldOrDoesNoHarm(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	for _, clean := range []bool{true, false} {
 		t.Run(map[bool]string{true: "closed", false: "killed"}[clean], func(t *testing.T) {
-			rot := newRotting(t, clean)
+			rot := newRotting(t, soaking(t).base(5), clean)
 			names, err := rot.image().List("db")
 			if err != nil {
 				t.Fatal(err)
@@ -143,10 +143,7 @@ func (rot *rotting) image() *crashfs.Disk {
 
 // every does a harm to a file in every place, and looks at what the store makes of it.
 func (rot *rotting) every(t *testing.T, name string, h harm) {
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
+	step := soaking(t).choose(7, 1, 1)
 	var workers sync.WaitGroup
 	var next, told, cases atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
@@ -179,6 +176,7 @@ func (rot *rotting) every(t *testing.T, name string, h harm) {
 		})
 	}
 	workers.Wait()
+	tried(t, int(cases.Load()))
 	t.Logf("%s, %s: %d cases, %d told, the others harmless", name, h.what, cases.Load(), told.Load())
 }
 

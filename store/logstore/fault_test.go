@@ -4,6 +4,7 @@ package logstore
 
 import (
 	"errors"
+	"math/rand/v2"
 	"syscall"
 	"testing"
 
@@ -25,16 +26,15 @@ func TestEveryAnswerIsRightWhicheverCallFails(t *testing.T) {
 		// What a full disk refuses, and no more than that.
 		faults = append(faults, errorfs.Fault{Kinds: errorfs.WriteAt | errorfs.Create | errorfs.Preallocate, Err: syscall.ENOSPC, Effect: errorfs.Part, Forever: forever})
 	}
-	every := 1
-	if testing.Short() {
-		every = 11
-	}
+	soak := soaking(t)
+	every, seed := soak.choose(11, 1, 1), soak.base(usualSeed)
 	for _, fault := range faults {
 		fault.Call = 1
 		t.Run(fault.String(), func(t *testing.T) { // the name of the first of its runs
 			t.Parallel()
 			for ; ; fault.Call += every {
-				if !runWith(t, fault) || t.Failed() {
+				if !runWith(t, seed, fault) || t.Failed() {
+					tried(t, (fault.Call-1)/every+1)
 					t.Logf("%d runs with %v", (fault.Call-1)/every+1, fault)
 					return
 				}
@@ -43,21 +43,25 @@ func TestEveryAnswerIsRightWhicheverCallFails(t *testing.T) {
 	}
 }
 
+// With this seed the workload does things in the order in which they are written down.
+const usualSeed = 7
+
 // The same workload where nothing fails must give right answers, too.
 func TestEveryAnswerIsRightWhereNothingFails(t *testing.T) {
 	for range 20 {
-		runWith(t, errorfs.Fault{})
+		runWith(t, usualSeed, errorfs.Fault{})
 	}
 }
 
-// runWith runs a workload with a fault and judges it. It returns false if the fault was not met.
-func runWith(t *testing.T, fault errorfs.Fault) (met bool) {
+// runWith runs a workload with a fault and judges it. It returns false if the fault was not met. Which workload it is,
+// a seed decides.
+func runWith(t *testing.T, seed uint64, fault errorfs.Fault) (met bool) {
 	t.Helper()
-	r := newRun(t, 7)
+	r := newRun(t, seed)
 	r.unreadable = fault.Kinds&errorfs.Reads != 0
 	r.faults.Arm(fault)
 	r.reopen()
-	for _, act := range []func(){
+	acts := []func(){
 		func() { r.append(daybook.New("order-1"), r.event("order-1", 60)) },
 		func() { r.append(nil, r.event("order-2", 60), r.event("order-1", 700), r.event("", 30)) },
 		func() { r.group(7, nil) },
@@ -73,7 +77,12 @@ func runWith(t *testing.T, fault errorfs.Fault) (met bool) {
 		func() { r.endAndReopen(func() error { r.kill(); return nil }) },
 		func() { r.append(nil, r.event("order-2", 900)) },
 		func() { r.group(6, nil) },
-	} {
+	}
+	if seed != usualSeed {
+		// The first two make what others repeat.
+		rand.New(rand.NewPCG(seed, 2)).Shuffle(len(acts)-2, func(i, j int) { acts[2+i], acts[2+j] = acts[2+j], acts[2+i] })
+	}
+	for _, act := range acts {
 		act()
 		r.look(r.store)
 		if health := r.store.health.Load(); health != nil && health.ReadOnly {
@@ -146,12 +155,20 @@ func (r *run) endAndReopen(end func() error) {
 // Goal: when there is room again, appends go on by themselves. Method: the disk is full from
 // every call on, for as long as some appends take.
 func TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull(t *testing.T) {
-	every := 1
-	if testing.Short() {
-		every = 7
+	soak := soaking(t)
+	every := soak.choose(7, 1, 1)
+	for runs := range soak.choose(1, 1, 100) {
+		tried(t, fullDisks(t, soak.base(9)+uint64(runs), every))
 	}
+}
+
+// fullDisks runs a workload with the disk full from every call on in turn, until a run does not come so far. It returns
+// how many runs there were.
+func fullDisks(t *testing.T, seed uint64, every int) (runs int) {
+	t.Helper()
 	for call := 1; ; call += every {
-		r := newRun(t, 9)
+		runs++
+		r := newRun(t, seed)
 		r.reopen()
 		r.append(nil, r.event("order-1", 60))
 		r.faults.Arm(errorfs.Fault{
@@ -181,7 +198,7 @@ func TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull(t *testing.T) {
 			t.Errorf("the disk was full at %s and has room again, and closing answers %v", where, err)
 		}
 		if met == 0 {
-			return
+			return runs
 		}
 	}
 }

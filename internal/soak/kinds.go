@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bufio"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A kind is one sort of work.
+type kind struct {
+	name  string
+	unit  string // what its cases are
+	dir   string // of the package
+	test  string // or fuzz target
+	fuzz  bool
+	share int // of the time
+}
+
+const engine = "store/logstore"
+
+// kinds returns the kinds of work in the module at a directory: tests that the environment makes do more, and every
+// fuzz target there is.
+func kinds(root string) ([]kind, error) {
+	all := []kind{
+		{name: "power cuts", unit: "cuts", dir: engine, test: "TestNoPowerCutTakesBackAPromise", share: 6},
+		{name: "power cuts after a failing disk", unit: "cuts", dir: engine, test: "TestNoPowerCutAfterAFailingDiskTakesBackAPromise", share: 4},
+		{name: "stale frames", unit: "cuts", dir: engine, test: "TestNoPowerCutBringsBackWhatAFailedCutLeft", share: 1},
+		{name: "failing calls", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallFails", share: 4},
+		{name: "full disks", unit: "runs", dir: engine, test: "TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull", share: 1},
+		{name: "rot", unit: "damages", dir: engine, test: "TestEveryDamageIsToldOrDoesNoHarm", share: 2},
+		{name: "kills", unit: "kills", dir: engine, test: "TestAKilledProcessLosesNothingThatWasAcknowledged", share: 2},
+		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
+	}
+	targets, err := fuzzTargets(root)
+	return append(all, targets...), err
+}
+
+var fuzzTarget = regexp.MustCompile(`^func (Fuzz\w*)\(`)
+
+// fuzzTargets finds every fuzz target below a directory.
+func fuzzTargets(root string) ([]kind, error) {
+	var found []kind
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && slices.Contains([]byte{'.', '_'}, d.Name()[0]) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if m := fuzzTarget.FindStringSubmatch(lines.Text()); m != nil {
+				dir, err := filepath.Rel(root, filepath.Dir(path))
+				if err != nil {
+					return err
+				}
+				found = append(found, kind{name: "fuzz " + filepath.ToSlash(dir) + " " + m[1], unit: "inputs", dir: dir, test: m[1], fuzz: true, share: 1})
+			}
+		}
+		return nil
+	})
+	return found, err
+}
