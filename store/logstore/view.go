@@ -199,7 +199,12 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 		in.seg, in.window, in.frame = seg, in.window[:0], nil
 	}
 	for _, g := range in.unsynced {
-		if g.segment == seg && offset >= g.offset && offset < g.offset+int64(len(g.bytes)) {
+		if g.segment != seg {
+			continue
+		}
+		if offset < g.offset {
+			end = min(end, g.offset) // the file may end there, if no space could be reserved
+		} else if offset < g.offset+int64(len(g.bytes)) {
 			begins := offset - frame.Event(g.bytes[offset-g.offset:]).FrameStart()
 			b := g.bytes[begins-g.offset:]
 			in.frame, in.begins = frame.Frame(b[:frame.Length(b)]), begins
