@@ -257,59 +257,91 @@ func (r *run) together(first, then func(), others []func()) {
 	wait.Wait()
 }
 
-// step does one thing out of many.
-func (r *run) step() {
-	switch n := r.rng.IntN(20); n {
-	case 0, 1, 2:
-		r.append(nil, r.event(r.stream(), 30+r.rng.IntN(60)))
-	case 3, 4:
-		r.append(nil, r.event("order-1", 20), r.event("order-2", 400), r.event("", 20))
-	case 5:
-		r.append(nil, r.event(r.stream(), 1300))
-	case 6:
+// steps are the things that a run does, each as often as its weight says. What stands here is tried with power cuts
+// after each of its calls, on healthy disks and beside failing ones.
+var steps = []struct {
+	weight int
+	do     func(*run)
+}{
+	{3, func(r *run) { r.append(nil, r.event(r.stream(), 30+r.rng.IntN(60))) }},
+	{2, func(r *run) { r.append(nil, r.event("order-1", 20), r.event("order-2", 400), r.event("", 20)) }},
+	{1, func(r *run) { r.append(nil, r.event(r.stream(), 1300)) }},
+	{1, func(r *run) {
 		stream := r.stream()
 		r.append(daybook.At(stream, r.version(stream)), r.event(stream, 50), r.event(stream, 50))
-	case 7:
-		stream := r.stream()
-		r.append(daybook.At(stream, r.version(stream)+1), r.event(stream, 50)) // a conflict
-	case 8, 9: // a repeat
-		if made := r.ledger.made; len(made) > 0 {
-			r.append(nil, made[r.rng.IntN(len(made))].events...)
-		}
-	case 10: // an id that is taken
-		if len(r.ledger.made) == 0 {
-			return
-		}
-		if in := r.ledger.made[r.rng.IntN(len(r.ledger.made))]; in.recorded() {
-			other := r.event("another-1", 20)
-			other.ID = in.events[0].ID
-			r.append(nil, other)
-		}
-	case 11:
-		log, err := selected(r.store, daybook.Query{{Tags: []string{"tag:1"}}})
-		if err != nil || len(log) == 0 {
-			return
-		}
-		after := r.store.life.At(log[len(log)-1].Position)
-		e := r.event("tagged-1", 30)
-		e.Tags = []string{"tag:1"}
-		r.append(daybook.Nothing(daybook.Query{{Tags: []string{"tag:1"}}}, after), e)
-	case 12, 13, 14, 15, 16:
-		r.group(3+r.rng.IntN(6), nil)
-	default:
-		if n == 17 {
-			r.kill()
-		} else if n == 18 {
-			if err := r.close(); err != nil {
-				r.t.Fatal(err)
-			}
-		} else {
-			return
-		}
-		if err := r.open(); err != nil {
+	}},
+	{1, (*run).conflict},
+	{2, (*run).repeat},
+	{1, (*run).reuse},
+	{1, (*run).decide},
+	{5, func(r *run) { r.group(3+r.rng.IntN(6), nil) }},
+	{1, func(r *run) {
+		r.kill()
+		r.mustOpen()
+	}},
+	{1, func(r *run) {
+		if err := r.close(); err != nil {
 			r.t.Fatal(err)
 		}
+		r.mustOpen()
+	}},
+}
+
+// step does one thing out of many.
+func (r *run) step() {
+	sum := 0
+	for _, s := range steps {
+		sum += s.weight
 	}
+	n := r.rng.IntN(sum)
+	for _, s := range steps {
+		if n -= s.weight; n < 0 {
+			s.do(r)
+			return
+		}
+	}
+}
+
+func (r *run) mustOpen() {
+	if err := r.open(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *run) conflict() {
+	stream := r.stream()
+	r.append(daybook.At(stream, r.version(stream)+1), r.event(stream, 50))
+}
+
+// repeat appends again what was appended before.
+func (r *run) repeat() {
+	if made := r.ledger.made; len(made) > 0 {
+		r.append(nil, made[r.rng.IntN(len(made))].events...)
+	}
+}
+
+// reuse appends something else with an id that is taken.
+func (r *run) reuse() {
+	if len(r.ledger.made) == 0 {
+		return
+	}
+	if in := r.ledger.made[r.rng.IntN(len(r.ledger.made))]; in.recorded() {
+		other := r.event("another-1", 20)
+		other.ID = in.events[0].ID
+		r.append(nil, other)
+	}
+}
+
+// decide appends under the condition that nothing more has a tag.
+func (r *run) decide() {
+	log, err := selected(r.store, daybook.Query{{Tags: []string{"tag:1"}}})
+	if err != nil || len(log) == 0 {
+		return
+	}
+	after := r.store.life.At(log[len(log)-1].Position)
+	e := r.event("tagged-1", 30)
+	e.Tags = []string{"tag:1"}
+	r.append(daybook.Nothing(daybook.Query{{Tags: []string{"tag:1"}}}, after), e)
 }
 
 // trouble makes the disk fail while appends are on their way, and goes on afterwards: with the same store

@@ -5,6 +5,7 @@ package logstore
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -53,6 +54,26 @@ func TestEveryAnswerIsRightWhereNothingFails(t *testing.T) {
 	}
 }
 
+// faultActs are what a run does while each of its calls fails in turn, in this order or, but for the first two, which make
+// what others repeat, in another one.
+var faultActs = []func(*run){
+	func(r *run) { r.append(daybook.New("order-1"), r.event("order-1", 60)) },
+	func(r *run) { r.append(nil, r.event("order-2", 60), r.event("order-1", 700), r.event("", 30)) },
+	func(r *run) { r.group(7, nil) },
+	func(r *run) { r.append(daybook.At("order-1", 1), r.event("order-1", 60)) },
+	func(r *run) { r.append(nil, r.ledger.made[0].events...) },
+	func(r *run) { r.append(nil, r.event("order-3", 1300)) },
+	func(r *run) { r.append(daybook.At("order-3", r.version("order-3")), r.event("order-3", 1300)) },
+	func(r *run) { r.group(5, nil) },
+	func(r *run) { r.endAndReopen(r.close) },
+	func(r *run) { r.append(nil, r.event("order-1", 60)) },
+	func(r *run) { r.append(nil, r.ledger.made[1].events...) },
+	func(r *run) { r.group(5, nil) },
+	func(r *run) { r.endAndReopen(func() error { r.kill(); return nil }) },
+	func(r *run) { r.append(nil, r.event("order-2", 900)) },
+	func(r *run) { r.group(6, nil) },
+}
+
 // runWith runs a workload with a fault and judges it. It returns false if the fault was not met. Which workload it is,
 // a seed decides.
 func runWith(t *testing.T, seed uint64, fault errorfs.Fault) (met bool) {
@@ -61,29 +82,12 @@ func runWith(t *testing.T, seed uint64, fault errorfs.Fault) (met bool) {
 	r.unreadable = fault.Kinds&errorfs.Reads != 0
 	r.faults.Arm(fault)
 	r.reopen()
-	acts := []func(){
-		func() { r.append(daybook.New("order-1"), r.event("order-1", 60)) },
-		func() { r.append(nil, r.event("order-2", 60), r.event("order-1", 700), r.event("", 30)) },
-		func() { r.group(7, nil) },
-		func() { r.append(daybook.At("order-1", 1), r.event("order-1", 60)) },
-		func() { r.append(nil, r.ledger.made[0].events...) },
-		func() { r.append(nil, r.event("order-3", 1300)) },
-		func() { r.append(daybook.At("order-3", r.version("order-3")), r.event("order-3", 1300)) },
-		func() { r.group(5, nil) },
-		func() { r.endAndReopen(r.close) },
-		func() { r.append(nil, r.event("order-1", 60)) },
-		func() { r.append(nil, r.ledger.made[1].events...) },
-		func() { r.group(5, nil) },
-		func() { r.endAndReopen(func() error { r.kill(); return nil }) },
-		func() { r.append(nil, r.event("order-2", 900)) },
-		func() { r.group(6, nil) },
-	}
+	acts := slices.Clone(faultActs)
 	if seed != usualSeed {
-		// The first two make what others repeat.
 		rand.New(rand.NewPCG(seed, 2)).Shuffle(len(acts)-2, func(i, j int) { acts[2+i], acts[2+j] = acts[2+j], acts[2+i] })
 	}
 	for _, act := range acts {
-		act()
+		act(r)
 		r.look(r.store)
 		if health := r.store.health.Load(); health != nil && health.ReadOnly {
 			r.close() // it has failed: what it answers does not matter
