@@ -2,8 +2,6 @@ package logstore
 
 import (
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/daybook-es/daybook"
@@ -25,26 +23,10 @@ func BenchmarkAppend(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			var next atomic.Int64
-			var wg sync.WaitGroup
-			b.ReportAllocs()
-			b.ResetTimer()
-			for range writers {
-				wg.Go(func() {
-					for {
-						n := int(next.Add(1))
-						if n > b.N {
-							return
-						}
-						if _, err := s.Append(b.Context(), []daybook.Event{benchEvent(n)}, nil); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
-			}
-			wg.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			benchmarkWriters(b, writers, func(events []daybook.Event) error {
+				_, err := s.Append(b.Context(), events, nil)
+				return err
+			})
 		})
 	}
 }
