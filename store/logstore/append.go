@@ -38,15 +38,27 @@ func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond day
 	}
 	select {
 	case <-r.done:
-		return r.receipt, r.err
+		return r.answered()
 	case <-ctx.Done():
 	}
 	select {
 	case <-r.done: // both at once: the answer is worth more
-		return r.receipt, r.err
+		return r.answered()
 	default:
 		return daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: ctx.Err()}
 	}
+}
+
+// answered returns the answer of a request for which done has yielded. The request is
+// not used any more.
+func (r *request) answered() (daybook.Receipt, error) {
+	receipt, err := r.receipt, r.err
+	if err != nil || receipt.Repeated {
+		return receipt, err // an error may name what is in the request
+	}
+	receipt.Versions = r.versions()
+	r.release()
+	return receipt, nil
 }
 
 // precheck checks a request against what is durable, and answers it if that settles it:
@@ -55,7 +67,8 @@ func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond day
 // repeat.
 func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	v := s.view.Load()
-	c := newCheck(v, place{}, s.life)
+	c := &r.check
+	c.reset(v, place{}, s.life)
 	before, err := c.recorded(r)
 	if err != nil {
 		return daybook.Receipt{}, err

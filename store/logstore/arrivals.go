@@ -38,12 +38,7 @@ func (q *sequencer) takeIn() bool {
 		q.store.setHealth(&HealthError{Dir: q.store.home.dir, Err: fmt.Errorf("what other nodes recorded does not arrive: %w", err)})
 		q.store.home.log.Error("what other nodes recorded does not arrive", "after", q.tail.head, "err", err)
 	}
-	if q.filling == nil {
-		return false
-	}
-	q.writing, q.filling = q.filling, nil
-	go q.commit(q.writing)
-	return true
+	return q.write()
 }
 
 // admit makes a group of frames that have arrived, as many as have room in one. Each

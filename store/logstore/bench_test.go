@@ -18,7 +18,8 @@ func benchEvent(stream int) daybook.Event {
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 16, 256, 2048} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			s, err := Open(b.TempDir(), nil)
+			// Segments of the size that they have in a log that is not new.
+			s, err := Open(b.TempDir(), &Options{SegmentBytes: mostSegmentBytes})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -9,16 +9,19 @@ import (
 )
 
 // A check asks a view the questions that an append depends on, about the part of the
-// log behind a place. It is used by one goroutine.
+// log behind a place. It is used by one goroutine, again and again: what it takes from
+// the memory once is enough for many.
 type check struct {
 	view  *view
 	since place
 	life  daybook.Point
-	in    *fetcher
+	in    fetcher
 }
 
-func newCheck(v *view, since place, life daybook.Point) *check {
-	return &check{view: v, since: since, life: life, in: &fetcher{unsynced: v.unsynced}}
+// reset makes the check one of a view behind a place.
+func (c *check) reset(v *view, since place, life daybook.Point) {
+	c.view, c.since, c.life = v, since, life
+	c.in.reset(v.unsynced)
 }
 
 // recorded looks for the ids of a request. If the request repeats an append, it returns
@@ -60,7 +63,7 @@ func repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) b
 
 // byID finds the event that has an id.
 func (c *check) byID(id uuid.UUID) (daybook.Recorded, bool, error) {
-	hash := term.OfID(id)
+	hashes := [1]uint64{term.OfID(id)}
 	made, timed := term.Made(id)
 	v := c.view
 	for i := len(v.segments) - 1; i >= 0 && v.segments[i].number >= c.since.segment; i-- {
@@ -75,7 +78,7 @@ func (c *check) byID(id uuid.UUID) (daybook.Recorded, bool, error) {
 		if v.segments[i].number == c.since.segment {
 			from = posting(c.since.offset)
 		}
-		f, e, err := newestIn(c.in, v.segments[i], v.endOf(i), ix, []uint64{hash}, from, func(_ frame.Frame, e frame.Event) bool {
+		f, e, err := newestIn(&c.in, v.segments[i], v.endOf(i), ix, hashes[:], from, func(_ frame.Frame, e frame.Event) bool {
 			return e.ID() == id
 		})
 		if err != nil {
@@ -94,13 +97,34 @@ func (c *check) head(name string, hash uint64, version daybook.Version, newest d
 	if c.since == c.view.endPlace() {
 		return version, newest, nil
 	}
-	f, e, err := c.view.newest(c.in, [][]uint64{{hash}}, c.since, func(_ frame.Frame, e frame.Event) bool {
-		return string(e.Stream()) == name
-	})
-	if err != nil || e == nil {
-		return version, newest, err
+	return c.headWithin(name, hash, c.since, len(c.view.segments), head{version: version, newest: newest})
+}
+
+// headWithin is head with the place given, and it looks only at the first so many
+// segments.
+func (c *check) headWithin(name string, hash uint64, since place, segments int, known head) (daybook.Version, daybook.Position, error) {
+	hashes := [1]uint64{hash}
+	v := c.view
+	for i := segments - 1; i >= 0 && v.segments[i].number >= since.segment; i-- {
+		from := uint32(0)
+		if v.segments[i].number == since.segment {
+			from = posting(since.offset)
+		}
+		ix, err := v.segments[i].terms()
+		if err != nil {
+			return 0, 0, err
+		}
+		f, e, err := newestIn(&c.in, v.segments[i], v.endOf(i), ix, hashes[:], from, func(_ frame.Frame, e frame.Event) bool {
+			return string(e.Stream()) == name
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		if e != nil {
+			return e.Version(), positionOf(f, e), nil
+		}
 	}
-	return e.Version(), positionOf(f, e), nil
+	return known.version, known.newest, nil
 }
 
 // clauses looks at what is behind the place for each clause of the request, and returns
@@ -114,7 +138,7 @@ func (c *check) clauses(r *request) (failures []daybook.Failure, final bool, err
 				failures, final = append(failures, daybook.Failure{Clause: cl.Clause}), true
 				continue
 			}
-			newest, err := cl.plan.newest(c.view, c.in, cl.After.Position, c.since)
+			newest, err := cl.plan.newest(c.view, &c.in, cl.After.Position, c.since)
 			if err != nil {
 				return nil, false, err
 			}

@@ -186,17 +186,17 @@ func (x *indexFile) Postings(term uint64) ([]uint32, error) {
 	return ix.Postings(term)
 }
 
-// Descend implements [index.Index]. If the file fails on the way, postings come again.
-func (x *indexFile) Descend(term uint64, yield func(posting uint32) bool) error {
-	err := x.index.Descend(term, yield)
+// Newest implements [index.Index].
+func (x *indexFile) Newest(term uint64, below uint32, into []uint32) ([]uint32, error) {
+	postings, err := x.index.Newest(term, below, into)
 	if err == nil {
-		return nil
+		return postings, nil
 	}
 	ix, err := x.instead(err)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return ix.Descend(term, yield)
+	return ix.Newest(term, below, into)
 }
 
 // MayHaveID implements [index.Index].

@@ -120,7 +120,6 @@ func openOn(world vfs.World, dir string, options *Options, newJournal func(*Stor
 	s.stamps.issued, s.stamps.settled = v.stamp, v.stamp
 	s.view.Store(v)
 	s.order = newSequencer(s, s.journal, v)
-	s.heads.init()
 	s.journal.follow(s.order.nudge)
 	return s, nil
 }

@@ -145,14 +145,23 @@ func postingsWithin(ix index.Index, term uint64, from, to uint32) ([]uint32, err
 	}
 	// Whoever follows the log asks for the last few of what may be a long list.
 	var postings []uint32
-	err := ix.Descend(term, func(p uint32) bool {
-		if p < to && p >= from {
-			postings = append(postings, p)
+	for room := 16; ; room = min(8*room, 4096) {
+		some, err := ix.Newest(term, to, make([]uint32, 0, room))
+		if err != nil {
+			return nil, err
 		}
-		return p >= from
-	})
-	slices.Sort(postings)
-	return slices.Compact(postings), err
+		for _, p := range some {
+			if p < from {
+				slices.Reverse(postings)
+				return postings, nil
+			}
+			postings, to = append(postings, p), p
+		}
+		if len(some) < room {
+			slices.Reverse(postings)
+			return postings, nil
+		}
+	}
 }
 
 // A selection is one ranging over a reading.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -22,12 +23,15 @@ const groupBytes = 4 << 20
 // durable or not, gives it its place, and answers when what the answer rests on is
 // durable.
 //
-// It has two goroutines, which are there only while there is something to do: run
-// checks and fills the group that is written next, and commit, one for each group, has
-// the journal write the one before. Fields are run's alone unless they are below mu.
-// Both end by themselves when nothing waits; stop waits for that.
+// Whoever hands a request over sequences it, and what others have handed over until
+// then, unless somebody is sequencing already, who will come to it. So a lone append
+// waits for no other goroutine but the one that writes, and under load requests queue
+// for a moment only. Each group has a goroutine, commit, that has the journal write it,
+// settles what became of it, answers, and goes on with what waits. While the disk is busy
+// with one group the next one is filled: groups form from what arrives, without timers.
+// All goroutines end by themselves when nothing waits; stop waits for that.
 //
-// What others have sequenced is taken in by run too, as groups of its own that are never
+// What others have sequenced is taken in too, as groups of its own that are never
 // in the same flight as one of this node's: it is taken in only while nothing is being
 // written, so it stands behind everything that is durable here, and in front of all that
 // is checked afterwards.
@@ -35,40 +39,51 @@ type sequencer struct {
 	store   *Store
 	journal journal
 
-	tail    view   // the log as it will be when everything handed over is durable
-	filling *group // what is written next; nil or not empty
-	writing *group // what commit has; nil if the disk is idle
-	settled chan *fault
-	spare   []byte // the bytes of a group that is durable, to be used again
+	// settling is set while a group is durable, or has failed, and its goroutine waits for
+	// desk: it goes before requests.
+	settling atomic.Bool
 
+	desk    sync.Mutex // held by who sequences or settles; guards what follows
+	tail    view       // the log as it will be when everything handed over is durable
+	filling *group     // what is written next; nil or not empty
+	writing *group     // what the journal has; nil if the disk is idle
+	next    []*request // those that are sequenced next
+	spare   []byte     // the bytes of a group that is durable, to be used again
+	checks  check
 	// term is that of the turn that was begun last.
 	term uint64
-
 	// lost are the ids of a group of which nobody knows whether it is recorded.
 	lost map[uuid.UUID]bool
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	waiting []*request // in the order in which they were handed over
+	room    []*request // the memory of waiting, when it is its turn again
 	nudged  bool       // something may have arrived
-	running bool
 	stopped bool
-	idle    sync.WaitGroup // run
-	wake    chan struct{}  // of capacity 1
+	// busy counts the requests that were not answered, and the goroutines.
+	busy sync.WaitGroup
 }
 
 func newSequencer(s *Store, j journal, v *view) *sequencer {
-	return &sequencer{store: s, journal: j, tail: *v, settled: make(chan *fault), wake: make(chan struct{}, 1)}
+	return &sequencer{store: s, journal: j, tail: *v}
 }
 
 // take hands a request over: from now on it is answered by the sequencer.
 func (q *sequencer) take(r *request) error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if q.stopped {
+		q.mu.Unlock()
 		return daybook.ErrClosed
 	}
 	q.waiting = append(q.waiting, r)
-	q.rouse()
+	q.busy.Add(2) // the request, and the goroutine that is here
+	q.mu.Unlock()
+
+	defer q.busy.Done()
+	if q.sweep() && q.anything() {
+		q.busy.Add(1) // what came meanwhile must not keep this caller from its own answer
+		go q.goOn()
+	}
 	return nil
 }
 
@@ -81,21 +96,23 @@ func (q *sequencer) nudge() {
 		return
 	}
 	q.nudged = true
-	q.rouse()
+	q.busy.Add(1)
+	go q.goOn()
 }
 
-// rouse sees to it that run looks at what there is. The caller holds mu.
-func (q *sequencer) rouse() {
-	if !q.running {
-		q.running = true
-		q.idle.Add(1)
-		go q.run()
-		return
+// goOn sequences what waits until nothing does, or nothing can be done before the group
+// that is being written is durable.
+func (q *sequencer) goOn() {
+	defer q.busy.Done()
+	for q.anything() && q.sweep() {
 	}
-	select {
-	case q.wake <- struct{}{}:
-	default: // it will look anyway
-	}
+}
+
+// anything reports whether something waits to be sequenced or has arrived.
+func (q *sequencer) anything() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting) > 0 || q.nudged
 }
 
 // stop takes no more requests, and returns when those that were taken are answered.
@@ -103,66 +120,63 @@ func (q *sequencer) stop() {
 	q.mu.Lock()
 	q.stopped = true
 	q.mu.Unlock()
-	q.idle.Wait()
+	q.busy.Wait()
 }
 
-// run sequences what waits until nothing does. While the disk is busy with one group it
-// fills the next: groups form from what arrives, without timers.
-func (q *sequencer) run() {
-	defer q.idle.Done()
-	var batch []*request
-	for {
-		if q.writing == nil {
-			q.takeIn()
+// sweep sequences what waits, as far as there is room, and has it written if the disk is
+// idle. It returns false if it did nothing: because somebody else is at the desk, or goes
+// there as soon as the group that is being written is settled, and will look at what
+// waits after that; or because there is nothing to do. Whoever gets true must look again
+// whether something waits.
+func (q *sequencer) sweep() bool {
+	if q.settling.Load() || !q.desk.TryLock() {
+		return false
+	}
+	defer q.desk.Unlock()
+	q.fetch()
+	did := q.writing == nil && q.takeIn()
+	n := 0
+	for n < len(q.next) && !q.settling.Load() {
+		if q.sequence(q.next[n]) {
+			n++
+		} else if !q.write() {
+			break
 		}
-		batch = append(batch, q.handedOver(len(batch) > 0)...)
-		for len(batch) > 0 && q.sequence(batch[0]) {
-			batch = batch[1:]
-		}
-		if q.writing == nil && q.filling != nil {
-			q.writing, q.filling = q.filling, nil
-			go q.commit(q.writing)
-		}
-		if q.writing == nil {
-			if len(batch) == 0 && q.rest() {
-				return
-			}
-			continue
-		}
-		select {
-		case <-q.wake:
-		case f := <-q.settled:
-			q.settle(f)
-		}
+		did = true
+	}
+	q.next = q.next[:copy(q.next, q.next[n:])]
+	return q.write() || did
+}
+
+// fetch takes the requests that wait, unless earlier ones still wait for room.
+func (q *sequencer) fetch() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.writing == nil {
+		q.nudged = false // the caller looks whether something has arrived
+	}
+	if len(q.next) == 0 {
+		q.next, q.waiting, q.room = q.waiting, q.room[:0], q.next
 	}
 }
 
-// handedOver returns the requests that have been handed over, unless earlier ones still
-// wait for room.
-func (q *sequencer) handedOver(full bool) []*request {
-	if full {
-		return nil
+// write has the group written that was filled, if there is one and the disk is idle.
+func (q *sequencer) write() bool {
+	if q.writing != nil || q.filling == nil {
+		return false
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	handedOver := q.waiting
-	q.waiting = nil
-	return handedOver
-}
-
-// rest reports that nothing waits, and then run is over.
-func (q *sequencer) rest() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.running = len(q.waiting) > 0 || q.nudged
-	q.nudged = false
-	return !q.running
+	q.writing, q.filling = q.filling, nil
+	q.writing.after = q.tail
+	q.writing.after.unsynced = nil
+	q.busy.Add(1)
+	go q.commit(q.writing)
+	return true
 }
 
 // sequence checks a request and gives it its place, or its answer. It returns false if
 // there is no room for it in the group that is being filled.
 func (q *sequencer) sequence(r *request) bool {
-	if q.filling != nil && !q.room(r) {
+	if q.filling != nil && !q.fits(q.filling, len(r.frame)) {
 		return false
 	}
 	turn, cannot := q.journal.ready()
@@ -174,7 +188,7 @@ func (q *sequencer) sequence(r *request) bool {
 		cannot = err
 	}
 	if q.isLost(r) {
-		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: cannot})
+		q.answer(r, daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: cannot})
 		return true
 	}
 	receipt, err := q.check(r)
@@ -183,7 +197,7 @@ func (q *sequencer) sequence(r *request) bool {
 		return true
 	}
 	if cannot != nil {
-		r.answer(daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: cannot})
+		q.answer(r, daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: cannot})
 		return true
 	}
 	q.place(r)
@@ -204,9 +218,6 @@ func (q *sequencer) isLost(r *request) bool {
 	return false
 }
 
-// room reports whether a request fits into the group that is being filled.
-func (q *sequencer) room(r *request) bool { return q.fits(q.filling, len(r.frame)) }
-
 // fits reports whether a frame of some bytes may go behind the others of a group.
 func (q *sequencer) fits(g *group, frameBytes int) bool {
 	end := int64(len(g.bytes) + frameBytes)
@@ -218,7 +229,8 @@ func (q *sequencer) fits(g *group, frameBytes int) bool {
 // neither.
 func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	life := q.store.life
-	c := newCheck(&q.tail, r.checked, life)
+	c := &q.checks
+	c.reset(&q.tail, r.checked, life)
 	before, err := c.recorded(r)
 	if err != nil {
 		return daybook.Receipt{}, err
@@ -288,12 +300,8 @@ func (q *sequencer) place(r *request) {
 	g.requests = append(g.requests, r)
 	r.receipt = daybook.Receipt{
 		Point:      q.store.life.At(t.head),
-		Versions:   make(map[string]daybook.Version, len(r.streams)),
 		RecordedAt: timeOf(t.stamp),
 		Durability: q.store.durability,
-	}
-	for _, s := range r.streams {
-		r.receipt.Versions[s.name] = s.version
 	}
 }
 
@@ -306,8 +314,6 @@ func (q *sequencer) grow(g *group, f frame.Frame) {
 	g.segment.mark(f, offset)
 	t.head, t.stamp, t.checksum = f.Last(), f.Stamp(), f.Checksum()
 	t.end = offset + int64(len(f))
-	g.after = *t
-	g.after.unsynced = nil
 }
 
 // begin begins a group for a frame of some bytes: behind the last one, or in a new
@@ -361,7 +367,7 @@ func (q *sequencer) open() *segment {
 // the answer may rest on is durable.
 func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err error) {
 	if answered := (*answeredError)(nil); errors.As(err, &answered) {
-		r.answer(receipt, answered.error)
+		q.answer(r, receipt, answered.error)
 		return
 	}
 	newest := q.filling
@@ -369,30 +375,38 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 		newest = q.writing
 	}
 	if newest == nil || planted("conflict-answered-before-its-group-is-durable") {
-		r.answer(receipt, err)
+		q.answer(r, receipt, err)
 		return
 	}
 	newest.resting = append(newest.resting, resting{r, receipt, err})
 }
 
-// commit has the journal make a group durable.
+// commit has the journal make a group durable, and deals with what became of it.
 func (q *sequencer) commit(g *group) {
 	if planted("publish-before-sync") {
 		after := g.after
 		q.store.publish(&after, g)
 	}
-	q.settled <- q.journal.commit(g)
-}
+	f := q.journal.commit(g)
 
-// settle deals with the group that commit had: publishes it, lets the next one go, and
-// answers.
-func (q *sequencer) settle(f *fault) {
-	g := q.writing
+	q.settling.Store(true)
+	q.desk.Lock()
+	q.settling.Store(false)
 	q.writing = nil
 	if f != nil {
 		q.abandon(g, f)
-		return
+		q.desk.Unlock()
+	} else {
+		q.settle(g)
+		q.desk.Unlock()
+		q.answerAll(g)
 	}
+	q.sweep()
+	q.goOn()
+}
+
+// settle publishes a group that is durable, and lets the next one go.
+func (q *sequencer) settle(g *group) {
 	q.tail.unsynced = nil
 	if q.filling != nil {
 		q.tail.unsynced = []*group{q.filling}
@@ -400,20 +414,27 @@ func (q *sequencer) settle(f *fault) {
 	after := g.after
 	q.store.publish(&after, g)
 	q.store.stamps.settle(after.stamp)
-	if q.filling != nil {
-		q.writing, q.filling = q.filling, nil
-		go q.commit(q.writing)
-	}
+	q.write()
 	if cap(g.bytes) <= 2*groupBytes {
 		q.spare = g.bytes[:0]
 	}
 	q.store.setHealth(nil)
+}
+
+// answerAll gives the answers that rest on a group that is durable.
+func (q *sequencer) answerAll(g *group) {
 	for _, r := range g.requests {
-		r.answer(r.receipt, nil)
+		q.answer(r, r.receipt, nil)
 	}
 	for _, a := range g.resting {
-		a.request.answer(a.receipt, a.err)
+		q.answer(a.request, a.receipt, a.err)
 	}
+}
+
+// answer answers a request that was taken.
+func (q *sequencer) answer(r *request, receipt daybook.Receipt, err error) {
+	r.answer(receipt, err)
+	q.busy.Done()
 }
 
 // abandon answers everybody whose answer rests on a group that was not made durable,
@@ -442,13 +463,13 @@ func (q *sequencer) abandon(g *group, f *fault) {
 	}
 	for _, r := range g.requests {
 		if !f.unknown {
-			r.answer(daybook.Receipt{}, failed)
+			q.answer(r, daybook.Receipt{}, failed)
 			continue
 		}
 		for _, id := range r.ids {
 			q.lost[id] = true
 		}
-		r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: f.err})
+		q.answer(r, daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: f.err})
 	}
 	q.abandonResting(g, f)
 	if next == nil {
@@ -456,7 +477,7 @@ func (q *sequencer) abandon(g *group, f *fault) {
 	}
 	behind := &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("what was to be recorded before it could not be: %w", f.err)}
 	for _, r := range next.requests {
-		r.answer(daybook.Receipt{}, behind)
+		q.answer(r, daybook.Receipt{}, behind)
 	}
 	q.abandonResting(next, f)
 }
@@ -469,6 +490,6 @@ func (q *sequencer) abandonResting(g *group, f *fault) {
 		if q.isLost(a.request) {
 			err = &daybook.UnknownError{IDs: a.request.ids, Err: f.err}
 		}
-		a.request.answer(daybook.Receipt{}, err)
+		q.answer(a.request, daybook.Receipt{}, err)
 	}
 }

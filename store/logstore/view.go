@@ -68,13 +68,6 @@ func (v *view) after(p daybook.Position) (place, error) {
 	return at, nil
 }
 
-// below returns what of the view lies in segments below a number, of which there must
-// be some.
-func (v *view) below(number uint64) *view {
-	n := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= number })
-	return &view{segments: v.segments[:n], end: v.segments[n-1].end, head: v.head}
-}
-
 // newest finds the newest event behind a place that has one of the terms of a group and
 // that match accepts. It returns nil if there is none.
 //
@@ -110,33 +103,52 @@ func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(fr
 func newestIn(in *fetcher, seg *segment, end int64, ix index.Index, terms []uint64, from uint32, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
 	best, found := uint32(0), false
 	for _, term := range terms {
-		var failed error
-		err := ix.Descend(term, func(p uint32) bool {
-			if p >= posting(end) {
-				return true // past what this view covers
-			}
-			if p < from || found && p <= best {
-				return false
-			}
-			f, e, err := in.event(seg, p, end)
-			if err != nil {
-				failed = err
-				return false
-			}
-			if match(f, e) {
-				best, found = p, true
-				return false
-			}
-			return true
-		})
-		if err = errors.Join(failed, err); err != nil {
+		p, matches, err := newestOf(in, seg, end, ix, term, max(from, best), match)
+		if err != nil {
 			return nil, nil, err
+		}
+		if matches && (!found || p > best) {
+			best, found = p, true
 		}
 	}
 	if !found {
 		return nil, nil, nil
 	}
 	return in.event(seg, best, end)
+}
+
+// newestOf returns the posting of the newest event, from a place on, that has a term and
+// that match accepts.
+func newestOf(in *fetcher, seg *segment, end int64, ix index.Index, term uint64, from uint32, match func(frame.Frame, frame.Event) bool) (uint32, bool, error) {
+	// The newest posting is most often the one, so few are asked for at first.
+	const first, most = 4, 1024
+	below := posting(end)
+	for {
+		if cap(in.postings) == 0 {
+			in.postings = make([]uint32, 0, first)
+		}
+		some, err := ix.Newest(term, below, in.postings[:0])
+		if err != nil {
+			return 0, false, err
+		}
+		for _, p := range some {
+			if p < from {
+				return 0, false, nil
+			}
+			f, e, err := in.event(seg, p, end)
+			if err != nil {
+				return 0, false, err
+			}
+			if match(f, e) {
+				return p, true, nil
+			}
+			below = p
+		}
+		if len(some) < cap(in.postings) {
+			return 0, false, nil
+		}
+		in.postings = make([]uint32, 0, min(most, 8*cap(in.postings)))
+	}
 }
 
 // rarest returns the group that has the fewest postings.
@@ -177,6 +189,8 @@ type fetcher struct {
 	// Ahead is how many bytes behind an event are worth reading with it.
 	ahead int
 
+	postings []uint32 // room for those that are looked at next
+
 	seg    *segment
 	window []byte
 	start  int64       // where the window lies in seg's file
@@ -187,6 +201,12 @@ type fetcher struct {
 // What is read on either side of an event to find it: most frames are shorter, and a
 // page is what the system reads at least.
 const fetchBytes = 4096
+
+// reset makes the fetcher forget what it read, so that it may be used for another view.
+func (in *fetcher) reset(unsynced []*group) {
+	in.unsynced, in.ahead = unsynced, 0
+	in.seg, in.window, in.frame = nil, in.window[:0], nil
+}
 
 // event returns the event at a posting of a segment whose frames end at end, and its
 // frame.

@@ -17,9 +17,9 @@ type Index interface {
 	// Postings returns the postings of a term, rising. The slice is the caller's.
 	Postings(term uint64) ([]uint32, error)
 
-	// Descend yields the postings of a term, the last one first, until yield returns
-	// false.
-	Descend(term uint64, yield func(posting uint32) bool) error
+	// Newest appends to into the last postings of a term that are below a place, the
+	// last one first, and as many as into has room for.
+	Newest(term uint64, below uint32, into []uint32) ([]uint32, error)
 
 	// MayHaveID reports whether an id that was made at a time (see term.Made) may have
 	// a posting. It is quick, and false for nearly every id that is new.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -98,12 +99,13 @@ func Encode(t *Table, id Identity) []byte {
 	header = le.AppendUint32(header, p)
 	header = le.AppendUint32(header, uint32(len(filter)))
 	some := uint32(0)
-	if t.made.some {
+	made := t.made()
+	if made.some {
 		some = 1
 	}
 	header = le.AppendUint32(header, some)
-	header = le.AppendUint64(header, t.made.least)
-	header = le.AppendUint64(header, t.made.greatest)
+	header = le.AppendUint64(header, made.least)
+	header = le.AppendUint64(header, made.greatest)
 
 	w := writer{sum: id.Checksum}
 	w.write(header)
@@ -297,28 +299,22 @@ func (f *File) Postings(term uint64) ([]uint32, error) {
 	return f.load(from, to)
 }
 
-// Descend implements [Index].
-func (f *File) Descend(term uint64, yield func(posting uint32) bool) error {
+// Newest implements [Index].
+func (f *File) Newest(term uint64, below uint32, into []uint32) ([]uint32, error) {
 	from, to, err := f.find(term)
+	if err != nil || from == to {
+		return into, err
+	}
+	all, err := f.load(from, to)
 	if err != nil {
-		return err
+		return into, err
 	}
-	// The newest event of a term is what is asked for most, so little is loaded at
-	// first.
-	for size := uint32(4); to > from; size = min(4*size, 1024) {
-		begin := max(to, from+size) - size
-		some, err := f.load(begin, to)
-		if err != nil {
-			return err
-		}
-		for i := len(some) - 1; i >= 0; i-- {
-			if !yield(some[i]) {
-				return nil
-			}
-		}
-		to = begin
+	n, _ := slices.BinarySearch(all, below)
+	for n > 0 && len(into) < cap(into) {
+		n--
+		into = append(into, all[n])
 	}
-	return nil
+	return into, nil
 }
 
 // MayHaveID implements [Index].

@@ -48,8 +48,16 @@ func readerOf(b []byte) func([]byte, int64) error {
 func descending(t *testing.T, ix Index, term uint64) []uint32 {
 	t.Helper()
 	var found []uint32
-	if err := ix.Descend(term, func(p uint32) bool { found = append(found, p); return true }); err != nil {
-		t.Fatal(err)
+	for below := ^uint32(0); ; {
+		some, err := ix.Newest(term, below, make([]uint32, 0, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(some) == 0 {
+			break
+		}
+		found = append(found, some...)
+		below = some[len(some)-1]
 	}
 	slices.Reverse(found)
 	return found

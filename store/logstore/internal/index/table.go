@@ -4,27 +4,30 @@ import (
 	"cmp"
 	"iter"
 	"slices"
-	"sync"
+	"sync/atomic"
 )
 
 const chunkEntries = 4096
 
 // A Table is the index of a segment that is being written. The zero Table is empty and
-// ready. One goroutine adds to it while any number look things up.
+// ready. One goroutine adds to it while any number look things up, without a lock: a
+// reader that waits for one, among many, holds up everybody who appends. Whoever looks
+// finds what had been added when it was told of it, and perhaps some of what came later.
 type Table struct {
-	mu     sync.RWMutex // guards slots, used, chunks and made; entries never change once a slot leads to them
-	slots  []slot       // open addressing, as many as a power of two
-	used   int
-	chunks []*[chunkEntries]entry
-	n      uint32 // entries; only the goroutine that adds looks at it without the lock
-	made   span
+	slots  atomic.Pointer[[]slot]                 // open addressing, as many as a power of two; nil before the first
+	chunks atomic.Pointer[[]*[chunkEntries]entry] // entries never change once a slot leads to them
+	used   int                                    // terms; only the goroutine that adds looks at it, as at n
+	n      uint32                                 // entries
+
+	// The least and the greatest time at which ids were made, complemented, so that zero
+	// stands for none.
+	madeLeast, madeGreatest atomic.Uint64
 }
 
 // A slot is a term. Its entries are a chain that begins with the newest.
 type slot struct {
-	term  uint64 // zero is an empty slot
-	last  uint32 // the newest entry, counted from 1
-	count uint32
+	term  atomic.Uint64 // zero is an empty slot; set after chain
+	chain atomic.Uint64 // how many entries there are, and in the low half the newest, counted from 1
 }
 
 type entry struct {
@@ -32,128 +35,176 @@ type entry struct {
 	before  uint32 // the entry of the same term before this one, counted from 1; zero is none
 }
 
+// NewTable returns an empty table with room for so many terms.
+func NewTable(terms int) *Table {
+	t := new(Table)
+	size := 64
+	for size*3 < terms*4 {
+		size *= 2
+	}
+	slots := make([]slot, size)
+	t.slots.Store(&slots)
+	return t
+}
+
+// Terms returns how many terms the table has. It is called by the goroutine that adds.
+func (t *Table) Terms() int { return t.used }
+
 // A span is the least and the greatest time at which ids were made.
 type span struct {
 	least, greatest uint64
 	some            bool
 }
 
-func (s *span) add(made uint64) {
-	if !s.some {
-		*s = span{made, made, true}
-		return
-	}
-	s.least, s.greatest = min(s.least, made), max(s.greatest, made)
-}
-
 // Add adds a posting to each of the terms. It must not be before any that was added. A
 // term that stands there twice, because two names have one number, gets it once.
 func (t *Table) Add(posting uint32, terms []uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for _, term := range terms {
-		if (t.used+1)*4 > len(t.slots)*3 {
-			t.grow()
+		slots := t.slots.Load()
+		if slots == nil || (t.used+1)*4 > len(*slots)*3 {
+			slots = t.grow()
 		}
-		s := t.find(term)
-		if s.term == 0 {
-			s.term = term
+		s := find(*slots, term)
+		chain := s.chain.Load()
+		if s.term.Load() == 0 {
 			t.used++
-		} else if last := s.last - 1; t.chunks[last/chunkEntries][last%chunkEntries].posting == posting {
+		} else if t.entry(uint32(chain)).posting == posting {
 			continue
 		}
-		if t.n%chunkEntries == 0 {
-			t.chunks = append(t.chunks, new([chunkEntries]entry))
-		}
-		t.chunks[t.n/chunkEntries][t.n%chunkEntries] = entry{posting, s.last}
-		t.n++
-		s.last = t.n
-		s.count++
+		t.push(entry{posting, uint32(chain)})
+		s.chain.Store((chain>>32+1)<<32 | uint64(t.n))
+		s.term.Store(term)
 	}
+}
+
+// push puts an entry behind the others. Nobody sees it before a slot leads to it.
+func (t *Table) push(e entry) {
+	var chunks []*[chunkEntries]entry
+	if p := t.chunks.Load(); p != nil {
+		chunks = *p
+	}
+	if t.n%chunkEntries == 0 {
+		chunks = append(chunks, new([chunkEntries]entry))
+		grown := chunks // its own variable, so that chunks need not be on the heap
+		t.chunks.Store(&grown)
+	}
+	chunks[t.n/chunkEntries][t.n%chunkEntries] = e
+	t.n++
+}
+
+func (t *Table) entry(at uint32) entry {
+	chunks := *t.chunks.Load()
+	return chunks[(at-1)/chunkEntries][(at-1)%chunkEntries]
 }
 
 // AddMade widens what MayHaveID answers true for.
 func (t *Table) AddMade(made uint64) {
-	t.mu.Lock()
-	t.made.add(made)
-	t.mu.Unlock()
+	if least := t.madeLeast.Load(); least == 0 || made < ^least {
+		t.madeLeast.Store(^made)
+	}
+	if greatest := t.madeGreatest.Load(); greatest == 0 || made > ^greatest {
+		t.madeGreatest.Store(^made)
+	}
+}
+
+func (t *Table) made() span {
+	least, greatest := t.madeLeast.Load(), t.madeGreatest.Load()
+	return span{^least, ^greatest, least != 0 && greatest != 0}
 }
 
 // find returns the slot of a term, or the empty one that is its to take.
-func (t *Table) find(term uint64) *slot {
-	mask := uint64(len(t.slots) - 1)
+func find(slots []slot, term uint64) *slot {
+	mask := uint64(len(slots) - 1)
 	for i := term & mask; ; i = (i + 1) & mask {
-		if s := &t.slots[i]; s.term == term || s.term == 0 {
+		s := &slots[i]
+		if at := s.term.Load(); at == term || at == 0 {
 			return s
 		}
 	}
 }
 
-func (t *Table) grow() {
-	before := t.slots
-	t.slots = make([]slot, max(64, 2*len(before)))
-	for _, s := range before {
-		if s.term != 0 {
-			*t.find(s.term) = s
+// grow makes room for more terms. Whoever looks into the slots that there were finds
+// what was there until now.
+func (t *Table) grow() *[]slot {
+	var before []slot
+	if p := t.slots.Load(); p != nil {
+		before = *p
+	}
+	slots := make([]slot, max(64, 2*len(before)))
+	for i := range before {
+		if term := before[i].term.Load(); term != 0 {
+			s := find(slots, term)
+			s.chain.Store(before[i].chain.Load())
+			s.term.Store(term)
 		}
 	}
+	t.slots.Store(&slots)
+	return &slots
 }
 
-// chain returns a term's slot and the entries that its chain is made of.
-func (t *Table) chain(term uint64) (slot, []*[chunkEntries]entry) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if len(t.slots) == 0 {
-		return slot{}, nil
+// chain returns the newest of a term's entries and how many there are; zeros if there
+// are none.
+func (t *Table) chain(term uint64) (last uint32, count int) {
+	slots := t.slots.Load()
+	if slots == nil {
+		return 0, 0
 	}
-	return *t.find(term), t.chunks
+	s := find(*slots, term)
+	if s.term.Load() == 0 {
+		return 0, 0
+	}
+	chain := s.chain.Load()
+	return uint32(chain), int(chain >> 32)
 }
 
 // Count implements [Index].
 func (t *Table) Count(term uint64) (int, error) {
-	s, _ := t.chain(term)
-	return int(s.count), nil
+	_, count := t.chain(term)
+	return count, nil
 }
 
 // Postings implements [Index].
 func (t *Table) Postings(term uint64) ([]uint32, error) {
-	s, chunks := t.chain(term)
-	if s.count == 0 {
+	at, count := t.chain(term)
+	if count == 0 {
 		return nil, nil
 	}
-	postings := make([]uint32, s.count)
-	for at, i := s.last, len(postings)-1; at > 0; i-- {
-		e := &chunks[(at-1)/chunkEntries][(at-1)%chunkEntries]
+	postings := make([]uint32, count)
+	for i := count - 1; at > 0; i-- {
+		e := t.entry(at)
 		postings[i] = e.posting
 		at = e.before
 	}
 	return postings, nil
 }
 
-// Descend implements [Index].
-func (t *Table) Descend(term uint64, yield func(posting uint32) bool) error {
-	s, chunks := t.chain(term)
-	for at := s.last; at > 0; {
-		e := &chunks[(at-1)/chunkEntries][(at-1)%chunkEntries]
-		if !yield(e.posting) {
-			return nil
+// Newest implements [Index].
+func (t *Table) Newest(term uint64, below uint32, into []uint32) ([]uint32, error) {
+	at, _ := t.chain(term)
+	for at > 0 && len(into) < cap(into) {
+		e := t.entry(at)
+		if e.posting < below {
+			into = append(into, e.posting)
 		}
 		at = e.before
 	}
-	return nil
+	return into, nil
 }
 
 // MayHaveID implements [Index].
 func (t *Table) MayHaveID(made uint64) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.made.some && t.made.least <= made && made <= t.made.greatest
+	s := t.made()
+	return s.some && s.least <= made && made <= s.greatest
 }
 
 // Before returns a table with the postings of this one that are below a place. It is
 // called by the goroutine that adds.
 func (t *Table) Before(place uint32) *Table {
-	kept := &Table{made: t.made}
+	kept := NewTable(t.used)
+	if made := t.made(); made.some {
+		kept.AddMade(made.least)
+		kept.AddMade(made.greatest)
+	}
 	type addition struct {
 		posting uint32
 		term    uint64
@@ -175,14 +226,14 @@ func (t *Table) Before(place uint32) *Table {
 
 // all yields every term, in rising order, with its postings.
 func (t *Table) all() iter.Seq2[uint64, []uint32] {
-	t.mu.RLock()
 	terms := make([]uint64, 0, t.used)
-	for _, s := range t.slots {
-		if s.term != 0 {
-			terms = append(terms, s.term)
+	if slots := t.slots.Load(); slots != nil {
+		for i := range *slots {
+			if term := (*slots)[i].term.Load(); term != 0 {
+				terms = append(terms, term)
+			}
 		}
 	}
-	t.mu.RUnlock()
 	slices.Sort(terms)
 	return func(yield func(uint64, []uint32) bool) {
 		for _, term := range terms {
