@@ -33,7 +33,7 @@ type Store struct {
 	order      *sequencer
 	waiters    waiters
 	heads      heads
-	hidden     horizons
+	says       announcer
 	health     atomic.Pointer[HealthError]
 
 	stamps stamps
@@ -55,15 +55,24 @@ type Store struct {
 // has damage that no crash can explain, it is a [*daybook.CorruptError], and the log's
 // segments are left as they are.
 func Open(dir string, options *Options) (*Store, error) {
-	if dir == "" {
-		return nil, &daybook.InvalidError{What: "directory of a log", Reason: "has no name"}
-	}
-	// The program may change its own directory while the store is open.
-	absolute, err := filepath.Abs(dir)
+	absolute, err := directory(dir)
 	if err != nil {
-		return nil, fmt.Errorf("logstore: find directory %s: %w", dir, err)
+		return nil, err
 	}
 	return open(vfs.OS(), absolute, options)
+}
+
+// directory returns the whole name of a log's directory: the program may change its own
+// while it uses the log.
+func directory(dir string) (string, error) {
+	if dir == "" {
+		return "", &daybook.InvalidError{What: "directory of a log", Reason: "has no name"}
+	}
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("logstore: find directory %s: %w", dir, err)
+	}
+	return absolute, nil
 }
 
 // open opens a log in a world, which is the machine's or a simulated one.
@@ -121,6 +130,9 @@ func openOn(world vfs.World, dir string, options *Options, newJournal func(*Stor
 	s.stamps.issued, s.stamps.settled = v.stamp, v.stamp
 	s.view.Store(v)
 	s.order = newSequencer(s, s.journal, v)
+	if v.head > 0 {
+		s.says.announce(s.home, s.life, v)
+	}
 	s.journal.follow(s.order.nudge)
 	return s, nil
 }
@@ -134,7 +146,7 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
 		s.order.stop()
-		s.closeErr = errors.Join(s.journal.close(), releaseLock(s.home, s.lock))
+		s.closeErr = errors.Join(s.journal.close(), s.says.close(), releaseLock(s.home, s.lock))
 	})
 	return s.closeErr
 }
@@ -165,6 +177,7 @@ func (s *Store) Info(context.Context) (daybook.Info, error) {
 func (s *Store) publish(v *view, g *group) {
 	s.view.Store(v)
 	s.waiters.wake(v.head, g)
+	s.says.announce(s.home, s.life, v)
 }
 
 // A HealthError says why a store records nothing at the moment; see [Store.Health].

@@ -133,10 +133,17 @@ func (m *manifest) line(line string) error {
 // readManifest returns the directory's manifest. A directory without manifest and
 // without segments is a new log, which gets its identity.
 func readManifest(h *home) (*manifest, error) {
-	b, err := readFile(h, manifestName, mostManifestBytes)
+	m, err := existingManifest(h)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newLog(h)
 	}
+	return m, err
+}
+
+// existingManifest returns the directory's manifest. The error wraps [fs.ErrNotExist] if
+// there is none.
+func existingManifest(h *home) (*manifest, error) {
+	b, err := readFile(h, manifestName, mostManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("logstore: read the manifest of %s: %w", h.dir, err)
 	}

@@ -27,7 +27,6 @@ var Mutants = []string{
 	"retry-a-failed-sync",
 	"reuse-stamp-after-restart",
 	"sealed-footer-before-sync",
-	"tombstone-not-checked-in-the-sequencer",
 	"torn-group-not-kept",
 	"unknown-answered-as-unavailable",
 }

@@ -31,7 +31,6 @@ func (d *disk) recover() (*view, error) {
 
 	s := &segment{home: d.home, number: d.manifest.active, first: d.manifest.activeFirst, before: d.checksum, marked: true}
 	s.setTerms(new(index.Table))
-	s.abouts.known.Store(hasNone)
 	d.segments, d.active = append(d.segments, s), s
 	size, err := d.checkActive(s)
 	if err != nil {
@@ -234,32 +233,30 @@ func (d *disk) scan(s *segment, size int64) (tail, error) {
 			t.group, t.durable = offset, f.Durable()
 		}
 		s.mark(f, offset)
-		s.noteAbouts(f)
 		addFrame(table, f, offset)
 		t.end, t.head, t.stamp, t.checksum = offset+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()
 		return nil
 	})
 	t.err = bad
 	if t.stamp == 0 && t.head > 0 && err == nil {
-		t.stamp, err = d.lastStamp()
+		t.stamp, err = d.segments[len(d.segments)-2].lastStamp()
 	}
 	return t, err
 }
 
-// lastStamp returns when the last sealed frame was recorded.
-func (d *disk) lastStamp() (int64, error) {
-	before := d.segments[len(d.segments)-2]
-	marks, err := before.marksBefore(before.end)
+// lastStamp returns when the last frame of a sealed segment was recorded.
+func (s *segment) lastStamp() (int64, error) {
+	marks, err := s.marksBefore(s.end)
 	if err != nil || len(marks) == 0 {
 		return 0, err
 	}
 	stamp := int64(0)
-	bad, err := walk(before, marks[len(marks)-1].offset, before.end, func(_ int64, f frame.Frame) error {
+	bad, err := walk(s, marks[len(marks)-1].offset, s.end, func(_ int64, f frame.Frame) error {
 		stamp = f.Stamp()
 		return nil
 	})
 	if bad != nil {
-		return 0, before.corrupt(before.end, 0, bad)
+		return 0, s.corrupt(s.end, 0, bad)
 	}
 	return stamp, err
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/daybook-es/daybook"
+)
+
+// How the program ends. People's scripts depend on these.
+const (
+	exitDone        = 0
+	exitDamaged     = 1 // what is stored is damaged
+	exitFailed      = 2 // wrong usage, or it could not be done or told
+	exitConflict    = 3 // a condition did not hold
+	exitUnknown     = 4 // it may have been recorded
+	exitInterrupted = 130
+)
+
+// errDamaged is the end of a verb that has reported damage.
+var errDamaged = errors.New("what is stored is damaged")
+
+// misused reports a command line that is not understood.
+func (c *console) misused(err error) int {
+	fmt.Fprintf(c.err, "daybook: %v\nTry daybook --help.\n", err)
+	return exitFailed
+}
+
+// exit reports the error that a verb ended with, if any, and returns the exit status.
+func (c *console) exit(ctx context.Context, err error) int {
+	conflict, unknown, corrupt := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil), (*daybook.CorruptError)(nil)
+	code := exitFailed
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE): // who reads the output has enough
+		return exitDone
+	case errors.As(err, &conflict):
+		code = exitConflict
+	case errors.As(err, &unknown):
+		code = exitUnknown
+	case errors.As(err, &corrupt), errors.Is(err, errDamaged):
+		code = exitDamaged
+	case ctx.Err() != nil:
+		fmt.Fprintln(c.err, "daybook: interrupted")
+		return exitInterrupted
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(c.err, "daybook: %s\n", strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "daybook: "))
+	}
+	return code
+}

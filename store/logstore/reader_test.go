@@ -1,0 +1,83 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/storetest"
+)
+
+// A pair is a store that has a log open and a reader beside it: what is appended goes to
+// the one, and all else is asked of the other.
+type pair struct {
+	*subject
+	reader *Reader
+}
+
+func besides(t testing.TB, s *subject) *pair {
+	t.Helper()
+	// What fails the owner is its own matter: the reader may be another process.
+	r, err := openReader(s.real, s.dir, s.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return &pair{s, r}
+}
+
+func (p *pair) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	return p.reader.Read(ctx, q, span)
+}
+
+func (p *pair) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
+	return p.reader.Wait(ctx, q, after)
+}
+
+func (p *pair) Info(ctx context.Context) (daybook.Info, error) { return p.reader.Info(ctx) }
+
+func (p *pair) Close() error { return errors.Join(p.reader.Close(), p.subject.Close()) }
+
+// besideConformance hands pairs to the suite.
+func besideConformance(world func() vfs.World, opts *Options) storetest.Subject {
+	owner := conformance(world, opts)
+	reopened := func(hook func(testing.TB, daybook.Store) daybook.Store) func(testing.TB, daybook.Store) daybook.Store {
+		return func(t testing.TB, s daybook.Store) daybook.Store {
+			old := s.(*pair)
+			if err := old.reader.Close(); err != nil {
+				t.Error(err)
+			}
+			return besides(t, hook(t, old.subject).(*subject))
+		}
+	}
+	return storetest.Subject{
+		Open:           func(t testing.TB) daybook.Store { return besides(t, owner.Open(t).(*subject)) },
+		Reopen:         reopened(owner.Reopen),
+		NewIncarnation: reopened(owner.NewIncarnation),
+		OpenAt: func(t testing.TB, now func() time.Time) daybook.Store {
+			return besides(t, owner.OpenAt(t, now).(*subject))
+		},
+		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
+			s, fail := owner.OpenFaulty(t)
+			return besides(t, s.(*subject)), fail
+		},
+		LoseAnswer: func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {
+			return owner.LoseAnswer(t, s.(*pair).subject, events, cond)
+		},
+		NotPromised: map[string]string{
+			"what many clients were answered while the disk began to fail is explained by what is there later": "a disk that fails while HEAD is written leaves a reader with what it knew, until the next append",
+		},
+	}
+}
+
+// What a store promises to those who read, it keeps for those who read beside it.
+func TestAReaderBesideTheOwner(t *testing.T) {
+	storetest.Run(t, besideConformance(vfs.OS, quietly))
+}
+
+func TestAReaderBesideAnOwnerOfTinySegments(t *testing.T) {
+	storetest.Run(t, besideConformance(inMemory, &Options{SegmentBytes: 512, Logger: quiet}))
+}
