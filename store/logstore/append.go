@@ -69,12 +69,16 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	v := s.view.Load()
 	c := &r.check
 	c.reset(v, place{}, s.life)
+	c.known = &s.hidden
 	before, err := c.recorded(r)
 	if err != nil {
 		return daybook.Receipt{}, err
 	}
 	if before != nil {
 		return daybook.ReceiptOf(s.life, before, s.durability, true), nil
+	}
+	if err := c.refused(r); err != nil {
+		return daybook.Receipt{}, err
 	}
 	for i := range r.streams {
 		st := &r.streams[i]

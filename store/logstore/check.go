@@ -1,6 +1,8 @@
 package logstore
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
@@ -16,6 +18,9 @@ type check struct {
 	since place
 	life  daybook.Point
 	in    fetcher
+
+	// known is what is known of forgotten streams, for a check of a whole view.
+	known *horizons
 }
 
 // reset makes the check one of a view behind a place.
@@ -40,7 +45,13 @@ func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 		if !found && len(before) == 0 {
 			continue
 		}
-		if !found || i > len(before) || !repeats(r, i, e, before) {
+		repeats := false
+		if found && i == len(before) {
+			if repeats, err = c.repeats(r, i, e, before); err != nil {
+				return nil, err
+			}
+		}
+		if !repeats {
 			if len(before) > 0 {
 				e = before[0] // the first overlapping id is named
 			}
@@ -53,12 +64,20 @@ func (c *check) recorded(r *request) ([]daybook.Recorded, error) {
 
 // repeats reports whether e, which has the i-th id, is the i-th event of the request
 // recorded next to the ones before.
-func repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) bool {
+func (c *check) repeats(r *request, i int, e daybook.Recorded, before []daybook.Recorded) (bool, error) {
 	written := r.frame.At(r.written[i].offset)
-	if string(written.Stream()) != e.Stream || string(written.Type()) != e.Type {
-		return false
+	if !e.Repeats(daybook.Event{ID: r.ids[i], Stream: string(written.Stream()), Type: string(written.Type())}) {
+		return false, nil
 	}
-	return len(before) == 0 || e.Position == before[len(before)-1].Position+1
+	if len(before) == 0 {
+		return true, nil
+	}
+	last := before[len(before)-1].Position
+	if e.Position <= last+1 {
+		return e.Position == last+1, nil
+	}
+	next, err := c.view.next(&c.in, last)
+	return next == e.Position, err
 }
 
 // byID finds the event that has an id.
@@ -147,23 +166,57 @@ func (c *check) clauses(r *request) (failures []daybook.Failure, final bool, err
 			}
 			continue
 		}
-		if cl.version, cl.newest, err = c.head(cl.Stream, cl.term, cl.version, cl.newest); err != nil {
+		st := &cl.state
+		if st.Version, st.Newest, err = c.head(cl.Stream, cl.term, st.Version, st.Newest); err != nil {
 			return nil, false, err
 		}
-		switch cl.Kind {
-		case daybook.StreamAt:
-			if cl.version != cl.Version && !planted("ignore-expected-version") {
-				failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: cl.newest}), final || cl.version > cl.Version
-			}
-		case daybook.StreamNew:
-			if cl.version > 0 {
-				failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: cl.newest}), true
-			}
-		default: // StreamExists: Prepare has refused what is no kind
-			if cl.version == 0 {
-				failures = append(failures, daybook.Failure{Clause: cl.Clause})
-			}
+		if st.Horizon, err = c.horizon(cl.Stream, st.Horizon); err != nil {
+			return nil, false, err
+		}
+		if holds, newest := cl.Holds(*st); !holds && !(cl.Kind == daybook.StreamAt && planted("ignore-expected-version")) {
+			failures, final = append(failures, daybook.Failure{Clause: cl.Clause, Position: newest}), final || neverHolds(cl.Clause, *st)
 		}
 	}
 	return failures, final, nil
+}
+
+// neverHolds reports whether a clause about a stream that does not hold cannot hold
+// later either: versions only rise, until the stream is deleted.
+func neverHolds(c daybook.Clause, st daybook.StreamState) bool {
+	return st.Horizon.Tombstoned > 0 || c.Kind == daybook.StreamAt && 0 < c.Version && c.Version < st.Version
+}
+
+// horizon returns what is forgotten of a stream: what is known already, and what is
+// recorded of it behind the place.
+func (c *check) horizon(stream string, known daybook.Horizon) (daybook.Horizon, error) {
+	if c.known != nil {
+		return c.known.find(c.view, &c.in, stream)
+	}
+	return c.view.horizon(&c.in, stream, c.since, known)
+}
+
+// tombstoned returns the first of the streams that a request writes that was tombstoned,
+// and where; zero if there is none.
+func (c *check) tombstoned(r *request) (stream int, at daybook.Position, err error) {
+	if some, err := c.view.hasAbouts(c.since, c.view.quiet()); !some || err != nil {
+		return 0, 0, err
+	}
+	for i := range r.streams {
+		horizon, err := c.horizon(r.streams[i].name, daybook.Horizon{})
+		if err != nil || horizon.Tombstoned > 0 {
+			return i, horizon.Tombstoned, err
+		}
+	}
+	return 0, 0, nil
+}
+
+// refused returns the error with which a request is answered that writes to a stream
+// that was tombstoned, or nil.
+func (c *check) refused(r *request) error {
+	stream, at, err := c.tombstoned(r)
+	if at == 0 || err != nil {
+		return err
+	}
+	n := slices.IndexFunc(r.written, func(w written) bool { return w.stream == stream })
+	return daybook.RefuseTombstoned(n, r.streams[stream].name, at)
 }

@@ -34,6 +34,7 @@ type Store struct {
 	waiters    waiters
 	heads      heads
 	says       announcer
+	hidden     horizons
 	health     atomic.Pointer[HealthError]
 
 	stamps stamps

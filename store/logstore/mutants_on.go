@@ -27,6 +27,7 @@ var Mutants = []string{
 	"retry-a-failed-sync",
 	"reuse-stamp-after-restart",
 	"sealed-footer-before-sync",
+	"tombstone-not-checked-in-the-sequencer",
 	"torn-group-not-kept",
 	"unknown-answered-as-unavailable",
 }

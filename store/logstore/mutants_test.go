@@ -34,6 +34,7 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"retry-a-failed-sync", "a second sync, which succeeds because the system gave up the pages, is believed", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
 	{"reuse-stamp-after-restart", "the time of recording falls back after a restart", "TestNoPowerCutTakesBackAPromise"},
 	{"sealed-footer-before-sync", "a segment is named as sealed before its end is on the disk", "TestNoPowerCutTakesBackAPromise"},
+	{"tombstone-not-checked-in-the-sequencer", "an append on its way together with its stream's tombstone is recorded behind it", "TestATombstoneOnItsWayRefusesWhatComesBehindIt"},
 	{"torn-group-not-kept", "what a crash left is deleted", "TestATornGroupIsCutOffAndKept"},
 	{"unknown-answered-as-unavailable", "after a failed sync an append is said to be absent, and is found later", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
 }

@@ -17,6 +17,17 @@ type plan []planned
 type planned struct {
 	item   daybook.Item
 	groups [][]uint64
+	about  bool // it asks for events about streams
+}
+
+// planGuarded returns the plan by which a condition over a query is checked, and the
+// query as a copy of its own.
+func planGuarded(q daybook.Query) (plan, daybook.Query) {
+	p, kept := planQuery(q.Guarded())
+	for i := len(q); i < len(p); i++ {
+		p[i].about = true
+	}
+	return p, kept[:len(q):len(q)]
 }
 
 // planQuery returns a query's plan, and the query as a copy of its own.
@@ -89,7 +100,7 @@ func (p *planned) selects(e frame.Event) bool {
 			return false
 		}
 	}
-	if len(it.Types) > 0 && !contains(it.Types, e.Type()) {
+	if len(it.Types) > 0 && !hasOneOf(it.Types, e) {
 		return false
 	}
 	for _, tag := range it.Tags {
@@ -98,6 +109,25 @@ func (p *planned) selects(e frame.Event) bool {
 		}
 	}
 	return true
+}
+
+// hasOneOf reports whether the event is of one of these types.
+func hasOneOf(types []string, e frame.Event) bool {
+	if !e.IsStub() {
+		return contains(types, e.Type())
+	}
+	return slices.ContainsFunc(types, e.HasType)
+}
+
+// selectsForgotten reports whether the plan's query selects an event even if it is
+// forgotten.
+func (p plan) selectsForgotten(e frame.Event) bool {
+	for i := range p {
+		if len(p[i].item.IDs) > 0 && p[i].selects(e) {
+			return true
+		}
+	}
+	return false
 }
 
 func contains(names []string, name []byte) bool {
@@ -128,6 +158,13 @@ func (p plan) newest(v *view, in *fetcher, after daybook.Position, since place) 
 	var newest daybook.Position
 	for i := range p {
 		item := &p[i]
+		if item.about {
+			if some, err := v.hasAbouts(from, v.quiet()); err != nil {
+				return 0, err
+			} else if !some {
+				continue
+			}
+		}
 		if item.item.IsAll() {
 			return v.head, nil
 		}
@@ -152,6 +189,13 @@ func positionOf(f frame.Frame, e frame.Event) daybook.Position {
 func appendTerms(terms []uint64, e frame.Event) []uint64 {
 	if stream := e.Stream(); len(stream) > 0 {
 		terms = append(terms, term.Hash(term.Stream, stream), term.OfCategory(stream))
+	}
+	if e.IsStub() {
+		terms = append(terms, frame.Hash(e.Type()))
+		for tag := range e.Tags() {
+			terms = append(terms, frame.Hash(tag))
+		}
+		return append(terms, term.OfID(e.ID()))
 	}
 	terms = append(terms, term.Hash(term.Type, e.Type()))
 	for tag := range e.Tags() {

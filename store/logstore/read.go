@@ -171,6 +171,8 @@ type selection struct {
 	plan  plan
 	span  daybook.Span
 	last  daybook.Position
+
+	hiding *hiding
 }
 
 // scanFraction: where a query may select more than one event in this many, reading all
@@ -183,6 +185,11 @@ func (sel *selection) yield(ctx context.Context, yield func(daybook.Recorded, er
 	if sel.span.After >= sel.last || len(sel.plan) == 0 {
 		return
 	}
+	from, err := sel.view.after(sel.span.After)
+	if err != nil {
+		fail(err)
+		return
+	}
 	left := math.MaxInt
 	if sel.span.Limit > 0 {
 		left = sel.span.Limit
@@ -190,6 +197,16 @@ func (sel *selection) yield(ctx context.Context, yield func(daybook.Recorded, er
 	deliver := func(f frame.Frame, e frame.Event) bool {
 		if !sel.selects(f, e) {
 			return true
+		}
+		forgotten := false
+		if sel.hiding != nil || e.IsStub() {
+			if forgotten, err = sel.hiding.hides(f, e); err != nil {
+				fail(err)
+				return false
+			}
+			if forgotten && !sel.span.Forgotten && !sel.plan.selectsForgotten(e) {
+				return true
+			}
 		}
 		if sel.store.isClosed() {
 			fail(daybook.ErrClosed)
@@ -200,11 +217,11 @@ func (sel *selection) yield(ctx context.Context, yield func(daybook.Recorded, er
 			return false
 		}
 		left--
-		return yield(f.Recorded(e), nil) && left > 0
+		r := f.Recorded(e)
+		r.Forgotten = forgotten
+		return yield(r, nil) && left > 0
 	}
-
-	from, err := sel.view.after(sel.span.After)
-	if err != nil {
+	if sel.hiding, err = sel.store.hidden.hiding(sel.view, from); err != nil {
 		fail(err)
 		return
 	}

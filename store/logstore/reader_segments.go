@@ -101,6 +101,7 @@ func (r *Reader) take(m *manifest) error {
 
 	s := &segment{home: h, number: m.active, first: m.activeFirst, before: checksum, marked: true}
 	s.setTerms(new(index.Table))
+	s.abouts.known.Store(hasNone)
 	stamp := r.tail.stamp
 	if n := len(segments); n > 0 && (r.tail.head != head || stamp == 0) {
 		var err error
@@ -171,6 +172,7 @@ func (r *Reader) walk(end int64) (terms []uint64, bad, err error) {
 		if err := follows(f, *t); err != nil {
 			return err
 		}
+		s.noteAbouts(f)
 		terms = append(terms, addFrame(table, f, offset)...)
 		s.mark(f, offset)
 		t.end, t.head, t.stamp, t.checksum = offset+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()

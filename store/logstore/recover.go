@@ -31,6 +31,7 @@ func (d *disk) recover() (*view, error) {
 
 	s := &segment{home: d.home, number: d.manifest.active, first: d.manifest.activeFirst, before: d.checksum, marked: true}
 	s.setTerms(new(index.Table))
+	s.abouts.known.Store(hasNone)
 	d.segments, d.active = append(d.segments, s), s
 	size, err := d.checkActive(s)
 	if err != nil {
@@ -233,6 +234,7 @@ func (d *disk) scan(s *segment, size int64) (tail, error) {
 			t.group, t.durable = offset, f.Durable()
 		}
 		s.mark(f, offset)
+		s.noteAbouts(f)
 		addFrame(table, f, offset)
 		t.end, t.head, t.stamp, t.checksum = offset+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()
 		return nil

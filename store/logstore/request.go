@@ -25,6 +25,9 @@ type request struct {
 	checked place
 	at      daybook.Position
 
+	// given is what another log has recorded the events with; nil for an append.
+	given *given
+
 	// failures are the clauses that did not hold then, if one of them cannot hold later
 	// either.
 	failures []daybook.Failure
@@ -61,8 +64,8 @@ type clause struct {
 	plan plan
 	term uint64 // of the stream
 
-	version daybook.Version  // of the stream
-	newest  daybook.Position // of the stream's events, or of those that the query selects after the point
+	state  daybook.StreamState // of the stream
+	newest daybook.Position    // of the events that the query selects after the point
 }
 
 // requests are those that may be used again. Without them an append would leave four
@@ -96,7 +99,7 @@ func newRequest(events []daybook.Event, cond daybook.Condition) *request {
 	}
 	for i, c := range cond {
 		if c.Kind == daybook.NothingSelected {
-			r.clauses[i].plan, c.Query = planQuery(c.Query)
+			r.clauses[i].plan, c.Query = planGuarded(c.Query)
 		} else {
 			r.clauses[i].term = term.Hash(term.Stream, c.Stream)
 		}
@@ -114,7 +117,13 @@ func newRequest(events []daybook.Event, cond daybook.Condition) *request {
 		r.frame = make([]byte, 0, size)
 	}
 	r.frame = frame.Encode(r.frame[:0], events)
-	byName := streamsByName(len(events))
+	r.outline(len(events))
+	return r
+}
+
+// outline takes note of what the frame holds.
+func (r *request) outline(events int) {
+	byName := streamsByName(events)
 	for offset, e := range r.frame.Events() {
 		from := len(r.terms)
 		r.terms = appendTerms(r.terms, e)
@@ -125,7 +134,6 @@ func newRequest(events []daybook.Event, cond daybook.Condition) *request {
 		r.written = append(r.written, w)
 		r.ids = append(r.ids, e.ID())
 	}
-	return r
 }
 
 // streamsByName returns a map for appends that may write many streams, nil for those
@@ -162,6 +170,17 @@ func (r *request) versions() map[string]daybook.Version {
 		versions[s.name] = s.version
 	}
 	return versions
+}
+
+// number gives the events the next versions of their streams.
+func (r *request) number() {
+	for _, w := range r.written {
+		if w.stream >= 0 {
+			s := &r.streams[w.stream]
+			s.version++
+			r.frame.At(w.offset).SetVersion(s.version)
+		}
+	}
 }
 
 // answer tells whoever waits. It is called once.

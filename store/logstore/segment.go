@@ -39,6 +39,9 @@ type segment struct {
 	// there.
 	full atomic.Bool
 
+	// abouts is whether there are events about streams in the segment.
+	abouts whether
+
 	index   atomic.Pointer[index.Index] // nil until it is needed, in a sealed segment
 	loading sync.Mutex                  // held by who loads it
 
@@ -70,6 +73,9 @@ const fineMarkBytes = 4 << 10
 
 // home is where a store lives and what all of its parts need.
 type home struct {
+	// quiet is a number below which no segment has events about streams.
+	quiet atomic.Uint64
+
 	dir   string
 	world vfs.World
 	salt  uint32 // begins every frame's checksum

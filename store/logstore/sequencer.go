@@ -191,7 +191,7 @@ func (q *sequencer) sequence(r *request) bool {
 		q.answer(r, daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: cannot})
 		return true
 	}
-	receipt, err := q.check(r)
+	receipt, err := q.checked(r)
 	if err != nil || receipt.Repeated {
 		q.answerWhenDurable(r, receipt, err)
 		return true
@@ -224,6 +224,17 @@ func (q *sequencer) fits(g *group, frameBytes int) bool {
 	return end <= groupBytes && g.offset+end <= q.store.segmentBytes(g.segment.number)
 }
 
+// checked returns what check does, or for events that another log has recorded what
+// restorable does.
+func (q *sequencer) checked(r *request) (daybook.Receipt, error) {
+	if r.given == nil {
+		return q.check(r)
+	}
+	c := &q.checks
+	c.reset(&q.tail, r.checked, q.store.life)
+	return daybook.Receipt{}, c.restorable(r)
+}
+
 // check looks at what came since the request was checked on its own goroutine. It
 // returns the receipt of a repeat, an error that says why nothing is to be recorded, or
 // neither.
@@ -237,6 +248,9 @@ func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	}
 	if before != nil {
 		return daybook.ReceiptOf(life, before, q.store.durability, true), nil
+	}
+	if err := c.refused(r); err != nil && !planted("tombstone-not-checked-in-the-sequencer") {
+		return daybook.Receipt{}, err
 	}
 	if r.failures != nil {
 		return daybook.Receipt{}, &answeredError{&daybook.ConflictError{Failures: r.failures, At: life.At(r.at)}}
@@ -277,17 +291,15 @@ func (q *sequencer) place(r *request) {
 	g, t := q.filling, &q.tail
 	offset := g.offset + int64(len(g.bytes))
 
-	for _, w := range r.written {
-		if w.stream >= 0 {
-			s := &r.streams[w.stream]
-			s.version++
-			r.frame.At(w.offset).SetVersion(s.version)
-		}
+	seal := frame.Seal{Before: t.checksum, Durable: g.durable}
+	if r.given == nil {
+		seal.First, seal.Stamp = t.head+1, q.store.stamps.next(q.store.home.world.Clock.Now().UnixNano())
+		r.number()
+	} else {
+		seal.First, seal.Stamp = r.given.first, r.given.stamp
+		q.store.stamps.given(seal.Stamp)
 	}
-	r.frame.Seal(q.store.home.salt, frame.Seal{
-		Before: t.checksum, First: t.head + 1, Durable: g.durable,
-		Stamp: q.store.stamps.next(q.store.home.world.Clock.Now().UnixNano()),
-	})
+	r.frame.Seal(q.store.home.salt, seal)
 
 	table := (*g.segment.index.Load()).(*index.Table)
 	for i, w := range r.written {
@@ -312,6 +324,7 @@ func (q *sequencer) grow(g *group, f frame.Frame) {
 	offset := g.offset + int64(len(g.bytes))
 	g.bytes = append(g.bytes, f...)
 	g.segment.mark(f, offset)
+	g.segment.noteAbouts(f)
 	t.head, t.stamp, t.checksum = f.Last(), f.Stamp(), f.Checksum()
 	t.end = offset + int64(len(f))
 }
@@ -358,6 +371,7 @@ func (q *sequencer) open() *segment {
 	}
 	s := &segment{home: q.store.home, number: number, first: t.head + 1, before: t.checksum, marked: true}
 	s.setTerms(new(index.Table))
+	s.abouts.known.Store(hasNone)
 	t.segments = append(t.segments[:len(t.segments):len(t.segments)], s)
 	t.end = segmentHeaderBytes
 	return s

@@ -27,6 +27,13 @@ func (s *stamps) next(now int64) int64 {
 	return s.issued
 }
 
+// given notes the stamp of an append that another log has recorded.
+func (s *stamps) given(stamp int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issued = max(s.issued, stamp)
+}
+
 // promised notes that nothing is stamped at or before a time any more.
 func (s *stamps) promised(stamp int64) {
 	s.mu.Lock()

@@ -323,3 +323,52 @@ func (in *fetcher) read(offset int64, n int, end int64) error {
 	}
 	return nil
 }
+
+// next returns the lowest position above one, zero if there is none. It is for those who
+// meet a gap, which only a log that was restored has.
+func (v *view) next(in *fetcher, after daybook.Position) (daybook.Position, error) {
+	from, err := v.after(after)
+	if err != nil {
+		return 0, err
+	}
+	for i, seg := range v.segments {
+		if seg.number < from.segment {
+			continue
+		}
+		offset, end := int64(segmentHeaderBytes), v.endOf(i)
+		if seg.number == from.segment {
+			offset = max(from.offset, segmentHeaderBytes)
+		}
+		for offset < end {
+			f, err := in.frameAt(seg, offset, end)
+			if err != nil {
+				return 0, err
+			}
+			for _, e := range f.Events() {
+				if p := positionOf(f, e); p > after {
+					return p, nil
+				}
+			}
+			offset += int64(len(f))
+		}
+	}
+	return 0, nil
+}
+
+// frameAt returns the frame that begins at an offset of a segment.
+func (in *fetcher) frameAt(seg *segment, offset, end int64) (frame.Frame, error) {
+	if in.seg != seg {
+		in.seg, in.window, in.frame = seg, in.window[:0], nil
+	}
+	for _, g := range in.unsynced {
+		if g.segment == seg && offset >= g.offset && offset < g.offset+int64(len(g.bytes)) {
+			b := g.bytes[offset-g.offset:]
+			in.frame, in.begins = frame.Frame(b[:frame.Length(b)]), offset
+			return in.frame, nil
+		}
+	}
+	if err := in.load(offset, end); err != nil {
+		return nil, err
+	}
+	return in.frame, nil
+}

@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -10,8 +11,18 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, storetest.Subject{
-		Open:   func(testing.TB) daybook.Store { return memstore.New() },
-		OpenAt: func(_ testing.TB, now func() time.Time) daybook.Store { return &memstore.Store{Now: now} },
-	})
+	storetest.Run(t, subject())
+}
+
+func subject() storetest.Subject {
+	return storetest.Subject{
+		Open:       func(testing.TB) daybook.Store { return memstore.New() },
+		OpenAt:     func(_ testing.TB, now func() time.Time) daybook.Store { return &memstore.Store{Now: now} },
+		Forgetting: true,
+		Scavenge: func(t testing.TB, s daybook.Store) {
+			if err := s.(*memstore.Store).Scavenge(context.Background()); err != nil {
+				t.Fatalf("scavenge: %v", err)
+			}
+		},
+	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -19,9 +20,11 @@ import (
 // What differs by nature is not compared: which log it is, when it recorded, and how
 // durably.
 //
-// The history appends, repeats appends, reads, waits and, if the subject can, reopens
-// the store now and then; it does one thing at a time. It depends on the seed alone: a
-// failure names the seed and the operation, and the same seed fails there again.
+// The history appends, forgets, repeats appends, reads, waits and, if the subject can,
+// scavenges or reopens the store now and then; it does one thing at a time. The model is
+// not scavenged: a stub on the other side is compared with what it is the stub of.
+// It depends on the seed alone: a failure names the seed and the operation, and the same
+// seed fails there again.
 func Compare(t testing.TB, model daybook.Store, subject Subject, seed uint64, ops int) {
 	t.Helper()
 	trial := newTrial(t, subject, time.Hour)
@@ -31,6 +34,7 @@ func Compare(t testing.TB, model daybook.Store, subject Subject, seed uint64, op
 		rng:      rand.New(rand.NewPCG(seed, 0)),
 		seed:     seed,
 		versions: make(map[string]daybook.Version),
+		gone:     make(map[string]bool),
 	}
 	c.model.store = model
 	c.tested.store = trial.store
@@ -45,7 +49,7 @@ func Compare(t testing.TB, model daybook.Store, subject Subject, seed uint64, op
 		c.operation()
 	}
 	c.what = "everything, in the end"
-	c.compareReading(daybook.All(), bounds{})
+	c.compareReading(daybook.All(), bounds{Span: daybook.Span{Forgotten: subject.Forgetting}})
 }
 
 // A comparison is one random history on two stores.
@@ -61,6 +65,7 @@ type comparison struct {
 	// What the history has recorded so far, as both stores have confirmed.
 	log      []daybook.Event
 	versions map[string]daybook.Version
+	gone     map[string]bool // streams that were tombstoned
 	held     []heldReading
 }
 
@@ -117,8 +122,10 @@ func (c *comparison) operation() {
 		c.hold()
 	case n < 950 && len(c.held) > 0:
 		c.rangeHeld()
-	case n < 995:
+	case n < 990:
 		c.wait()
+	case n < 995 && c.subject.Scavenge != nil:
+		c.trial.scavenge()
 	case c.chance(2) && c.subject.Reopen != nil:
 		c.what = "reopening"
 		c.reopen()
@@ -165,6 +172,7 @@ func (c *comparison) append(events []daybook.Event, cond func(life daybook.Point
 		for stream, version := range model.Versions {
 			c.versions[stream] = version
 		}
+		c.noteForgotten(events)
 	}
 }
 
@@ -190,7 +198,7 @@ func appendAnswer(receipt daybook.Receipt, err error) string {
 
 // compareReading reads on both sides.
 func (c *comparison) compareReading(q daybook.Query, b bounds) {
-	model, modelErr := c.model.store.Read(c.ctx, q, b.on(c.model))
+	model, modelErr := c.model.store.Read(c.ctx, q, b.owned().on(c.model))
 	tested, testedErr := c.tested.store.Read(c.ctx, q, b.on(c.tested))
 	if a, b := appendAnswer(daybook.Receipt{}, modelErr), appendAnswer(daybook.Receipt{}, testedErr); a != b {
 		c.differ(a, b)
@@ -212,22 +220,36 @@ func (c *comparison) compareEvents(model, tested daybook.Reading) {
 	if err != nil {
 		c.Fatalf("the model: %v", err)
 	}
-	got, err := tested.Collect()
-	if err != nil {
-		c.differ(recordedList(want), err)
-	}
-	if len(got) != len(want) {
-		c.differ(recordedList(want), recordedList(got))
-	}
-	for i := range got {
-		a, b := want[i], got[i]
-		if !b.RecordedAt.Equal(c.tested.stamps[b.Position-1]) {
-			c.differ(c.tested.stamps[b.Position-1], b.RecordedAt)
+	n := 0
+	for e, err := range tested.Events() { // each looked at while it may be: it may be borrowed
+		if err != nil {
+			c.differ(recordedList(want), err)
 		}
-		a.RecordedAt, b.RecordedAt = time.Time{}, time.Time{}
-		if a.Digest() != b.Digest() {
-			c.differ(fmt.Sprintf("%+v", a), fmt.Sprintf("%+v", b))
+		if n == len(want) {
+			c.differ(recordedList(want), fmt.Sprintf("another event, %d %s %q v%d", e.Position, e.Type, e.Stream, e.Version))
 		}
+		c.compareEvent(want[n], e)
+		n++
+	}
+	if n < len(want) {
+		c.differ(recordedList(want), fmt.Sprintf("the first %d of them", n))
+	}
+}
+
+// compareEvent compares an event of the model with one of the store under test, of
+// which only a stub may be left.
+func (c *comparison) compareEvent(model, tested daybook.Recorded) {
+	if at := c.tested.stamps[model.Position-1]; tested.Position == model.Position && !tested.RecordedAt.Equal(at) {
+		c.differ(at, tested.RecordedAt)
+	}
+	model.RecordedAt = tested.RecordedAt
+	if tested.Stub != nil {
+		model = model.AsStub()
+	}
+	a, _ := model.AppendBinary(nil)
+	b, _ := tested.AppendBinary(nil)
+	if !bytes.Equal(a, b) || model.Forgotten != tested.Forgotten {
+		c.differ(fmt.Sprintf("%+v", model), fmt.Sprintf("%+v", tested))
 	}
 }
 
@@ -241,7 +263,7 @@ func (c *comparison) hold() {
 		c.held = slices.Delete(c.held, 0, 1)
 	}
 	what := fmt.Sprintf("the reading begun in operation %d of %+v in %+v", c.step, q, b)
-	model, modelErr := c.model.store.Read(c.ctx, q, b.on(c.model))
+	model, modelErr := c.model.store.Read(c.ctx, q, b.owned().on(c.model))
 	tested, testedErr := c.tested.store.Read(c.ctx, q, b.on(c.tested))
 	if modelErr != nil || testedErr != nil {
 		c.what = what
@@ -274,7 +296,15 @@ func (c *comparison) wait() {
 	}
 	c.what = fmt.Sprintf("waiting for %+v after %d", q, after)
 	head := daybook.Position(len(c.log))
-	there := slices.ContainsFunc(c.log[min(after, head):], q.Selects)
+	reading, err := c.model.store.Read(c.ctx, q, daybook.Span{After: after, Limit: 1})
+	if err != nil {
+		c.Fatalf("the model: %v", err)
+	}
+	found, err := reading.Collect()
+	if err != nil {
+		c.Fatalf("the model: %v", err)
+	}
+	there := len(found) > 0
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	if !there {
@@ -325,11 +355,18 @@ func (b bounds) on(s side) daybook.Span {
 	return span
 }
 
+// owned returns the bounds of a reading whose events may be kept.
+func (b bounds) owned() bounds {
+	b.Borrowed = false
+	return b
+}
+
 var (
 	someStreams    = []string{"order-1", "order-2", "order-3", "order-4-x", "order", "cart-1", "cart-2", "-1", "日本-1"}
 	someTypes      = []string{"Placed", "Paid", "Shipped", "order-1", "🛒"}
+	askedTypes     = append(someTypes, daybook.TypeDeleted, daybook.TypeTruncated)
 	someTags       = []string{"book:1984", "book:1985", "reader:ada", "reader:bob", "order-1", "Paid", "x", "y", "a b", "é"}
-	someCategories = []string{"order", "cart", "", "日本", "nobody"}
+	someCategories = []string{"order", "cart", "", "日本", "nobody", "$$order"}
 )
 
 func pick[T any](c *comparison, from []T) T { return from[c.rng.IntN(len(from))] }
@@ -344,6 +381,14 @@ func some[T any](c *comparison, from []T, n int) []T {
 }
 
 func (c *comparison) stream() string {
+	for {
+		if stream := c.anyStream(); !c.gone[stream] || c.chance(10) {
+			return stream
+		}
+	}
+}
+
+func (c *comparison) anyStream() string {
 	switch {
 	case c.chance(6):
 		return ""
@@ -402,7 +447,9 @@ func (c *comparison) fresh() []daybook.Event {
 	}
 	events := make([]daybook.Event, n)
 	for i := range events {
-		events[i] = c.event()
+		if events[i] = c.event(); c.subject.Forgetting && c.chance(20) {
+			events[i] = c.forgetting()
+		}
 	}
 	return events
 }
@@ -440,7 +487,9 @@ func (c *comparison) repeated() []daybook.Event {
 func (c *comparison) spoiled() []daybook.Event {
 	events := c.fresh()
 	e := &events[c.rng.IntN(len(events))]
-	switch c.rng.IntN(7) {
+	switch c.rng.IntN(8) {
+	case 7:
+		e.Stream = "$$order-1"
 	case 0:
 		e.Stream = "$system"
 	case 1:
@@ -468,7 +517,7 @@ func (c *comparison) query() daybook.Query {
 		return nil
 	}
 	if c.chance(4) {
-		return daybook.Stream(pick(c, someStreams))
+		return daybook.Stream(c.asked())
 	}
 	var q daybook.Query
 	for range 1 + c.rng.IntN(3) {
@@ -491,11 +540,11 @@ func (c *comparison) item() (it daybook.Item) {
 				it.IDs = append(it.IDs, c.someID())
 			}
 		case 1, 2:
-			it.Streams = append(some(c, someStreams, 2), pick(c, someStreams))
+			it.Streams = append(some(c, someStreams, 2), c.asked())
 		case 3:
 			it.Categories = append(some(c, someCategories, 1), pick(c, someCategories))
 		case 4, 5:
-			it.Types = append(some(c, someTypes, 1), pick(c, someTypes))
+			it.Types = append(some(c, someTypes, 1), pick(c, askedTypes))
 		default:
 			it.Tags = append(some(c, someTags, 1), pick(c, someTags))
 		}
@@ -545,6 +594,7 @@ func (c *comparison) bounds() (b bounds) {
 	if c.chance(100) {
 		b.Limit = -1
 	}
+	b.Forgotten, b.Borrowed = c.subject.Forgetting && c.chance(4), c.chance(4)
 	return b
 }
 
@@ -567,7 +617,7 @@ func (c *comparison) clause() func(life daybook.Point) daybook.Condition {
 	always := func(cond daybook.Condition) func(daybook.Point) daybook.Condition {
 		return func(daybook.Point) daybook.Condition { return cond }
 	}
-	stream := pick(c, someStreams)
+	stream := c.asked()
 	if c.chance(3) {
 		stream = fmt.Sprintf("order-%d", 10+c.rng.IntN(300))
 	}

@@ -26,6 +26,7 @@ var readingPromises = []promise{
 	{sentence: "a reading may be left early", check: checkLeaveEarly},
 	{sentence: "several ranges over one reading do not disturb each other", check: checkNestedRanges},
 	{sentence: "a long reading is read whole", check: checkLongReading},
+	{sentence: "a borrowed reading yields the same as an owned one", check: checkBorrowed},
 }
 
 // shelf records events of several kinds and returns them.
@@ -349,6 +350,41 @@ func checkLongReading(t *trial) {
 			}
 			if n != c.want {
 				t.Errorf("%s reads %d events, want %d", what, n, c.want)
+			}
+		}
+	}
+}
+
+// checkBorrowed looks at each event of a borrowed reading while it may be looked at, and
+// keeps copies alone.
+func checkBorrowed(t *trial) {
+	t.shelf()
+	t.record(full(), event("日本-1", "🛒", "a b", "x"), daybook.Event{Type: "Bare"})
+	for i := range 50 {
+		t.record(events(20, fmt.Sprintf("order-%d", i%7), "Placed", "many", fmt.Sprintf("mod:%d", i%3))...)
+	}
+	for _, q := range []daybook.Query{daybook.All(), tagged("many"), daybook.Stream("order-3"), {{Types: []string{"Placed"}, Tags: []string{"mod:1"}}}, {{Categories: []string{"日本"}}}} {
+		for _, span := range []daybook.Span{{}, {Backward: true}, {After: 5, Before: 300, Limit: 100}} {
+			want := t.read(q, span)
+			span.Borrowed = true
+			reading := t.reading(q, span)
+			for range 2 {
+				n := 0
+				for e, err := range reading.Events() {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n >= len(want) || e.Digest() != want[n].Digest() || e.ContentType != want[n].ContentType || e.Forgotten != want[n].Forgotten {
+						t.Fatalf("%s: event %d is %+v", describe(q, span), n+1, e)
+					}
+					n++
+				}
+				if n != len(want) {
+					t.Errorf("%s: %d events, and %d when owned", describe(q, span), n, len(want))
+				}
+			}
+			if got := reading.Snapshot(); got != t.head() && span.Before == 0 {
+				t.Errorf("%s: the snapshot is %v, want the head", describe(q, span), got)
 			}
 		}
 	}

@@ -44,7 +44,8 @@ func rigOf(mem *memstore.Store) *rig {
 // rigged is the subject of right rigs.
 func rigged() Subject {
 	return Subject{
-		Open: openRig,
+		Open:       openRig,
+		Forgetting: true,
 		Reopen: func(_ testing.TB, s daybook.Store) daybook.Store {
 			s.(*rig).Close()
 			return &rig{s.(*rig).disk, make(chan struct{}), new(sync.Once)}
@@ -60,6 +61,11 @@ func rigged() Subject {
 		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
 			s := openRig(t).(*rig)
 			return s, s.disk.failing.Store
+		},
+		Scavenge: func(t testing.TB, s daybook.Store) {
+			if err := s.(*rig).disk.mem.Scavenge(context.Background()); err != nil {
+				t.Fatal(err)
+			}
 		},
 		LoseAnswer: func(_ testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {
 			prepared, err := daybook.Prepare(events, cond, daybook.Limits{AppendEvents: 1000, AppendBytes: 1 << 20})
@@ -163,6 +169,13 @@ func (r *rig) Wait(ctx context.Context, q daybook.Query, after daybook.Position)
 		return 0, daybook.ErrClosed
 	}
 	return position, err
+}
+
+func (r *rig) Restore(ctx context.Context, events []daybook.Recorded) error {
+	if r.isClosed() {
+		return daybook.ErrClosed
+	}
+	return r.disk.mem.Restore(ctx, events)
 }
 
 func (r *rig) Info(ctx context.Context) (daybook.Info, error) {

@@ -14,11 +14,15 @@ import (
 // A bent store does some of its methods wrongly.
 type bent struct {
 	daybook.Store
-	append func(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error)
-	read   func(context.Context, daybook.Query, daybook.Span) (daybook.Reading, error)
-	wait   func(context.Context, daybook.Query, daybook.Position) (daybook.Position, error)
-	info   func(context.Context) (daybook.Info, error)
-	close  func() error
+	append  func(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error)
+	read    func(context.Context, daybook.Query, daybook.Span) (daybook.Reading, error)
+	restore func(context.Context, []daybook.Recorded) error
+	wait    func(context.Context, daybook.Query, daybook.Position) (daybook.Position, error)
+	info    func(context.Context) (daybook.Info, error)
+	close   func() error
+
+	// How often it was scavenged, and restored into.
+	scavenged, restored atomic.Int32
 }
 
 func (b *bent) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
@@ -33,6 +37,14 @@ func (b *bent) Read(ctx context.Context, q daybook.Query, span daybook.Span) (da
 		return b.read(ctx, q, span)
 	}
 	return b.Store.Read(ctx, q, span)
+}
+
+func (b *bent) Restore(ctx context.Context, events []daybook.Recorded) error {
+	defer b.restored.Add(1)
+	if b.restore != nil {
+		return b.restore(ctx, events)
+	}
+	return b.Store.(daybook.Restorer).Restore(ctx, events)
 }
 
 func (b *bent) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
@@ -91,6 +103,13 @@ func (w wrong) subject() Subject {
 			return bend(s), fail
 		},
 		LoseAnswer: right.LoseAnswer,
+		Forgetting: true,
+		Scavenge: func(t testing.TB, s daybook.Store) {
+			right.Scavenge(t, straight(s))
+			if b, ok := s.(*bent); ok {
+				b.scavenged.Add(1)
+			}
+		},
 	}
 	if w.hooks != nil {
 		w.hooks(&subject)
@@ -126,7 +145,7 @@ func counting(n int64) func() bool {
 }
 
 // wrongStores are all of them.
-var wrongStores = slices.Concat(wrongConditions, wrongReadings, wrongContents, wrongIDs, wrongWaits, wrongFaults)
+var wrongStores = slices.Concat(wrongConditions, wrongReadings, wrongContents, wrongIDs, wrongWaits, wrongFaults, wrongForgetting, wrongRestores)
 
 // Every sentence must be one that some wrong store breaks, and every wrong store be
 // found out by the sentences that are about its mistake.

@@ -17,8 +17,8 @@ import (
 //	offset  size  what
 //	     0     4  length with header and padding, a multiple of 8
 //	     4     4  bytes from the beginning of the frame to here
-//	     8     2  the event's place in the frame, from zero
-//	    10     2  flags: none yet, zero
+//	     8     2  the event's place in the frame: its position less that of the first
+//	    10     2  flags: 1 is a stub
 //	    12     2  s: bytes of the stream's name
 //	    14     2  t: bytes of the type
 //	    16     2  c: bytes of the content type; zero for application/json
@@ -33,8 +33,15 @@ import (
 //	    64     s  stream, then t type, c content type, the g tags (each two bytes of
 //	              length and its bytes, n in all), m metadata, d data, zeros up to
 //	              the next multiple of 8
+//
+// A stub has the eight bytes of a hash in place of its type and of each tag, the 32
+// bytes of the digest in place of its data, and neither content type nor metadata nor
+// the time at which it happened.
 const (
 	eventHeaderBytes = 64
+	stubFlag         = 1
+	hashBytes        = 8
+	digestBytes      = 32
 	noTime           = math.MinInt64
 )
 
@@ -55,10 +62,15 @@ func Encode(b []byte, events []daybook.Event) Frame {
 	for i := range events {
 		b = appendEvent(b, &events[i], len(b)-start, i)
 	}
-	f := Frame(b[start:])
+	return finish(b[start:], len(events))
+}
+
+// finish fills in what is known of a frame when its events are laid out.
+func finish(b []byte, events int) Frame {
+	f := Frame(b)
 	le.PutUint32(f[4:], uint32(len(f)))
 	le.PutUint32(f[8:], magic)
-	le.PutUint32(f[40:], uint32(len(events)))
+	le.PutUint32(f[40:], uint32(events))
 	return f
 }
 
@@ -170,8 +182,32 @@ func (e Event) Tags() iter.Seq[[]byte] {
 	}
 }
 
-// HasTag reports whether the event carries a tag.
+// IsStub reports whether only a stub is left of the event. Its type and its tags are
+// then hashes of eight bytes, which [Hash] reads.
+func (e Event) IsStub() bool { return e[10]&stubFlag != 0 }
+
+// Hash reads a hash that stands for a name in a stub.
+func Hash(b []byte) uint64 { return le.Uint64(b) }
+
+// HasType reports whether the event, which is no stub or is one, is of a type.
+func (e Event) HasType(name string) bool {
+	if e.IsStub() {
+		return Hash(e.Type()) == daybook.HashName(daybook.TypeName, name)
+	}
+	return string(e.Type()) == name
+}
+
+// HasTag reports whether the event, which is no stub or is one, carries a tag.
 func (e Event) HasTag(tag string) bool {
+	if e.IsStub() {
+		hash := daybook.HashName(daybook.TagName, tag)
+		for t := range e.Tags() {
+			if Hash(t) == hash {
+				return true
+			}
+		}
+		return false
+	}
 	for t := range e.Tags() {
 		if string(t) == tag {
 			return true
@@ -190,10 +226,11 @@ func (e Event) check(at, place int) error {
 	if n > len(e) || n%Align != 0 {
 		return fmt.Errorf("event %d of a frame says that it has %d bytes where %d are left", place+1, n, len(e))
 	}
-	if e.FrameStart() != int64(at) || e.Place() != place {
+	if e.FrameStart() != int64(at) {
 		return fmt.Errorf("event %d of a frame is not where it says that it is", place+1)
 	}
-	if flags := le.Uint16(e[10:]); flags != 0 {
+	flags := le.Uint16(e[10:])
+	if flags&^stubFlag != 0 {
 		return fmt.Errorf("event %d of a frame has flags %#x, which this program does not know", place+1, flags)
 	}
 	tagsAt, tagBytes := e.tagsAt(), int(le.Uint32(e[28:]))
@@ -213,12 +250,29 @@ func (e Event) check(at, place int) error {
 	if tagBytes != 0 {
 		return fmt.Errorf("the tags of event %d of a frame are shorter than they say", place+1)
 	}
+	if flags&stubFlag != 0 && !e.soundStub() {
+		return fmt.Errorf("event %d of a frame is a stub with other parts than a stub has", place+1)
+	}
 	return nil
+}
+
+// soundStub reports whether the parts of a stub are as long as those of a stub are.
+func (e Event) soundStub() bool {
+	for tag := range e.Tags() {
+		if len(tag) != hashBytes {
+			return false
+		}
+	}
+	return le.Uint16(e[14:]) == hashBytes && le.Uint16(e[16:]) == 0 && le.Uint32(e[20:]) == 0 &&
+		le.Uint32(e[24:]) == digestBytes && int64(le.Uint64(e[56:])) == noTime
 }
 
 // Recorded returns an event of the frame as the vocabulary has it. It shares no bytes
 // with the frame.
 func (f Frame) Recorded(e Event) daybook.Recorded {
+	if e.IsStub() {
+		return f.recordedStub(e)
+	}
 	// One copy for the names and one for the payload: an event that is kept keeps
 	// nothing else alive.
 	tagsAt, tagBytes := e.tagsAt(), int(le.Uint32(e[28:]))
@@ -267,4 +321,10 @@ func Time(nanoseconds int64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(0, nanoseconds).UTC()
+}
+
+// IsAbout reports whether the event is about a stream: whether it says what of that
+// stream is forgotten.
+func (e Event) IsAbout() bool {
+	return le.Uint16(e[12:]) > 2 && e[eventHeaderBytes] == '$' && e[eventHeaderBytes+1] == '$'
 }

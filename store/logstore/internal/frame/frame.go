@@ -20,7 +20,7 @@ import (
 //	    24     8  position that was durable when the frame's group was written
 //	    32     8  recorded at, nanoseconds since 1970 in UTC
 //	    40     4  number of events, at least 1
-//	    44     4  flags: none yet, zero
+//	    44     4  flags: 1 says that there are gaps between the positions
 //	    48        the events, see event.go
 const (
 	HeaderBytes = 48
@@ -29,6 +29,8 @@ const (
 	// Align is what every frame and every event begins at a multiple of, so that an
 	// index can name a place in a file of 32 GiB with 32 bits.
 	Align = 8
+
+	gapsFlag = 1
 
 	// MaxBytes bounds what is believed of a length that was read. It is three times
 	// what the engine's limits on one append come to.
@@ -64,7 +66,16 @@ func (f Frame) Before() uint32 { return le.Uint32(f[12:]) }
 func (f Frame) First() daybook.Position { return daybook.Position(le.Uint64(f[16:])) }
 
 // Last returns the position of the frame's last event.
-func (f Frame) Last() daybook.Position { return f.First() + daybook.Position(f.Len()) - 1 }
+func (f Frame) Last() daybook.Position {
+	if le.Uint32(f[44:]) != gapsFlag {
+		return f.First() + daybook.Position(f.Len()) - 1
+	}
+	place := 0
+	for _, e := range f.Events() {
+		place = e.Place()
+	}
+	return f.First() + daybook.Position(place)
+}
 
 // Durable returns the last position that was durable when the frame's group was
 // written.
@@ -80,7 +91,8 @@ func (f Frame) Len() int { return int(le.Uint32(f[40:])) }
 type Seal struct {
 	// Before is the checksum of the frame before.
 	Before uint32
-	// First is the position of the first event; the others follow without gaps.
+	// First is the position of the first event; the others follow by their places,
+	// without gaps if [Encode] laid them out.
 	First daybook.Position
 	// Durable is the last position that is durable when the frame's group is written.
 	Durable daybook.Position
@@ -128,15 +140,22 @@ func Parse(b []byte, salt uint32) (Frame, error) {
 // check makes sure that nothing that is read of the frame goes past its end. A frame
 // with the right checksum fails it only if another program wrote it.
 func (f Frame) check() error {
-	if flags := le.Uint32(f[44:]); flags != 0 {
+	flags := le.Uint32(f[44:])
+	if flags&^gapsFlag != 0 {
 		return fmt.Errorf("a frame has flags %#x, which this program does not know", flags)
 	}
-	at := HeaderBytes
+	at, place := HeaderBytes, -1
 	for i := range f.Len() {
-		if err := Event(f[at:]).check(at, i); err != nil {
+		e := Event(f[at:])
+		if err := e.check(at, i); err != nil {
 			return err
 		}
-		at += Event(f[at:]).length()
+		gap := flags == gapsFlag && i > 0 && e.Place() > place
+		if place++; !gap && e.Place() != place {
+			return fmt.Errorf("event %d of a frame is not at the place where it says that it is", i+1)
+		}
+		place = e.Place()
+		at += e.length()
 	}
 	if at != len(f) || f.Len() == 0 {
 		return fmt.Errorf("a frame of %d bytes has %d events that end at %d", len(f), f.Len(), at)

@@ -105,6 +105,12 @@ func TestNoChangeOfAFrameGoesUnnoticed(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sealed(events())))
 	f.Add([]byte(sealed(events()[:1])))
+	f.Add([]byte(sealed(events()).Rewrite(nil, salt, 0, func(e Event) bool { return e.Place() == 0 })))
+	if gaps, err := EncodeRecorded(nil, recorded(4, 90)); err != nil {
+		f.Error(err)
+	} else {
+		f.Add([]byte(gaps))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < HeaderBytes {
 			return
@@ -118,12 +124,17 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := 0
+		n, last := 0, parsed.First()-1
 		for at, e := range parsed.Events() {
 			n++
-			if r := parsed.Recorded(e); r.Position != parsed.First()+daybook.Position(n-1) || len(r.Data)+len(r.Metadata) > len(b) {
+			r := parsed.Recorded(e)
+			if r.Position-last-1 > MostGap || len(r.Data)+len(r.Metadata) > len(b) || (r.Stub != nil) != r.Forgotten {
 				t.Errorf("event %d at %d has position %d", n, at, r.Position)
 			}
+			last = r.Position
+		}
+		if parsed.Last() != last {
+			t.Errorf("the last position is %d, and the last event's %d", parsed.Last(), last)
 		}
 		if n != parsed.Len() {
 			t.Errorf("a frame of %d events yields %d", parsed.Len(), n)
