@@ -121,6 +121,25 @@ type File interface {
 	Preallocate(off, n int64) error
 }
 
+// A Mapper is a [File] that can be read without a call to the system for each reading. Not every file is one: it
+// changes speed and nothing else.
+type Mapper interface {
+	// Map returns the first n bytes of the file, of which there must be some, as they are at any time, so that what
+	// is written later is seen too. It outlives the file's Close.
+	Map(n int64) (Mapping, error)
+}
+
+// A Mapping is the bytes of a file as part of the program's memory. It is safe for use by many goroutines, except that
+// nothing may be called during or after Close.
+type Mapping interface {
+	// ReadAt reads as [File] does, but only what was mapped. When the disk fails, or the file has been cut, which
+	// would end a program that looked at the memory itself, it returns an error.
+	io.ReaderAt
+
+	// Close ends the mapping.
+	io.Closer
+}
+
 // IsNoSpace reports whether err says that the disk, or the share of it that the user was given, is full.
 func IsNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/internal/vfs"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
@@ -97,26 +96,23 @@ func (s *segment) remakeIndex(because error) (index.Index, error) {
 
 // openIndex opens the segment's index file.
 func (s *segment) openIndex() (index.Index, error) {
-	f, err := s.home.world.FS.Open(s.home.path(s.indexName()))
-	if err != nil {
-		return nil, err
-	}
-	x := &indexFile{segment: s, file: f}
+	x := &indexFile{segment: s, source: &source{home: s.home, name: s.indexName()}}
+	var err error
 	x.index, err = index.Open(x.readAt, s.identity())
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, x.source.close())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errors.Join(daybook.ErrClosed, f.Close())
+		return nil, errors.Join(daybook.ErrClosed, x.source.close())
 	}
-	if s.indexFile != nil { // one that was damaged; whoever still reads it is given the new one
-		if err := s.indexFile.Close(); err != nil {
+	// One that was damaged; whoever still reads it is given the new one.
+	if damaged := s.indexed.Swap(x.source); damaged != nil {
+		if err := damaged.close(); err != nil {
 			s.home.log.Warn("could not close a damaged index file", "segment", s.name(), "err", err)
 		}
 	}
-	s.indexFile = f
 	return x, nil
 }
 
@@ -130,17 +126,12 @@ func (s *segment) identity() index.Identity {
 // be damaged, the index is made anew, and nobody is the worse for it.
 type indexFile struct {
 	segment *segment
-	file    vfs.File
+	source  *source
 	index   *index.File
 }
 
 func (x *indexFile) readAt(b []byte, offset int64) error {
-	x.segment.mu.RLock()
-	defer x.segment.mu.RUnlock()
-	if x.segment.closed {
-		return daybook.ErrClosed
-	}
-	if n, err := x.file.ReadAt(b, offset); n < len(b) {
+	if n, err := x.source.ReadAt(b, offset); n < len(b) {
 		return err
 	}
 	return nil
@@ -148,10 +139,13 @@ func (x *indexFile) readAt(b []byte, offset int64) error {
 
 // instead returns another index of the segment, after the file failed.
 func (x *indexFile) instead(failed error) (index.Index, error) {
-	if errors.Is(failed, daybook.ErrClosed) {
+	s := x.segment
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
 		return nil, daybook.ErrClosed
 	}
-	s := x.segment
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	if ix := *s.index.Load(); ix != index.Index(x) {

@@ -104,10 +104,14 @@ func openOn(world vfs.World, dir string, options *Options, newJournal func(*Stor
 	if s.options.Stride == 0 {
 		s.options.Stride = defaultStride
 	}
+	if s.options.OpenFiles <= 0 {
+		s.options.OpenFiles = defaultOpenFiles
+	}
 	if s.options.Logger == nil {
 		s.options.Logger = slog.Default()
 	}
 	s.home = &home{dir: dir, world: world, log: &logger{s.options.Logger.With("log", dir)}}
+	s.home.open.most, s.home.open.log = s.options.OpenFiles, s.home.log
 	if err := vfs.MkdirSync(world.FS, dir); err != nil {
 		return nil, fmt.Errorf("logstore: make directory %s: %w", dir, err)
 	}

@@ -18,6 +18,12 @@ type Options struct {
 	// that it waits for was recorded. Zero means 10,000.
 	Stride uint64
 
+	// OpenFiles is how many of the log's files may be open for reading at the same time.
+	// Zero means 256. A log has two for each segment, and those that have not been read
+	// for the longest time are closed; so this is about how many descriptors the program
+	// has to spare, and how often files are opened.
+	OpenFiles int
+
 	// Owner says who has the directory open, such as "orders at http://localhost:8080,
 	// process 42". Others who try to open it find it in their [LockedError].
 	Owner string
@@ -35,6 +41,10 @@ const (
 	// An index names a place with 32 bits, in units of eight bytes. Half of that leaves
 	// room for the one frame that may be longer than its segment.
 	greatestSegmentBytes = 16 << 30
+
+	// With segments of 64 MiB these are 8 GiB of log. A program may often have no more
+	// than 1024 files open, its connections included.
+	defaultOpenFiles = 256
 
 	// A follower that saves its checkpoint every 10,000 positions reads again what is
 	// read in about a millisecond.

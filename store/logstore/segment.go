@@ -45,13 +45,13 @@ type segment struct {
 	index   atomic.Pointer[index.Index] // nil until it is needed, in a sealed segment
 	loading sync.Mutex                  // held by who loads it
 
-	mu     sync.RWMutex // guards what follows
-	file   vfs.File     // nil until it is needed, and after close
-	closed bool
-	marks  []mark // where frames begin, one for about every markBytes
-	marked bool   // marks are complete: they need not be read from the footer
+	data    atomic.Pointer[source] // the file; nil until it is needed
+	indexed atomic.Pointer[source] // what index reads, if that is a file
 
-	indexFile vfs.File // what index reads, if that is a file
+	mu     sync.RWMutex // guards what follows
+	marks  []mark       // where frames begin, one for about every markBytes
+	marked bool         // marks are complete: they need not be read from the footer
+	closed bool
 }
 
 // A mark says where a frame begins, when it was recorded, and its first position, so
@@ -81,6 +81,7 @@ type home struct {
 	salt  uint32 // begins every frame's checksum
 	log   *logger
 
+	open    openFiles
 	indexer indexer
 }
 
@@ -95,62 +96,41 @@ func (s *segment) corrupt(offset int64, sound daybook.Position, err error) error
 	return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", s.home.path(s.name()), offset), Position: sound, Err: err}
 }
 
+// source returns the segment's file.
+func (s *segment) source() *source {
+	if data := s.data.Load(); data != nil {
+		return data
+	}
+	s.data.CompareAndSwap(nil, &source{home: s.home, name: s.name()})
+	return s.data.Load()
+}
+
 // readAt fills b from an offset of the file, which is opened if it is not open.
 func (s *segment) readAt(b []byte, offset int64) error {
-	s.mu.RLock()
-	for s.file == nil {
-		s.mu.RUnlock()
-		if err := s.open(); err != nil {
-			return err
-		}
-		s.mu.RLock()
-	}
-	n, err := s.file.ReadAt(b, offset)
-	s.mu.RUnlock()
+	n, err := s.source().ReadAt(b, offset)
 	if n == len(b) {
 		return nil
 	}
 	if errors.Is(err, io.EOF) {
 		return s.corrupt(offset+int64(n), 0, fmt.Errorf("the file ends here, and %d more bytes were in it", len(b)-n))
 	}
+	if errors.Is(err, daybook.ErrClosed) {
+		return err
+	}
 	return &daybook.UnavailableError{Doing: fmt.Sprintf("read %s at %d", s.home.path(s.name()), offset), Err: err}
 }
 
-func (s *segment) open() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return daybook.ErrClosed
-	}
-	if s.file != nil {
-		return nil
-	}
-	f, err := s.home.world.FS.Open(s.home.path(s.name()))
-	if err != nil {
-		return &daybook.UnavailableError{Doing: "open a segment", Err: err}
-	}
-	s.file = f
-	return nil
-}
-
-// attach gives a new segment its file.
-func (s *segment) attach(f vfs.File) {
-	s.mu.Lock()
-	s.file = f
-	s.mu.Unlock()
-}
+// attach gives a segment its file, which is open.
+func (s *segment) attach(f vfs.File) { s.source().attach(f) }
 
 // close ends all reading. It waits for reads that have begun.
 func (s *segment) close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
-	var err error
-	for _, f := range []*vfs.File{&s.file, &s.indexFile} {
-		if *f != nil {
-			err = errors.Join(err, (*f).Close())
-			*f = nil
-		}
+	s.mu.Unlock()
+	err := s.source().close()
+	if indexed := s.indexed.Load(); indexed != nil {
+		err = errors.Join(err, indexed.close())
 	}
 	return err
 }

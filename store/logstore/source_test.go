@@ -1,0 +1,113 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+)
+
+// manySegments returns a store of so many segments with one event each, and more events
+// in the active one.
+func manySegments(t *testing.T, segments int, options Options) (*Store, string) {
+	t.Helper()
+	dir := t.TempDir()
+	options.SegmentBytes = 4096
+	s, err := Open(dir, &options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for i := range segments {
+		e := daybook.Event{Stream: fmt.Sprintf("order-%d", i), Type: "Placed", Data: make([]byte, 4000)}
+		if _, err := s.Append(t.Context(), []daybook.Event{e}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, dir
+}
+
+func TestALogHasNoMoreFilesOpenThanItMay(t *testing.T) {
+	s, _ := manySegments(t, 40, Options{OpenFiles: 5})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 40 {
+				r, err := s.Read(context.Background(), daybook.Stream(fmt.Sprintf("order-%d", i)), daybook.Span{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if events, err := r.Collect(); len(events) != 1 || err != nil {
+					t.Errorf("stream %d has %d events, %v; want 1", i, len(events), err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.home.open.mu.Lock()
+	defer s.home.open.mu.Unlock()
+	if n := len(s.home.open.sources); n != 5 {
+		t.Errorf("%d files are open, want 5", n)
+	}
+}
+
+// Goal: a segment that somebody cuts while the store has it mapped is told as what it is.
+func TestASegmentThatIsCutWhileItIsReadIsCorrupt(t *testing.T) {
+	s, dir := manySegments(t, 3, Options{})
+	read := func() error {
+		r, err := s.Read(t.Context(), daybook.Stream("order-0"), daybook.Span{})
+		if err != nil {
+			return err
+		}
+		_, err = r.Collect()
+		return err
+	}
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, segmentName(1)), 0); err != nil {
+		t.Fatal(err)
+	}
+	var corrupt *daybook.CorruptError
+	if err := read(); !errors.As(err, &corrupt) {
+		t.Errorf("reading gives %v, want a CorruptError", err)
+	}
+}
+
+func TestClosingWhileReadersReadEndsThemWithErrClosed(t *testing.T) {
+	s, _ := manySegments(t, 20, Options{OpenFiles: 3})
+	var wg sync.WaitGroup
+	begun := make(chan struct{}, 4)
+	for range 4 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				r, err := s.Read(context.Background(), daybook.All(), daybook.Span{})
+				if err == nil {
+					_, err = r.Collect()
+				}
+				if err != nil {
+					if !errors.Is(err, daybook.ErrClosed) {
+						t.Errorf("a reading ends with %v, want ErrClosed", err)
+					}
+					return
+				}
+				if n == 0 {
+					begun <- struct{}{}
+				}
+			}
+		})
+	}
+	for range 4 {
+		<-begun
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+}
