@@ -32,6 +32,7 @@ func kinds(root string) ([]kind, error) {
 		{name: "failing calls", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallFails", share: 4},
 		{name: "full disks", unit: "runs", dir: engine, test: "TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull", share: 1},
 		{name: "rot", unit: "damages", dir: engine, test: "TestEveryDamageIsToldOrDoesNoHarm", share: 2},
+		{name: "rot of a large log", unit: "damages", dir: engine, test: "TestNoDamageOfALargeLogGoesUnnoticed", share: 4},
 		{name: "kills", unit: "kills", dir: engine, test: "TestAKilledProcessLosesNothingThatWasAcknowledged", share: 2},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
 	}

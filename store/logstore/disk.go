@@ -227,6 +227,7 @@ func (d *disk) roll(next *segment) error {
 	d.manifest = &m
 	if sealed := d.active; sealed != nil {
 		sealed.size, sealed.last = d.sealed.size, d.sealed.checksum
+		sealed.ending.Store(&sealed.last)
 		if err := d.file.Close(); err != nil { // it was synced, and is not written any more
 			d.home.log.Warn("could not close a sealed segment", "segment", sealed.name(), "err", err)
 		}

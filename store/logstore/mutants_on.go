@@ -21,6 +21,8 @@ var Mutants = []string{
 	"manifest-not-written-again",
 	"manifest-replaced-without-sync",
 	"mark-of-closing-not-taken-away",
+	"misplaced-frame-found",
+	"misplaced-frame-read",
 	"missing-segment-not-noticed",
 	"no-directory-sync",
 	"publish-before-sync",

@@ -28,6 +28,8 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"manifest-not-written-again", "a manifest whose directory sync failed is built upon, and is not on the disk", "TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon"},
 	{"manifest-replaced-without-sync", "the manifest is renamed before its bytes are on the disk", "TestNoPowerCutTakesBackAPromise"},
 	{"mark-of-closing-not-taken-away", "a log that is written still says that it was closed", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+	{"misplaced-frame-found", "a frame that a disk gives back from another place is served to whom the index leads there", "TestAFrameInTheWrongPlaceIsNotServed"},
+	{"misplaced-frame-read", "a frame that a disk gives back from another place is served to who reads all", "TestAFrameInTheWrongPlaceIsNotServed"},
 	{"missing-segment-not-noticed", "a log opens though a segment that its manifest names is gone", "TestEverySegmentThatTheManifestNamesMustBeThere"},
 	{"no-directory-sync", "a new name is relied on before it is on the disk", "TestNoPowerCutTakesBackAPromise"},
 	{"publish-before-sync", "readers see events that a power cut takes away", "TestNoPowerCutTakesBackAPromise"},

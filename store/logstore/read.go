@@ -350,7 +350,7 @@ func (sel *selection) scan(seg *segment, begin, end int64, deliver func(frame.Fr
 		if err := seg.readAt(buffer, st.begin); err != nil {
 			return false, err
 		}
-		more, err := sel.stretch(seg, buffer, st.begin, deliver)
+		more, err := sel.stretch(buffer, st.begin, chain{seg: seg, marks: marks}, deliver)
 		if err != nil || !more {
 			return false, err
 		}
@@ -384,11 +384,15 @@ func stretches(marks []mark, begin, end int64) []stretch {
 }
 
 // stretch delivers the events of frames that lie end to end in b.
-func (sel *selection) stretch(seg *segment, b []byte, offset int64, deliver func(frame.Frame, frame.Event) bool) (bool, error) {
-	sound := daybook.Position(0)
+func (sel *selection) stretch(b []byte, offset int64, chain chain, deliver func(frame.Frame, frame.Event) bool) (bool, error) {
+	seg, sound := chain.seg, daybook.Position(0)
+	chain.begin(offset)
 	var frames []frame.Frame // kept only to go through them from behind
 	for at := 0; at < len(b); {
 		f, err := frame.Parse(b[at:], seg.home.salt)
+		if err == nil && !planted("misplaced-frame-read") {
+			err = chain.next(f, offset+int64(at))
+		}
 		if err != nil {
 			return false, seg.corrupt(offset+int64(at), max(sound, seg.first-1), err)
 		}

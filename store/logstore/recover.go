@@ -177,6 +177,7 @@ func unusedName(name string, names []string) string {
 func (d *disk) openSealed() error {
 	for _, sealed := range d.manifest.sealed {
 		s := &segment{home: d.home, number: sealed.number, first: sealed.first, before: d.checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
+		s.ending.Store(&s.last)
 		size, err := d.home.world.FS.Size(d.home.path(s.name()))
 		if err != nil {
 			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)

@@ -34,6 +34,9 @@ type segment struct {
 	// sealed.
 	size int64
 	last uint32
+	// ending is last, for those who read while the segment may be being sealed; nil until
+	// it is.
+	ending atomic.Pointer[uint32]
 
 	// full is set when the journal has begun to seal the segment: no more frames go
 	// there.

@@ -196,6 +196,7 @@ type fetcher struct {
 	start  int64       // where the window lies in seg's file
 	frame  frame.Frame // the frame found last, checked, in the window or in an unsynced group
 	begins int64       // where it lies
+	behind [frame.HeaderBytes]byte
 }
 
 // What is read on either side of an event to find it: most frames are shorter, and a
@@ -245,6 +246,13 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 		return nil, nil, seg.corrupt(offset, 0, errNoEvent)
 	}
 	if err := in.load(begins, end); err != nil {
+		// Where the frame begins was read from an event that nothing vouches for yet.
+		if corrupt := (*daybook.CorruptError)(nil); errors.As(err, &corrupt) {
+			err = seg.corrupt(offset, 0, fmt.Errorf("the frame of the event here, at %d: %w", begins, corrupt.Err))
+		}
+		return nil, nil, err
+	}
+	if err := in.vouch(end); err != nil && !planted("misplaced-frame-found") {
 		return nil, nil, err
 	}
 	return in.eventIn(offset)
@@ -296,7 +304,7 @@ func (in *fetcher) readAround(offset, end int64) error {
 		return in.seg.corrupt(offset, 0, errNoEvent)
 	}
 	start := max(offset-fetchBytes, segmentHeaderBytes)
-	return in.read(start, int(min(offset+max(fetchBytes, int64(in.ahead)), end)-start), end)
+	return in.read(start, int(min(offset+max(fetchBytes+frame.HeaderBytes, int64(in.ahead)), end)-start), end)
 }
 
 // has reports whether the window has n bytes from an offset on.
