@@ -1,12 +1,14 @@
-// Command bench measures the embedded store against named peers and prints tables
-// of ratios.
+// Command bench measures the embedded store against named peers, and writes tables of
+// ratios, a table of what was aimed at, and a plot of each workload.
 //
-// Every peer keeps the same events, with everything on the disk before it answers.
-// The peers take turns within a round, and each figure is the median of the rounds,
-// so that a noisy machine disturbs all alike. Read the ratios; the rates are this
-// machine's.
+// Every peer keeps the same events under the same terms, with everything on the disk
+// before it answers. Peers take turns within a round, and each figure is the median of
+// the rounds, so that a noisy machine disturbs all alike. Read the ratios; the rates
+// are this machine's. README.md says how to run it and how to read what it writes.
 //
-//	go run . -rounds 5 -time 2s
+//	go run . -out results/today
+//	go run . -out results/today -full
+//	go run . -out results/today -only replay,load -peers logstore,pebble
 package main
 
 import (
@@ -14,105 +16,242 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daybook-es/daybook/bench/peers"
 )
 
-// opened in this order in each round; the first is ours, to which the ratios are.
-var openers = []func(dir string) (peers.Peer, error){peers.OpenLogstore, peers.OpenSQLite, peers.OpenBare}
+// A settings is what the command line asks for.
+type settings struct {
+	out, dir    string
+	only, peers string
+	full, keep  bool
+	rounds      int
+	length      time.Duration
+	events      int
+	peerEvents  int
+	slowEvents  int
+	fillTime    time.Duration
+}
+
+// works are the workloads, in the order in which they run. Those that read share the
+// stores that sustained fills.
+var works = []struct {
+	name string
+	run  func(*harness, *Part) error
+}{
+	{"append", appendWork},
+	{"latency", latencyWork},
+	{"boundary", boundaryWork},
+	{"tail", tailWork},
+	{"sustained", sustainedWork},
+	{"replay", replayWork},
+	{"load", loadWork},
+	{"memory", memoryWork},
+	{"reopen", reopenWork},
+}
 
 func main() {
-	rounds := flag.Int("rounds", 5, "rounds, of which the median is shown")
-	length := flag.Duration("time", 2*time.Second, "how long each peer appends in a round")
-	dir := flag.String("dir", "", "where to keep the stores; a temporary directory by default")
+	var s settings
+	flag.StringVar(&s.out, "out", "", "directory of the tables and plots; results of earlier runs there are kept, workload by workload")
+	flag.StringVar(&s.dir, "dir", "", "where to keep the stores; a temporary directory by default")
+	flag.StringVar(&s.only, "only", "", "comma-separated workloads; all by default")
+	flag.StringVar(&s.peers, "peers", "", "comma-separated peers; all by default")
+	flag.BoolVar(&s.full, "full", false, "the sizes of the aims, in some twenty minutes rather than a few")
+	flag.BoolVar(&s.keep, "keep", false, "keep the filled stores in -dir, and use those that are there")
+	flag.IntVar(&s.rounds, "rounds", 0, "rounds, of which the median is shown")
+	flag.DurationVar(&s.length, "time", 0, "how long each peer appends in a round")
+	flag.IntVar(&s.events, "events", 0, "events in our store for the workloads that read, a tenth as many streams")
+	flag.IntVar(&s.peerEvents, "peer-events", 0, "events in Pebble's, at most")
+	flag.IntVar(&s.slowEvents, "slow-events", 0, "events in the others', at most")
+	flag.DurationVar(&s.fillTime, "fill-time", 0, "how long to fill a store at most")
+	child := flag.String("child", "", "internal: what to do for the process that started this one")
+	render := flag.Bool("render", false, "measure nothing; write the tables and plots again")
 	flag.Parse()
-	if err := run(*dir, *rounds, *length); err != nil {
+
+	if *child != "" {
+		if err := runChild(*child, flag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	s.defaults()
+	if err := run(s, *render); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string, rounds int, length time.Duration) error {
-	ctx := context.Background()
-	fmt.Printf("%s, %s/%s, %d CPUs; %s; median of %d rounds\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly), rounds)
-	fmt.Printf("an event has %d bytes in the canonical encoding, a stream, a category, a type and two tags\n", sample(0, 0).Size())
+// defaults fills in what was not said.
+func (s *settings) defaults() {
+	set := func(n *int, short, full int) {
+		if *n == 0 && s.full {
+			*n = full
+		} else if *n == 0 {
+			*n = short
+		}
+	}
+	set(&s.rounds, 3, 5)
+	set(&s.events, 300_000, 10_000_000)
+	set(&s.peerEvents, 300_000, 5_000_000)
+	set(&s.slowEvents, 100_000, 500_000)
+	length, fill := int(s.length), int(s.fillTime)
+	set(&length, int(500*time.Millisecond), int(1500*time.Millisecond))
+	set(&fill, int(30*time.Second), int(4*time.Minute))
+	s.length, s.fillTime = time.Duration(length), time.Duration(fill)
+	if s.out == "" {
+		s.out = filepath.Join("results", time.Now().UTC().Format(time.DateOnly)+"-short")
+	}
+}
 
-	for _, writers := range []int{1, 16, 256} {
-		results, err := measure(dir, rounds, func(p peers.Peer) (float64, error) { return appends(ctx, p, writers, length) })
-		if err != nil {
+// A harness is what workloads share.
+type harness struct {
+	settings
+	ctx   context.Context
+	kinds []peers.Kind
+}
+
+func run(s settings, render bool) error {
+	if err := os.MkdirAll(s.out, 0o755); err != nil {
+		return err
+	}
+	file := filepath.Join(s.out, "results.json")
+	results, err := loadResults(file)
+	if err != nil {
+		return err
+	}
+	if render {
+		return report(results, s.out)
+	}
+	results.Machine = machine()
+	h := &harness{settings: s, ctx: context.Background()}
+	if err := h.choose(); err != nil {
+		return err
+	}
+	if h.dir == "" {
+		if h.dir, err = os.MkdirTemp("", "bench"); err != nil {
 			return err
 		}
-		table(fmt.Sprintf("durable appends of one event, %d writers", writers), "events/s", results)
+		defer os.RemoveAll(h.dir)
 	}
-	results, err := measure(dir, rounds, func(p peers.Peer) (float64, error) { return replay(ctx, p) })
-	if err != nil {
+	// The user postgres must pass.
+	if err := os.Chmod(h.dir, 0o755); err != nil {
 		return err
 	}
-	table(fmt.Sprintf("replay of %d events, warm", replayed), "events/s", results)
-	results, err = measure(dir, rounds, func(p peers.Peer) (float64, error) { return load(ctx, p) })
-	if err != nil {
-		return err
+
+	for _, work := range works {
+		if s.only != "" && !slices.Contains(strings.Split(s.only, ","), work.name) {
+			continue
+		}
+		part := &Part{Work: work.name, Command: h.command(work.name), Started: time.Now().UTC().Format(time.RFC3339)}
+		start, busy, own := time.Now(), busyCPU(), ownCPU()
+		fmt.Printf("%s  %s\n", start.UTC().Format(time.TimeOnly), work.name)
+		if err := work.run(h, part); err != nil {
+			part.note("It ended early: " + err.Error())
+			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", work.name, err)
+		}
+		part.Seconds = time.Since(start).Seconds()
+		part.Others = max(0, (busyCPU()-busy-(ownCPU()-own)).Seconds()/part.Seconds)
+		results.put(part)
+		// After each workload, so that what is measured is kept whatever comes.
+		if err := results.save(file); err != nil {
+			return err
+		}
+		if err := report(results, s.out); err != nil {
+			return err
+		}
 	}
-	table(fmt.Sprintf("loading a stream of %d events among %d streams, warm", streamEvents, streams), "streams/s", results)
+	if !h.keep {
+		if err := os.RemoveAll(filepath.Join(h.dir, "filled")); err != nil {
+			return err
+		}
+	}
+	fmt.Println("the tables are in", filepath.Join(s.out, "README.md"))
 	return nil
 }
 
-// A result is what one peer did in each round.
-type result struct {
-	name, synced string
-	rates        []float64
+// choose picks the peers that were asked for.
+func (h *harness) choose() error {
+	if h.peers == "" {
+		h.kinds = peers.Kinds
+		return nil
+	}
+	for key := range strings.SplitSeq(h.peers, ",") {
+		i := slices.IndexFunc(peers.Kinds, func(k peers.Kind) bool { return k.Key == key })
+		if i < 0 {
+			return fmt.Errorf("there is no peer %q", key)
+		}
+		h.kinds = append(h.kinds, peers.Kinds[i])
+	}
+	return nil
 }
 
-func (r result) median() float64 {
-	sorted := slices.Sorted(slices.Values(r.rates))
-	return sorted[len(sorted)/2]
+// command returns what repeats a workload.
+func (h *harness) command(work string) string {
+	c := "go -C bench run . -only " + work
+	if h.full {
+		c += " -full"
+	}
+	c += fmt.Sprintf(" -rounds %d -time %s -events %d -peer-events %d -slow-events %d", h.rounds, h.length, h.events, h.peerEvents, h.slowEvents)
+	if h.peers != "" {
+		c += " -peers " + h.peers
+	}
+	return c
 }
 
-// measure runs work once per round over each peer, freshly opened.
-func measure(dir string, rounds int, work func(peers.Peer) (float64, error)) ([]result, error) {
-	results := make([]result, len(openers))
-	for range rounds {
-		for i, open := range openers {
-			rate, err := fresh(dir, open, func(p peers.Peer) (float64, error) {
-				results[i].name, results[i].synced = p.Name(), p.Synced()
-				return work(p)
-			})
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", results[i].name, err)
+// secondary reports whether a peer is measured in fewer rounds, to save time: those
+// that no aim names.
+func secondary(key string) bool {
+	return !slices.Contains([]string{"logstore", "bare", "pebble", "sqlite"}, key)
+}
+
+// rounds runs work once per round over each of the kinds, each in a directory of its
+// own, freshly opened. A peer that fails is noted and left out from then on.
+func (h *harness) turns(part *Part, rounds int, kinds []peers.Kind, work func(k peers.Kind, p peers.Peer) error) {
+	failed := map[string]bool{}
+	for round := range rounds {
+		for _, k := range kinds {
+			if failed[k.Key] || secondary(k.Key) && round >= 1 && !h.full || secondary(k.Key) && round >= 2 {
+				continue
 			}
-			results[i].rates = append(results[i].rates, rate)
+			if err := h.fresh(k, func(p peers.Peer) error { return work(k, p) }); err != nil {
+				failed[k.Key] = true
+				part.note(k.Name + " failed: " + err.Error())
+				fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, k.Name, err)
+			}
 		}
 	}
-	return results, nil
 }
 
-// fresh opens a peer in a directory of its own and removes it afterwards.
-func fresh(dir string, open func(string) (peers.Peer, error), work func(peers.Peer) (float64, error)) (rate float64, err error) {
-	home, err := os.MkdirTemp(dir, "bench")
+// fresh opens a peer in a new directory and removes it afterwards.
+func (h *harness) fresh(k peers.Kind, work func(peers.Peer) error) (err error) {
+	home, err := os.MkdirTemp(h.dir, k.Key+"-")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer os.RemoveAll(home)
-	peer, err := open(home)
+	peer, err := k.Open(home)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	rate, err = work(peer)
+	settle()
+	err = work(peer)
 	if closed := peer.Close(); err == nil {
 		err = closed
 	}
-	return rate, err
+	return err
 }
 
-func table(title, unit string, results []result) {
-	fmt.Printf("\n%s\n", title)
-	for _, r := range results {
-		low, high := slices.Min(r.rates), slices.Max(r.rates)
-		fmt.Printf("  %-10s %12.0f %s  (%.0f to %.0f)  %s ×  %s\n", r.name, r.median(), unit, low, high, ratio(results[0].median()/r.median()), r.synced)
+// some returns those of the chosen kinds that have one of the keys; without keys, all.
+func (h *harness) some(keys ...string) (kinds []peers.Kind) {
+	for _, k := range h.kinds {
+		if slices.Contains(keys, k.Key) {
+			kinds = append(kinds, k)
+		}
 	}
+	return kinds
 }
-
-func ratio(of float64) string { return fmt.Sprintf("%6.2f", of) }

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+)
+
+// Plots are laid by hand: a block of bars for each case, each block with a scale of
+// its own that begins at zero, and the figure at the end of each bar.
+const (
+	plotWidth   = 960
+	plotColumns = 2
+	barHeight   = 15
+	barGap      = 4
+	labelWidth  = 140
+	valueWidth  = 74
+	blockGap    = 24
+)
+
+// colours of the peers. Ours is the one that stands out.
+var colours = map[string]string{
+	"logstore": "#1f5fbf", "bare": "#c9ced6", plainKey: "#c9ced6", "pebble": "#d9822b", "sqlite": "#4c9f70", "bbolt": "#b5a642",
+	"jetstream": "#8a6bb8", "pg": "#c05a5a", "pg-group": "#dd9a9a",
+}
+
+// plot returns the chapter's plot as SVG, empty if there is nothing to show.
+func (c chapter) plot(p *Part) string {
+	type block struct {
+		title, in, metric string
+		bars              []string // keys
+		most              float64
+	}
+	metrics := c.plots
+	if len(metrics) == 0 {
+		metrics = []string{c.metric}
+	}
+	var blocks []block
+	for _, metric := range metrics {
+		for _, in := range p.cases(c.skip) {
+			b := block{title: in, in: in, metric: metric}
+			if len(metrics) > 1 {
+				b.title = metric
+			}
+			for _, key := range p.keys() {
+				if v, ok := p.get(in, key, metric); ok {
+					b.bars = append(b.bars, key)
+					b.most = max(b.most, v)
+				}
+			}
+			if len(b.bars) > 0 {
+				blocks = append(blocks, b)
+			}
+		}
+	}
+	if len(blocks) == 0 {
+		return ""
+	}
+	columns := min(plotColumns, len(blocks))
+	columnWidth := float64(plotWidth-40-(columns-1)*blockGap) / float64(columns)
+	rows := (len(blocks) + columns - 1) / columns
+
+	var body strings.Builder
+	y := 76.0
+	for row := range rows {
+		high := 0.0
+		for column := range columns {
+			// Down the columns first, so that related cases stand below each other.
+			n := column*rows + row
+			if n >= len(blocks) {
+				continue
+			}
+			b := blocks[n]
+			x := 20 + float64(column)*(columnWidth+blockGap)
+			text(&body, x, y, 13, "600", "start", "#1c2430", b.title)
+			for i, key := range b.bars {
+				v, _ := p.get(b.in, key, b.metric)
+				top := y + 10 + float64(i)*(barHeight+barGap)
+				weight, ink := "400", "#48515e"
+				if key == "logstore" {
+					weight, ink = "600", "#1c2430"
+				}
+				text(&body, x+labelWidth-8, top+barHeight-3.5, 11.5, weight, "end", ink, peerName(key))
+				width := max(1, (columnWidth-labelWidth-valueWidth)*v/b.most)
+				fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", x+labelWidth, top, width, barHeight, colours[key])
+				text(&body, x+labelWidth+width+6, top+barHeight-3.5, 11.5, weight, "start", ink, number(v))
+			}
+			high = max(high, float64(len(b.bars)*(barHeight+barGap))+10)
+		}
+		y += high + 30
+	}
+	better := "lower is better"
+	if c.higher {
+		better = "higher is better"
+	}
+	what := c.metric + ", "
+	if len(metrics) > 1 {
+		what = blocks[0].in + "; "
+	}
+	return picture(c.title, what+better+"; each block has a scale of its own", y-6, body.String())
+}
+
+// growthPlot draws the memory of each peer as its store was filled.
+func growthPlot(p *Part) string {
+	type point struct{ percent, megabytes float64 }
+	lines := map[string][]point{}
+	most := 0.0
+	for _, f := range p.Figures {
+		var percent float64
+		if n, _ := fmt.Sscanf(f.Case, "after %f", &percent); n != 1 || f.Peer == "pg" || f.Peer == "pg-group" {
+			continue // PostgreSQL's memory is not in this process
+		}
+		lines[f.Peer] = append(lines[f.Peer], point{percent, f.Median()})
+		most = max(most, f.Median())
+	}
+	if most == 0 {
+		return ""
+	}
+	const left, top, width, height = 70.0, 76.0, 700.0, 300.0
+	step := niceStep(most)
+	most = step * float64(int(most/step)+1)
+	at := func(pt point) (x, y float64) {
+		return left + width*min(1, pt.percent/100), top + height*(1-pt.megabytes/most)
+	}
+	var body strings.Builder
+	for v := 0.0; v <= most; v += step {
+		_, y := at(point{0, v})
+		fmt.Fprintf(&body, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="#e3e6ea"/>`+"\n", left, y, left+width, y)
+		text(&body, left-8, y+4, 11.5, "400", "end", "#48515e", number(v))
+	}
+	for percent := 0.0; percent <= 100; percent += 20 {
+		x, _ := at(point{percent, 0})
+		text(&body, x, top+height+18, 11.5, "400", "middle", "#48515e", fmt.Sprintf("%.0f %%", percent))
+	}
+	type label struct {
+		key string
+		y   float64
+	}
+	var labels []label
+	for _, key := range p.keys() {
+		points := lines[key]
+		if len(points) == 0 {
+			continue
+		}
+		slices.SortFunc(points, func(a, b point) int { return int(a.percent - b.percent) })
+		var path strings.Builder
+		for i, pt := range points {
+			x, y := at(pt)
+			fmt.Fprintf(&path, "%c%.1f %.1f ", "LM"[btoi(i == 0)], x, y)
+		}
+		thick := "1.6"
+		if key == "logstore" {
+			thick = "3"
+		}
+		fmt.Fprintf(&body, `<path d="%s" fill="none" stroke="%s" stroke-width="%s"/>`+"\n", strings.TrimSpace(path.String()), colours[key], thick)
+		_, y := at(points[len(points)-1])
+		labels = append(labels, label{key, y})
+	}
+	// Labels stand beside the ends of their lines, and never over each other.
+	slices.SortFunc(labels, func(a, b label) int { return int(a.y - b.y) })
+	last := 0.0
+	for _, l := range labels {
+		y := max(l.y+4, last+15)
+		last = y
+		weight := "400"
+		if l.key == "logstore" {
+			weight = "600"
+		}
+		fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="10" height="10" fill="%s"/>`+"\n", left+width+12, y-9, colours[l.key])
+		text(&body, left+width+27, y, 11.5, weight, "start", "#1c2430", peerName(l.key))
+	}
+	return picture("Memory as the log grows", "anonymous resident MB, against the part of its events that a store had recorded", top+height+36, body.String())
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// niceStep returns a round distance of which five or so reach a number.
+func niceStep(most float64) float64 {
+	step := 1.0
+	for most/step > 6 {
+		switch {
+		case most/(step*2) <= 6:
+			return step * 2
+		case most/(step*5) <= 6:
+			return step * 5
+		}
+		step *= 10
+	}
+	return step
+}
+
+func text(b *strings.Builder, x, y, size float64, weight, anchor, ink, words string) {
+	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" font-size="%g" font-weight="%s" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, size, weight, anchor, ink, html.EscapeString(words))
+}
+
+// picture frames a plot with its title.
+func picture(title, subtitle string, height float64, body string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" width="%d" height="%.0f" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">`+"\n", plotWidth, height, plotWidth, height)
+	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#ffffff"/>`+"\n")
+	text(&b, 20, 28, 18, "600", "start", "#1c2430", title)
+	text(&b, 20, 47, 12, "400", "start", "#48515e", subtitle)
+	b.WriteString(body)
+	b.WriteString("</svg>\n")
+	return b.String()
+}
