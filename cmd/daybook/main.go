@@ -33,7 +33,12 @@ type Main struct {
 	Append Append `cmd:"" group:"events" help:"Record the events on standard input, under conditions if there are any."`
 	Head   Head   `cmd:"" group:"events" help:"Print the point that the log has come to."`
 
+	Truncate  Truncate  `cmd:"" group:"forget" help:"Forget the events of a stream below a version."`
+	Delete    Delete    `cmd:"" group:"forget" help:"Forget the events of a stream; it is new again."`
+	Tombstone Tombstone `cmd:"" group:"forget" help:"Forget the events of a stream, which takes none any more."`
+
 	Export Export `cmd:"" group:"copy" help:"Print everything in the log, as lines of JSON."`
+	Import Import `cmd:"" group:"copy" help:"Record what export printed, in a new log or one that was begun so."`
 
 	Verify Verify `cmd:"" group:"care" help:"Read every byte, and say what is damaged and where."`
 	Stats  Stats  `cmd:"" group:"care" help:"Say which log it is, how far it has come and how large it is."`

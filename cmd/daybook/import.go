@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/daybook-es/daybook/jsonlines"
+)
+
+// Import records what an export printed.
+type Import struct {
+	Target
+}
+
+// Help returns what the flags do not say.
+func (Import) Help() string {
+	return `Reads the lines of an export from standard input, and records the events with the ids, positions, versions and times that they have. The log is made if there is none; otherwise it holds what the lines begin with, which is compared and passed over, so an import that was interrupted goes on when it is run again.
+
+It is another log than the one that was exported: points and checkpoints of that one do not belong to it. See restore for the same log in another place.
+
+  daybook import COPY < events.jsonl
+  daybook export LOG | daybook import COPY`
+}
+
+// Run records the lines.
+func (i *Import) Run(ctx context.Context, c *console) (err error) {
+	store, err := i.own(c, "import", true)
+	if err != nil {
+		return err
+	}
+	defer closing(store, &err)
+
+	bar := c.progress(c.size(), "bytes")
+	head, lines, err := jsonlines.Import(ctx, store, bar.reader(c.in), nil)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "%s events, up to position %d\n", count(lines), head.Position)
+	return nil
+}
+
+// size returns the size of standard input if it is a file, or zero.
+func (c *console) size() int64 {
+	file, ok := c.in.(*os.File)
+	if !ok {
+		return 0
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
