@@ -48,6 +48,7 @@ type Reader struct {
 	line     string     // the last one of the manifest
 	segments []*segment // as in the newest view
 	tail     tail       // of the active segment, up to where it is known to be durable
+	unseen   bool       // there is a segment whose events nobody has been woken for
 	life     error      // the log is not the one any more that was opened
 
 	watching sync.Mutex // guards what follows
@@ -297,5 +298,11 @@ func (r *Reader) publish(terms []uint64) {
 	}
 	v := &view{segments: r.segments, end: r.tail.end, head: r.tail.head, stamp: r.tail.stamp, checksum: r.tail.checksum}
 	s.view.Store(v)
+	if r.unseen {
+		// It was begun and sealed between two looks.
+		r.unseen = false
+		s.waiters.wakeAll()
+		return
+	}
 	s.waiters.wake(v.head, &group{terms: terms})
 }

@@ -85,6 +85,7 @@ func (r *Reader) take(m *manifest) error {
 			}
 		case s == nil:
 			s = &segment{home: h, number: sealed.number, first: sealed.first, before: checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
+			r.unseen = true
 		}
 		s.useIndexFile()
 		segments = append(segments, s)

@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -245,7 +246,13 @@ func (v *verifier) readManifest(names []string) error {
 		return err
 	}
 	v.manifest = m
-	v.says, v.said = readAnnouncement(v.home, m)
+	if v.says, v.said = readAnnouncement(v.home, m); v.said && v.says.at.segment > m.active {
+		// The manifest was replaced before HEAD was read.
+		if now, err := existingManifest(v.home); err == nil && now.log == m.log {
+			v.manifest, m = now, now
+			v.says, v.said = readAnnouncement(v.home, m)
+		}
+	}
 	v.found.Head = daybook.Point{Log: m.log, Incarnation: m.incarnation}
 	v.found.Closed = m.clean != nil
 	return nil
@@ -365,6 +372,7 @@ func (v *verifier) names(names []string) {
 		_, isSegment := segmentNumber(name)
 		switch {
 		case own[name] || strings.HasSuffix(name, ".tmp"):
+		case isSegment && v.isBegun(name):
 		case isSegment:
 			v.found.Notes = append(v.found.Notes, fmt.Sprintf("%s is a segment that the manifest does not name", name))
 		case isAside(name):
@@ -373,4 +381,23 @@ func (v *verifier) names(names []string) {
 			v.found.Notes = append(v.found.Notes, fmt.Sprintf("%s is not a file of the log", name))
 		}
 	}
+}
+
+// isBegun reports whether a segment that the manifest did not name is one that has just
+// been begun: it holds no frame yet, or is named by now.
+func (v *verifier) isBegun(name string) bool {
+	f, err := v.home.world.FS.Open(v.home.path(name))
+	if err != nil {
+		return true // it was there a moment ago: a crash of long ago has left it, and an Open removed it
+	}
+	b := make([]byte, segmentHeaderBytes+8)
+	n, _ := f.ReadAt(b, 0)
+	if err := f.Close(); err != nil {
+		return false
+	}
+	if len(bytes.TrimRight(b[:n], "\x00")) <= segmentHeaderBytes {
+		return true
+	}
+	now, err := existingManifest(v.home)
+	return err == nil && now.active > v.manifest.active && segmentName(now.active) >= name
 }
