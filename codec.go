@@ -143,10 +143,13 @@ func (c *Codec) Event(fact any) (Event, error) {
 }
 
 // Facts returns what an event says today: one fact, or several in order if its kind
-// was made with [Split]. An event that the codec has no kind for, or whose data is
-// not what the kind says, is an [*UnreadableError]. Fields of the data that the
+// was made with [Split]. An event that the codec has no kind for, whose data is
+// not what the kind says, or of which only a stub is left, is an [*UnreadableError]. Fields of the data that the
 // fact's type does not have are passed over.
 func (c *Codec) Facts(r Recorded) ([]any, error) {
+	if r.Stub != nil {
+		return nil, &UnreadableError{Type: "an event", Position: r.Position, Reason: "it was forgotten and scavenged, and only a stub is left"}
+	}
 	k, known := c.byName[r.Type]
 	if !known {
 		return nil, &UnreadableError{Type: r.Type, Position: r.Position, Reason: "this program has no kind for it; a newer one may have recorded it"}
@@ -258,7 +261,7 @@ func shape(t reflect.Type, within []reflect.Type) string {
 // An UnreadableError reports a recorded event that this program cannot turn into
 // facts. The event is sound; what is missing is a kind that knows it.
 type UnreadableError struct {
-	// Type and Position say which event.
+	// Type and Position say which event. What a stub is the stub of has no type any more.
 	Type     string
 	Position Position
 	// Reason says what stands in the way.

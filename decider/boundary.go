@@ -46,7 +46,7 @@ func (b *Boundary[S]) Codec() *daybook.Codec { return b.codec }
 // Only events that can become facts of the boundary are read and guarded: those of
 // the types that an item names, or of all types that the boundary folds. An item
 // that names a type which no fold handles makes the plan an [*daybook.InvalidError]
-// when it is run.
+// when it is run. What is forgotten is not read, even if an item names its id.
 func (b *Boundary[S]) Within(q daybook.Query, start S, decide Decision[S]) Plan {
 	query, err := b.narrow(q)
 	return Plan{

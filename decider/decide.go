@@ -109,11 +109,11 @@ func (p Plan) decide(ctx context.Context, store daybook.Store, s settings) (draf
 	if p.invalid != nil {
 		return draft{}, p.invalid
 	}
-	subject, reading, err := p.read(ctx, store, s.snapshots)
+	subject, at, err := p.read(ctx, store, s.snapshots)
 	if err != nil {
 		return draft{}, err
 	}
-	d := draft{final: p.final, own: reading.Condition(), at: reading.Snapshot()}
+	d := draft{final: p.final, own: daybook.Nothing(p.query, at), at: at}
 	facts, err := subject.decided()
 	if err != nil {
 		return draft{}, daybook.Refused(err, d.at)

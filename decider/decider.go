@@ -2,6 +2,7 @@ package decider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -109,27 +110,41 @@ type Loaded[S any] struct {
 // Load returns the state of the stream with this id, folded from its events within
 // the span. The zero span gives the state as it is now; KnownAt, Before or
 // BeforeVersion give an earlier one. A span with After, AfterVersion or Backward is
-// an [*daybook.InvalidError]: a fold needs the past from its beginning. An event that
+// an [*daybook.InvalidError]: a fold needs the past from its beginning. What is
+// forgotten is no part of it, and Forgotten changes nothing. An event that
 // the decider does not know is an [*daybook.UnreadableError].
 //
 // For the state as of a time at which things happened, however late they were
 // recorded, filter the events and use [Decider.Fold].
 func (d *Decider[S]) Load(ctx context.Context, store daybook.Store, id string, span daybook.Span) (Loaded[S], error) {
-	var loaded Loaded[S]
 	if span.After > 0 || span.AfterVersion > 0 || span.Backward {
-		return loaded, &daybook.InvalidError{What: "span", Reason: "does not begin with the first event, and a fold must"}
+		return Loaded[S]{}, &daybook.InvalidError{What: "span", Reason: "does not begin with the first event, and a fold must"}
 	}
-	reading, err := store.Read(ctx, daybook.Stream(d.Stream(id)), span)
+	span.Forgotten = false
+	for {
+		loaded, err := d.load(ctx, store, d.Stream(id), span)
+		if !errors.Is(err, errNotThePast) {
+			return loaded, err
+		}
+	}
+}
+
+// load folds what a reading shows, unless some of it was scavenged while it was read.
+func (d *Decider[S]) load(ctx context.Context, store daybook.Store, stream string, span daybook.Span) (Loaded[S], error) {
+	reading, err := store.Read(ctx, daybook.Stream(stream), span)
 	if err != nil {
-		return loaded, err
+		return Loaded[S]{}, err
 	}
-	loaded.At = reading.Snapshot()
+	loaded := Loaded[S]{At: reading.Snapshot()}
 	for event, err := range reading.Events() {
+		if err == nil && event.Stub != nil {
+			return Loaded[S]{}, errNotThePast
+		}
 		if err == nil {
 			err = d.apply(&loaded.State, event)
 		}
 		if err != nil {
-			return Loaded[S]{}, fmt.Errorf("decider: fold %s: %w", d.Stream(id), err)
+			return Loaded[S]{}, fmt.Errorf("decider: fold %s: %w", stream, err)
 		}
 		loaded.Version = event.Version
 	}

@@ -2,6 +2,7 @@ package decider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,32 +35,82 @@ func (p Plan) If(cond daybook.Condition) Plan {
 // About returns what the plan is about: a stream, or the name of a boundary.
 func (p Plan) About() string { return p.about }
 
-// read returns the plan's subject with its past folded into it, and the reading that
-// was folded last.
-func (p Plan) read(ctx context.Context, store daybook.Store, snapshots snapshots) (subject, daybook.Reading, error) {
+// read returns the plan's subject with its past folded into it, and the point up to
+// which the log was read.
+func (p Plan) read(ctx context.Context, store daybook.Store, snapshots snapshots) (subject, daybook.Point, error) {
 	subject := p.begin()
 	from := snapshots.restore(ctx, subject)
-	reading, err := store.Read(ctx, p.query, daybook.Span{After: from.Position})
-	if err == nil && from.Precedes(reading.Snapshot()) != nil {
-		// The snapshot is of another life of the log, and says nothing about this one.
-		subject = p.begin()
-		reading, err = store.Read(ctx, p.query, daybook.Span{})
+	for stale := false; ; stale = true {
+		at, folded, err := p.fold(ctx, store, subject, from)
+		if errors.Is(err, errNotThePast) {
+			subject, from = p.begin(), daybook.Point{}
+			continue
+		}
+		if err == nil {
+			snapshots.keep(ctx, subject, at, folded, stale)
+		}
+		return subject, at, err
 	}
+}
+
+// errNotThePast says that what was folded is not the past: that the snapshot is of
+// another life of the log, or that something of it was forgotten since.
+var errNotThePast = errors.New("decider: what was folded is not the past any more")
+
+// fold folds what was recorded after a point, and returns the point up to which it did
+// and how many events there were.
+func (p Plan) fold(ctx context.Context, store daybook.Store, subject subject, from daybook.Point) (daybook.Point, int, error) {
+	query := p.query
+	if !from.IsZero() {
+		query = p.orForgotten()
+	}
+	reading, err := store.Read(ctx, query, daybook.Span{After: from.Position})
 	if err != nil {
-		return nil, reading, err
+		return daybook.Point{}, 0, err
+	}
+	at := reading.Snapshot()
+	if from.Precedes(at) != nil {
+		return at, 0, errNotThePast
 	}
 	folded := 0
 	for event, err := range reading.Events() {
 		if err == nil {
+			switch stream, about := daybook.AboutStream(event.Stream); {
+			case about && p.mayAskFor(stream):
+				return at, folded, errNotThePast
+			case about, event.Forgotten && p.query.Yields(event, daybook.Span{}):
+				continue // about another stream, or forgotten and asked for by its id
+			case event.Forgotten:
+				return at, folded, errNotThePast // scavenged since the reading began
+			}
 			err = subject.fold(event)
 		}
 		if err != nil {
-			return nil, reading, fmt.Errorf("decider: fold %s: %w", p.about, err)
+			return at, folded, fmt.Errorf("decider: fold %s: %w", p.about, err)
 		}
 		folded++
 	}
-	snapshots.keep(ctx, subject, reading.Snapshot(), folded)
-	return subject, reading, nil
+	return at, folded, nil
+}
+
+// orForgotten returns the plan's query and what says that something it selects is
+// forgotten.
+func (p Plan) orForgotten() daybook.Query {
+	for _, it := range p.query {
+		if len(it.Streams) == 0 {
+			forgets := daybook.Item{Types: []string{daybook.TypeTruncated, daybook.TypeDeleted, daybook.TypeTombstoned}}
+			return append(p.query[:len(p.query):len(p.query)], forgets)
+		}
+	}
+	return p.query.Guarded()
+}
+
+// mayAskFor reports whether the plan's query may select events of a stream.
+func (p Plan) mayAskFor(stream string) bool {
+	return slices.ContainsFunc(p.query, func(it daybook.Item) bool {
+		return (len(it.Streams) == 0 || slices.Contains(it.Streams, stream)) &&
+			(len(it.Categories) == 0 || slices.Contains(it.Categories, daybook.CategoryOf(stream)))
+	})
 }
 
 // A subject is a state that events are folded into and that is decided on, its type

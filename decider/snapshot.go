@@ -27,8 +27,9 @@ type Snapshot struct {
 }
 
 // WithSnapshots lets Decide begin with a snapshot, and save one whenever it had to
-// fold at least this many events; less than one means one. Without it, Decide folds
-// the whole past.
+// fold at least this many events, less than one meaning one, or found the last one to
+// be of no use any more: something of it was forgotten, or the log was restored. Without
+// it, Decide folds the whole past.
 //
 // Only a state that comes back from JSON as it was is ever saved; a test with
 // package daybooktest shows whether it does. A snapshot is used only for the same
@@ -63,9 +64,10 @@ func (s snapshots) restore(ctx context.Context, subject subject) daybook.Point {
 	return snapshot.At
 }
 
-// keep saves the subject's state as of a point if it took enough events to get there.
-func (s snapshots) keep(ctx context.Context, subject subject, at daybook.Point, folded int) {
-	if s.store == nil || folded < s.every {
+// keep saves the subject's state as of a point if it took enough events to get there,
+// or if the last snapshot is stale: it would be stale the next time, too.
+func (s snapshots) keep(ctx context.Context, subject subject, at daybook.Point, folded int, stale bool) {
+	if s.store == nil || folded < s.every && !stale {
 		return
 	}
 	key, ok := subject.key()
