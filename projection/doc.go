@@ -20,6 +20,10 @@
 // that has mended it is started. [Runner.Status] and the log say where a projection
 // stands and what it is stuck on.
 //
+// A view keeps what it was told: when a stream is forgotten later, what its events did
+// to the read model stays. A view that is built after that is not told of them. Raise
+// its version to forget in a read model too.
+//
 // Handlers run in order of position, the order of recording, even if the facts
 // happened in another order. They are given the recorded event, which has both
 // times.

@@ -200,6 +200,11 @@ func (r *Runner) apply(ctx context.Context, at Checkpoint, reading daybook.Readi
 		if err != nil {
 			return at, err
 		}
+		// What was scavenged since the reading began is what a reading begun now does not
+		// show; and what is forgotten is not applied either where a view asks for it by id.
+		if e.Forgotten {
+			continue
+		}
 		// A full batch waits for the event after it: the last one takes the checkpoint
 		// along to the snapshot.
 		if len(batch) >= r.options.BatchEvents || bytes >= BatchBytes {
