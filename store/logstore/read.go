@@ -173,6 +173,8 @@ type selection struct {
 	last  daybook.Position
 
 	hiding *hiding
+	buffer []byte  // what scan reads into
+	in     fetcher // what events are fetched through
 }
 
 // scanFraction: where a query may select more than one event in this many, reading all
@@ -194,6 +196,8 @@ func (sel *selection) yield(ctx context.Context, yield func(daybook.Recorded, er
 	if sel.span.Limit > 0 {
 		left = sel.span.Limit
 	}
+	var r daybook.Recorded
+	var tags []string // of the event that is borrowed
 	deliver := func(f frame.Frame, e frame.Event) bool {
 		if !sel.selects(f, e) {
 			return true
@@ -217,7 +221,14 @@ func (sel *selection) yield(ctx context.Context, yield func(daybook.Recorded, er
 			return false
 		}
 		left--
-		r := f.Recorded(e)
+		if sel.span.Borrowed {
+			f.Borrow(&r, e, tags[:0])
+			if len(r.Tags) > 0 {
+				tags = r.Tags
+			}
+		} else {
+			r = f.Recorded(e)
+		}
 		r.Forgotten = forgotten
 		return yield(r, nil) && left > 0
 	}
@@ -273,7 +284,7 @@ func (sel *selection) segment(i int, begin int64, deliver func(frame.Frame, fram
 		return sel.scan(seg, begin, end, deliver)
 	}
 
-	in := &fetcher{}
+	in := &sel.in
 	for n := range postings {
 		at := n
 		if sel.span.Backward {
@@ -340,13 +351,12 @@ func (sel *selection) scan(seg *segment, begin, end int64, deliver func(frame.Fr
 	if sel.span.Backward {
 		slices.Reverse(stretches)
 	}
-	var buffer []byte
 	for _, st := range stretches {
 		size := int(st.end - st.begin)
-		if cap(buffer) < size {
-			buffer = make([]byte, size)
+		if cap(sel.buffer) < size {
+			sel.buffer = make([]byte, size)
 		}
-		buffer = buffer[:size]
+		buffer := sel.buffer[:size]
 		if err := seg.readAt(buffer, st.begin); err != nil {
 			return false, err
 		}
@@ -361,7 +371,7 @@ func (sel *selection) scan(seg *segment, begin, end int64, deliver func(frame.Fr
 // stretchBytes is how much of a segment is read at once: so much that the cost of the
 // call is small and the bytes are still in the processor's cache when they are looked
 // at.
-const stretchBytes = 4 * markBytes
+const stretchBytes = 2 * markBytes
 
 type stretch struct{ begin, end int64 }
 

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/google/uuid"
 
@@ -269,49 +270,72 @@ func (e Event) soundStub() bool {
 
 // Recorded returns an event of the frame as the vocabulary has it. It shares no bytes
 // with the frame.
-func (f Frame) Recorded(e Event) daybook.Recorded {
+func (f Frame) Recorded(e Event) (r daybook.Recorded) {
 	if e.IsStub() {
 		return f.recordedStub(e)
 	}
-	// One copy for the names and one for the payload: an event that is kept keeps
-	// nothing else alive.
-	tagsAt, tagBytes := e.tagsAt(), int(le.Uint32(e[28:]))
-	stream, kind, contentType := int(le.Uint16(e[12:])), int(le.Uint16(e[14:])), int(le.Uint16(e[16:]))
-	names := string(e[eventHeaderBytes : tagsAt+tagBytes])
-	metadata, data := int(le.Uint32(e[20:])), int(le.Uint32(e[24:]))
-	payload := append([]byte(nil), e[tagsAt+tagBytes:tagsAt+tagBytes+metadata+data]...)
+	// One copy for all that has a length of its own, so an event that is kept keeps
+	// nothing else alive: two pieces of memory with the tags, half the time of four.
+	f.record(&r, e, append([]byte(nil), e.body()...), nil)
+	return r
+}
 
-	r := daybook.Recorded{
-		Event: daybook.Event{
-			ID:          e.ID(),
-			Stream:      names[:stream],
-			Type:        names[stream : stream+kind],
-			ContentType: daybook.JSON,
-			HappenedAt:  Time(int64(le.Uint64(e[56:]))),
-		},
-		Position:   f.First() + daybook.Position(e.Place()),
-		Version:    e.Version(),
-		RecordedAt: time.Unix(0, f.Stamp()).UTC(),
+// Borrow makes r what [Frame.Recorded] returns, but its names, bytes and tags are those
+// of the frame, and may be looked at for as long as the frame's bytes do not change. The
+// tags are appended to some, of which the caller makes use again. A stub shares nothing.
+func (f Frame) Borrow(r *daybook.Recorded, e Event, tags []string) {
+	if e.IsStub() {
+		*r = f.recordedStub(e)
+		return
 	}
+	f.record(r, e, e.body(), tags)
+}
+
+// body returns what stands behind the header: names, metadata and data, without padding.
+func (e Event) body() []byte {
+	end := e.tagsAt() + int(le.Uint32(e[28:])) + int(le.Uint32(e[20:])) + int(le.Uint32(e[24:]))
+	return e[eventHeaderBytes:end]
+}
+
+// record makes r the event that has a body, whose bytes it shares.
+func (f Frame) record(r *daybook.Recorded, e Event, body []byte, tags []string) {
+	stream, kind, contentType := int(le.Uint16(e[12:])), int(le.Uint16(e[14:])), int(le.Uint16(e[16:]))
+	tagBytes, metadata := int(le.Uint32(e[28:])), int(le.Uint32(e[20:]))
+	tagsAt := stream + kind + contentType
+	// Strings are made of the bytes where they lie: either the body was copied for this
+	// event and nobody can change it but the caller who has been told not to, or the
+	// caller has been told that it is borrowed.
+	names := unsafe.String(unsafe.SliceData(body), tagsAt+tagBytes)
+
+	// The event is filled in where it is: it has 300 bytes, and each time it is copied
+	// is a tenth of what it costs to borrow one.
+	*r = daybook.Recorded{}
+	r.ID, r.Stream, r.Type, r.ContentType = e.ID(), names[:stream], names[stream:stream+kind], daybook.JSON
+	r.HappenedAt = Time(int64(le.Uint64(e[56:])))
+	r.Position, r.Version = f.First()+daybook.Position(e.Place()), e.Version()
+	r.RecordedAt = time.Unix(0, f.Stamp()).UTC()
 	if contentType > 0 {
-		r.ContentType = names[stream+kind : stream+kind+contentType]
+		r.ContentType = names[stream+kind : tagsAt]
 	}
+	payload := body[tagsAt+tagBytes:]
 	if metadata > 0 {
 		r.Metadata = payload[:metadata:metadata]
 	}
-	if data > 0 {
-		r.Data = payload[metadata:]
+	if data := payload[metadata:]; len(data) > 0 {
+		r.Data = data[:len(data):len(data)]
 	}
-	if tags := int(le.Uint16(e[18:])); tags > 0 {
-		r.Tags = make([]string, tags)
-		rest := names[stream+kind+contentType:]
-		for i := range r.Tags {
-			n := int(rest[0]) | int(rest[1])<<8
-			r.Tags[i] = rest[2 : 2+n]
-			rest = rest[2+n:]
+	if n := int(le.Uint16(e[18:])); n > 0 {
+		if cap(tags) < n {
+			tags = make([]string, 0, n)
 		}
+		rest := names[tagsAt:]
+		for range n {
+			size := int(rest[0]) | int(rest[1])<<8
+			tags = append(tags, rest[2:2+size])
+			rest = rest[2+size:]
+		}
+		r.Tags = tags
 	}
-	return r
 }
 
 // Time returns the time that a number of nanoseconds stands for; the lowest one stands
