@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/daybook-es/daybook"
@@ -123,5 +124,28 @@ func BenchmarkLoadStream(b *testing.B) {
 		if n != 100 {
 			b.Fatalf("read %d events, want 100", n)
 		}
+	}
+}
+
+// BenchmarkAppendTen appends ten events at a time, of as many streams.
+func BenchmarkAppendTen(b *testing.B) {
+	for _, writers := range []int{16, 256} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			s, err := Open(b.TempDir(), &Options{SegmentBytes: mostSegmentBytes})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			var next atomic.Int64
+			benchmarkWriters(b, writers, func([]daybook.Event) error {
+				batch := make([]daybook.Event, 10)
+				n := int(next.Add(1))
+				for i := range batch {
+					batch[i] = benchEvent(n*7919%10_000*10 + i)
+				}
+				_, err := s.Append(b.Context(), batch, nil)
+				return err
+			})
+		})
 	}
 }
