@@ -46,8 +46,9 @@ func (c *console) exit(ctx context.Context, err error) int {
 		fmt.Fprintln(c.err, "daybook: interrupted")
 		return exitInterrupted
 	}
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(c.err, "daybook: %s\n", strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "daybook: "))
+	// Each package says whose error it is; here that is known.
+	for line := range strings.Lines(strings.ReplaceAll(err.Error(), "daybook: ", "")) {
+		fmt.Fprintf(c.err, "daybook: %s\n", strings.TrimSuffix(line, "\n"))
 	}
 	return code
 }

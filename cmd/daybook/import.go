@@ -34,6 +34,10 @@ func (i *Import) Run(ctx context.Context, c *console) (err error) {
 	bar := c.progress(c.size(), "bytes")
 	head, lines, err := jsonlines.Import(ctx, store, bar.reader(c.in), nil)
 	bar.end()
+	if ctx.Err() != nil { // whether the last lines are recorded does not matter: they are compared
+		fmt.Fprintf(c.err, "stopped after %s events; run it again with the same lines to go on\n", count(lines))
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
 	}

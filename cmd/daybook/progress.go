@@ -20,13 +20,11 @@ func (c *console) progress(total int64, unit string) *progress {
 		return nil
 	}
 	template := `{{ counters . }} ` + unit + ` {{ bar . }} {{ percent . }} {{ rtime . "%s left" "%s" }}`
-	if total == 0 {
-		template = `{{ counters . }} ` + unit + ` {{ speed . }}`
+	if unit == "bytes" { // which the counters say themselves
+		template = `{{ counters . }} {{ bar . }} {{ percent . }} {{ rtime . "%s left" "%s" }}`
 	}
 	bar := pb.ProgressBarTemplate(template).New(0).SetTotal(total)
-	if unit == "bytes" {
-		bar.Set(pb.Bytes, true)
-	}
+	bar.Set(pb.Bytes, unit == "bytes")
 	return &progress{bar.SetWriter(file).Start()}
 }
 
