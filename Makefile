@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt race cover bench fuzz soak browser
+.PHONY: help run build test check fmt race cover bench fuzz soak browser
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -25,6 +25,9 @@ run: ## the order shop on the embedded store, in DATA=data/orders; prints its ad
 	@# Not go run, which calls it a failure when somebody presses Ctrl-C.
 	go build -o bin/orders ./apps/orders/cmd/orders
 	@exec bin/orders --data $(DATA)
+
+build: ## bin/daybook, which looks after logs, and bin/orders
+	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders
 
 test: browser check ## everything a newcomer should see pass: checks, then all tests, then the count
 	go run ./internal/testsum

@@ -76,6 +76,9 @@ type console struct {
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit status.
 func (m *Main) Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) (code int) {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	exited := false
 	parser, err := kong.New(m,
 		kong.Name("daybook"),

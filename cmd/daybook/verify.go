@@ -36,11 +36,9 @@ func (v *Verify) Run(ctx context.Context, c *console) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(c.out, found); err != nil {
-		return err
-	}
+	_, err = fmt.Fprintln(c.out, found)
 	if !found.Sound() {
-		return errDamaged
+		return errDamaged // also if nobody reads to the end
 	}
-	return nil
+	return err
 }
