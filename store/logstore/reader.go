@@ -67,7 +67,7 @@ type Reader struct {
 const pollInterval = 2 * time.Millisecond
 
 // OpenReader opens the log in a directory for reading. Of the options, which may be nil, it
-// uses Stride and Logger. An error that wraps [fs.ErrNotExist] says that there is no log;
+// uses Stride, OpenFiles and Logger. An error that wraps [fs.ErrNotExist] says that there is no log;
 // a [*daybook.CorruptError] that it is damaged where a reader has to look first.
 func OpenReader(dir string, options *Options) (*Reader, error) {
 	absolute, err := directory(dir)
@@ -86,6 +86,9 @@ func openReader(world vfs.World, dir string, options *Options) (*Reader, error) 
 		s.options.Stride = defaultStride
 	}
 	s.home = onlooker(world, dir, s.options.Logger)
+	if s.options.OpenFiles > 0 {
+		s.home.open.most = s.options.OpenFiles
+	}
 	s.view.Store(new(view))
 	r := &Reader{store: s}
 	m, err := existingManifest(s.home)

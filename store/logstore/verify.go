@@ -177,6 +177,7 @@ func onlooker(world vfs.World, dir string, log *slog.Logger) *home {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &home{dir: dir, world: world, log: &logger{log.With("log", dir)}}
+	h.open.most, h.open.log = defaultOpenFiles, h.log
 	h.indexer.stop()
 	return h
 }

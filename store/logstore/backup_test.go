@@ -1,0 +1,400 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/internal/vfs/crashfs"
+	"github.com/daybook-es/daybook/internal/vfs/errorfs"
+)
+
+// readAll returns all that a reader sees in a directory.
+func readAll(t testing.TB, dir string) []daybook.Recorded {
+	t.Helper()
+	log, err := readIn(vfs.OS(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func readIn(world vfs.World, dir string) (_ []daybook.Recorded, err error) {
+	r, err := openReader(world, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return everything(r)
+}
+
+func TestABackupIsBroughtUpToDateByWhatIsNew(t *testing.T) {
+	for _, how := range []*BackupOptions{nil, {Copy: true}} {
+		dir, target := t.TempDir(), filepath.Join(t.TempDir(), "a", "backup")
+		s, err := Open(dir, &Options{SegmentBytes: 1500, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		n := 0
+		for round, more := range []int{0, 3, 30, 0, 30, 1} {
+			fill(t, s, n+1, n+more)
+			n += more
+			var done, total int64
+			options := &BackupOptions{Progress: func(d, all int64) { done, total = d, all }}
+			if how != nil {
+				options.Copy = how.Copy
+			}
+			report, err := Backup(t.Context(), dir, target, options)
+			if err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			if int(report.Head.Position) != n || report.Segments != report.Kept+report.Linked+report.Copied || done != total {
+				t.Errorf("round %d: %v, want position %d; progress %d of %d", round, report, n, done, total)
+			}
+			if how == nil && report.Copied > 1 || how != nil && report.Linked > 0 {
+				t.Errorf("round %d: %v", round, report)
+			}
+			if more == 0 && (report.BytesCopied > 0 || report.Kept != report.Segments) {
+				t.Errorf("round %d: nothing is new, and %v", round, report)
+			}
+			if v := verified(t, target, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || !v.Closed && n > 0 || int(v.Events) != n || len(v.Notes) > 0 {
+				t.Errorf("round %d: %v", round, v)
+			}
+			want, err := everything(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, readAll(t, target)); diff != "" {
+				t.Errorf("round %d: %s", round, diff)
+			}
+		}
+	}
+}
+
+func TestABackupIsNotMadeOfSomethingElse(t *testing.T) {
+	dir, target := closed(t, 5, nil), t.TempDir()
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	invalid := (*daybook.InvalidError)(nil)
+	for name, from := range map[string]string{"another log": closed(t, 9, nil), "less of the log": dir} {
+		if name == "less of the log" {
+			s, err := Open(target, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill(t, s, 6, 9)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Backup(t.Context(), from, target, nil); !errors.As(err, &invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Backup(t.Context(), dir, dir, nil); !errors.As(err, &invalid) {
+		t.Errorf("a log over itself: %v", err)
+	}
+	other := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Backup(t.Context(), dir, other, nil); !errors.As(err, &invalid) {
+		t.Errorf("a log over itself by another name: %v", err)
+	}
+	if _, err := Backup(t.Context(), t.TempDir(), target, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no log: %v", err)
+	}
+}
+
+func TestADamagedSegmentIsNotBackedUp(t *testing.T) {
+	dir := closed(t, 40, &Options{SegmentBytes: 1200})
+	flip(t, dir, "00000002.seg", placesOf(t, dir, "00000002.seg")[1]+70)
+	target := t.TempDir()
+	corrupt := (*daybook.CorruptError)(nil)
+	if _, err := Backup(t.Context(), dir, target, nil); !errors.As(err, &corrupt) || !strings.Contains(corrupt.Where, "00000002.seg") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestARestoredLogIsTheSameLogInAnotherLife(t *testing.T) {
+	dir, target := crashed(t, 40, &Options{SegmentBytes: 1200}), t.TempDir()
+	before := readAll(t, dir)
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	restored := filepath.Join(t.TempDir(), "restored")
+	if err := RestoreBackup(t.Context(), target, restored); err != nil {
+		t.Fatal(err)
+	}
+	if v := verified(t, restored, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
+		t.Errorf("%v", v)
+	}
+	if diff := cmp.Diff(before, readAll(t, restored)); diff != "" {
+		t.Error(diff)
+	}
+	old, err := OpenReader(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	was, err := old.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(restored, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	now, err := s.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now.Head.Log != was.Head.Log || now.Head.Incarnation == was.Head.Incarnation || int(now.Head.Position) != len(before) {
+		t.Errorf("the log was at %v, and is at %v", was.Head, now.Head)
+	}
+	if life := (*daybook.LifeError)(nil); !errors.As(was.Head.Precedes(now.Head), &life) {
+		t.Errorf("a point of the old life is taken")
+	}
+	fill(t, s, 41, 45)
+	invalid := (*daybook.InvalidError)(nil)
+	if err := RestoreBackup(t.Context(), target, dir); !errors.As(err, &invalid) {
+		t.Errorf("restoring over a log: %v", err)
+	}
+	if _, err := Backup(t.Context(), restored, target, nil); !errors.As(err, &invalid) {
+		t.Errorf("backing up another incarnation over the backup: %v", err)
+	}
+}
+
+// A backupRun is a log on a simulated disk that is backed up, grows, and is backed up
+// again, or restored.
+type backupRun struct {
+	disk  *crashfs.Disk
+	world vfs.World
+	log   []daybook.Recorded
+	first int // events in the first backup
+}
+
+func newBackupRun(t *testing.T) *backupRun {
+	t.Helper()
+	disk := crashfs.New(7)
+	r := &backupRun{disk: disk, world: disk.World(), first: 9}
+	s, err := open(r.world, "log", &Options{SegmentBytes: 700, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 1, r.first)
+	s.home.indexer.stop()
+	if _, err := backup(t.Context(), r.world, "log", "backup", nil); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, r.first+1, 20)
+	if r.log, err = everything(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// holds looks at a backup: it must be sound, have at least the events of the first one,
+// and no others than the log.
+func (r *backupRun) holds(world vfs.World, least int) error {
+	v, err := verify(context.Background(), world, "backup", nil)
+	if err != nil {
+		return err
+	}
+	if !v.Sound() {
+		return errors.New(v.String())
+	}
+	log, err := readIn(world, "backup")
+	if err != nil {
+		return err
+	}
+	if len(log) < least || len(log) > len(r.log) || cmp.Diff(r.log[:len(log)], log) != "" {
+		return fmt.Errorf("the backup has %d events, want %d at least; %d are the log's", len(log), least, len(r.log))
+	}
+	return nil
+}
+
+// Goal: a backup that is interrupted leaves the earlier one whole, and the next one goes
+// on. Method: the power is cut after every call of bringing a backup up to date.
+func TestAPowerCutDuringABackupLeavesTheEarlierOne(t *testing.T) {
+	for _, options := range []*BackupOptions{nil, {Copy: true}} {
+		r := newBackupRun(t)
+		begin := r.disk.Calls()
+		if _, err := backup(t.Context(), r.world, "log", "backup", options); err != nil {
+			t.Fatal(err)
+		}
+		cuts, err := r.disk.Recording().EveryCut(2, func(cut crashfs.Cut) error {
+			if cut.Call < begin {
+				return nil
+			}
+			world := cut.Disk.World()
+			if err := r.holds(world, r.first); err != nil {
+				return fmt.Errorf("after the cut: %w", err)
+			}
+			if _, err := backup(context.Background(), world, "log", "backup", options); err != nil {
+				return fmt.Errorf("the backup after the cut: %w", err)
+			}
+			return r.holds(world, len(r.log))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d cuts over the whole run, of which %d calls are the backup's", cuts, r.disk.Calls()-begin)
+	}
+}
+
+func TestAFailingDiskDuringABackupLeavesTheEarlierOne(t *testing.T) {
+	faults := append(errorfs.Faults(), errorfs.Fault{Kinds: errorfs.Reads})
+	for _, fault := range faults {
+		for call := 1; ; call++ {
+			r := newBackupRun(t)
+			disk := errorfs.New(r.disk)
+			world := r.world
+			world.FS = disk
+			fault.Call = call
+			disk.Arm(fault)
+			_, err := backup(t.Context(), world, "log", "backup", nil)
+			met := disk.Met()
+			where := disk.Where()
+			disk.Arm(errorfs.Fault{})
+			if held := r.holds(world, r.first); held != nil {
+				t.Fatalf("%v (%s, answered with %v): %v", fault, where, err, held)
+			}
+			if err == nil {
+				if held := r.holds(world, len(r.log)); held != nil {
+					t.Fatalf("%v (%s): it said that the backup is there: %v", fault, where, held)
+				}
+			}
+			if _, err := backup(t.Context(), world, "log", "backup", nil); err != nil {
+				t.Fatalf("%v (%s): the next backup: %v", fault, where, err)
+			}
+			if held := r.holds(world, len(r.log)); held != nil {
+				t.Fatalf("%v (%s): after the next backup: %v", fault, where, held)
+			}
+			if met == 0 {
+				break
+			}
+		}
+	}
+}
+
+func TestAPowerCutDuringARestoreLeavesNoLogOrAllOfIt(t *testing.T) {
+	r := newBackupRun(t)
+	if _, err := backup(t.Context(), r.world, "log", "backup", nil); err != nil {
+		t.Fatal(err)
+	}
+	begin := r.disk.Calls()
+	if err := restoreBackup(t.Context(), r.world, "backup", "restored"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.disk.Recording().EveryCut(2, func(cut crashfs.Cut) error {
+		if cut.Call < begin {
+			return nil
+		}
+		world := cut.Disk.World()
+		log, err := readIn(world, "restored")
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := restoreBackup(context.Background(), world, "backup", "restored"); err != nil {
+				return fmt.Errorf("restoring again: %w", err)
+			}
+			log, err = readIn(world, "restored")
+		}
+		if err != nil {
+			return err
+		}
+		if diff := cmp.Diff(r.log, log); diff != "" {
+			return errors.New(diff)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Goal: a log is backed up while another process appends to it as fast as it can, and the
+// backup has whole what was acknowledged before. Method: that, again and again.
+func TestALogIsBackedUpWhileAnotherProcessAppends(t *testing.T) {
+	dir, target := t.TempDir(), t.TempDir()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := exec.Command(program)
+	owner.Env = append(os.Environ(), victimOf+"="+dir)
+	owner.Stderr = os.Stderr
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		owner.Process.Kill()
+		owner.Wait() // it was killed: that is no news
+	}()
+	r := waitForLog(t, dir)
+	defer r.Close()
+	rounds, last := 6, daybook.Position(0)
+	for round := range rounds {
+		// There is more than the last time.
+		if _, err := r.Wait(t.Context(), daybook.All(), last+300); err != nil {
+			t.Fatal(err)
+		}
+		info, err := r.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := Backup(t.Context(), dir, target, nil)
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if report.Head.Position < info.Head.Position {
+			t.Errorf("round %d: the backup ends at %d, and %d was durable before", round, report.Head.Position, info.Head.Position)
+		}
+		last = report.Head.Position
+		v := verified(t, target, nil)
+		if !v.Sound() || !v.Closed || v.Head != report.Head {
+			t.Fatalf("round %d: %v", round, v)
+		}
+		log := readAll(t, target)
+		if err := sound(log); err != nil || daybook.Position(len(log)) != last {
+			t.Fatalf("round %d: %d events up to position %d: %v", round, len(log), last, err)
+		}
+		for _, e := range log {
+			if want := victimEvent(e.Stream, e.Version).Data; string(e.Data) != string(want) {
+				t.Fatalf("round %d: position %d holds %s, want %s", round, e.Position, e.Data, want)
+			}
+		}
+	}
+	t.Logf("%d backups up to position %d while a process appended", rounds, last)
+}
+
+// waitForLog returns a reader of a log that another process is about to make.
+func waitForLog(t *testing.T, dir string) *Reader {
+	t.Helper()
+	for {
+		r, err := OpenReader(dir, nil)
+		if err == nil {
+			return r
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if err := vfs.Pause(t.Context(), pollInterval); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

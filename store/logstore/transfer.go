@@ -1,0 +1,133 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/daybook-es/daybook"
+)
+
+// What backing up, restoring and repairing have in common: files that are copied and
+// verified before they are given their names.
+
+// copyInto copies the first bytes of a file into a directory under a name, which is
+// replaced, and syncs the copy. Its name is not durable yet.
+func copyInto(ctx context.Context, to *home, from, name string, size int64) (done int64, err error) {
+	fsys := to.world.FS
+	f, err := fsys.Open(from)
+	if err != nil {
+		return 0, fmt.Errorf("logstore: open %s: %w", from, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := removeIfThere(to, name); err != nil {
+		return 0, err
+	}
+	c, err := fsys.Create(to.path(name))
+	if err != nil {
+		return 0, fmt.Errorf("logstore: copy %s: %w", from, err)
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	b := make([]byte, min(sweepBytes, size))
+	for done < size {
+		if err := ctx.Err(); err != nil {
+			return done, &daybook.UnavailableError{Doing: "copy " + from, Err: err}
+		}
+		b = b[:min(int64(len(b)), size-done)]
+		if n, err := f.ReadAt(b, done); n < len(b) {
+			return done, fmt.Errorf("logstore: read %s at %d: %w", from, done, err)
+		}
+		if _, err := c.WriteAt(b, done); err != nil {
+			return done, fmt.Errorf("logstore: write %s at %d: %w", to.path(name), done, err)
+		}
+		done += int64(len(b))
+	}
+	if err := c.Sync(); err != nil {
+		return done, fmt.Errorf("logstore: sync %s: %w", to.path(name), err)
+	}
+	return done, nil
+}
+
+func removeIfThere(h *home, name string) error {
+	if err := h.world.FS.Remove(h.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("logstore: remove %s: %w", h.path(name), err)
+	}
+	return nil
+}
+
+// writeWhole makes a file of some bytes, durably, in place of one of that name: whoever
+// looks, before a power cut or after it, sees the one or the other.
+func writeWhole(h *home, name string, b []byte) error {
+	temp := name + ".tmp"
+	if err := removeIfThere(h, temp); err != nil {
+		return err
+	}
+	f, err := h.world.FS.Create(h.path(temp))
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := h.world.FS.Rename(h.path(temp), h.path(name)); err != nil {
+		return err
+	}
+	return h.world.FS.SyncDir(h.dir)
+}
+
+// checkSegment makes sure that a file is a segment as a manifest says: of that size, with
+// its header, and with sound frames that follow each other up to the last position.
+func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *segment, size int64, last daybook.Position, passed func(int64)) (err error) {
+	corrupt := func(at int64, sound daybook.Position, err error) error {
+		return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", h.path(name), at), Position: sound, Err: err}
+	}
+	f, err := h.world.FS.Open(h.path(name))
+	if err != nil {
+		return fmt.Errorf("logstore: open %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	is, err := f.Size()
+	if err != nil {
+		return fmt.Errorf("logstore: look at %s: %w", name, err)
+	}
+	if is != size || size < segmentHeaderBytes {
+		return corrupt(min(is, size), 0, fmt.Errorf("the file has %d bytes, and should have %d", is, size))
+	}
+	header := make([]byte, segmentHeaderBytes)
+	if n, err := f.ReadAt(header, 0); n < len(header) {
+		return fmt.Errorf("logstore: read %s: %w", name, err)
+	}
+	if err := checkSegmentHeader(header, s, m); err != nil {
+		return corrupt(0, s.first-1, err)
+	}
+	end, checksum := s.end, s.last
+	if s.number == m.active {
+		end, checksum = size, m.clean.checksum
+	}
+	var damage *Damage
+	w := &sweep{file: f, name: name, salt: m.salt, end: end, judged: end, limit: last, passed: passed}
+	w.tail = tail{end: segmentHeaderBytes, head: s.first - 1, checksum: s.before}
+	w.damaged = func(d Damage) {
+		if damage == nil {
+			damage = &d
+		}
+	}
+	if err := w.run(ctx); err != nil {
+		if ctx.Err() != nil {
+			return &daybook.UnavailableError{Doing: "verify " + name, Err: ctx.Err()}
+		}
+		return err
+	}
+	if damage != nil {
+		return corrupt(damage.Begin, damage.Sound, damage.Err)
+	}
+	if end > segmentHeaderBytes && (w.tail.head != last || w.tail.checksum != checksum) {
+		return corrupt(w.tail.end, w.tail.head, fmt.Errorf("the frames end at position %d with checksum %08x, and should at %d with %08x", w.tail.head, w.tail.checksum, last, checksum))
+	}
+	return nil
+}
