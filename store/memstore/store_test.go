@@ -16,9 +16,8 @@ func TestStore(t *testing.T) {
 
 func subject() storetest.Subject {
 	return storetest.Subject{
-		Open:       func(testing.TB) daybook.Store { return memstore.New() },
-		OpenAt:     func(_ testing.TB, now func() time.Time) daybook.Store { return &memstore.Store{Now: now} },
-		Forgetting: true,
+		Open:   func(testing.TB) daybook.Store { return memstore.New() },
+		OpenAt: func(_ testing.TB, now func() time.Time) daybook.Store { return &memstore.Store{Now: now} },
 		Scavenge: func(t testing.TB, s daybook.Store) {
 			if err := s.(*memstore.Store).Scavenge(context.Background()); err != nil {
 				t.Fatalf("scavenge: %v", err)

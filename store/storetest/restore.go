@@ -27,8 +27,8 @@ var restorePromises = []promise{
 	{sentence: "readings know the gaps of a restored log", check: checkRestoreGaps},
 	{sentence: "ids that were restored are recorded, and stand next to each other over a gap", check: checkRestoreIDs},
 	{sentence: "conditions hold or fail by what was restored", check: checkRestoreConditions},
-	{sentence: "what was forgotten is forgotten where it is restored", check: checkRestoreForgotten, needs: forgetting},
-	{sentence: "stubs are restored as stubs", check: checkRestoreStubs, needs: forgetting},
+	{sentence: "what was forgotten is forgotten where it is restored", check: checkRestoreForgotten},
+	{sentence: "stubs are restored as stubs", check: checkRestoreStubs},
 	{sentence: "waits and followers see what is restored", check: checkRestoreFollowed},
 	{sentence: "a copy of a log is the log, and goes on with it", check: checkCopy},
 	{sentence: "a log that is no prefix of another is no copy of it", check: checkCopyElsewhere},
@@ -444,9 +444,7 @@ func checkCopy(t *trial) {
 	source.record(events(900, "order-2", "Paid", "many")...)
 	copied()
 	copied()
-	if t.subject.Forgetting {
-		source.record(daybook.Deleted("order-1"), daybook.Truncated("order-2", 500))
-	}
+	source.record(daybook.Deleted("order-1"), daybook.Truncated("order-2", 500))
 	copied()
 	if t.subject.Scavenge != nil {
 		stream := source.each(events(3, "order-7", "Placed", "x")...)

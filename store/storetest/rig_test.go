@@ -44,8 +44,7 @@ func rigOf(mem *memstore.Store) *rig {
 // rigged is the subject of right rigs.
 func rigged() Subject {
 	return Subject{
-		Open:       openRig,
-		Forgetting: true,
+		Open: openRig,
 		Reopen: func(_ testing.TB, s daybook.Store) daybook.Store {
 			s.(*rig).Close()
 			return &rig{s.(*rig).disk, make(chan struct{}), new(sync.Once)}

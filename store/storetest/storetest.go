@@ -63,9 +63,6 @@ type Subject struct {
 	// be lost.
 	LoseAnswer func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error
 
-	// Forgetting reports that the store hides what is forgotten.
-	Forgetting bool
-
 	// Scavenge gives back the space of what is forgotten in a store, wherever it may be,
 	// and leaves stubs. Nil means that the store does not scavenge.
 	Scavenge func(t testing.TB, s daybook.Store)
@@ -95,13 +92,9 @@ var (
 	clocks         = hook{func(s Subject) bool { return s.OpenAt != nil }, "the subject has no OpenAt hook: the clock of its stores cannot be set"}
 	faults         = hook{func(s Subject) bool { return s.OpenFaulty != nil }, "the subject has no OpenFaulty hook: nothing can fail"}
 	faultsReopened = hook{func(s Subject) bool { return s.OpenFaulty != nil && s.Reopen != nil }, "the subject lacks an OpenFaulty or a Reopen hook"}
-	forgetting     = hook{func(s Subject) bool { return s.Forgetting }, "the subject's stores do not forget"}
 	scavenging     = hook{func(s Subject) bool { return s.Scavenge != nil }, "the subject has no Scavenge hook"}
 	lostAnswers    = hook{func(s Subject) bool { return s.LoseAnswer != nil }, "the subject has no LoseAnswer hook: no answer can be lost"}
 )
-
-// forgettingReopened is what both hooks need.
-var forgettingReopened = hook{func(s Subject) bool { return s.Forgetting && s.Reopen != nil }, "the subject has no Reopen hook, or its stores do not forget"}
 
 // scavengingReopened is what both hooks need.
 var scavengingReopened = hook{func(s Subject) bool { return s.Scavenge != nil && s.Reopen != nil }, "the subject lacks a Scavenge or a Reopen hook"}

@@ -103,7 +103,6 @@ func (w wrong) subject() Subject {
 			return bend(s), fail
 		},
 		LoseAnswer: right.LoseAnswer,
-		Forgetting: true,
 		Scavenge: func(t testing.TB, s daybook.Store) {
 			right.Scavenge(t, straight(s))
 			if b, ok := s.(*bent); ok {
