@@ -28,7 +28,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 // The request is checked against what is durable here, on the caller's goroutine; the
 // sequencer has to check only what came since.
 func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
-	r := newRequest(events, cond)
+	r := s.requests.of(events, cond)
 	receipt, err := s.precheck(r)
 	if err != nil || receipt.Durability != 0 {
 		return receipt, err
@@ -38,12 +38,12 @@ func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond day
 	}
 	select {
 	case <-r.done:
-		return r.answered()
+		return s.answered(r)
 	case <-ctx.Done():
 	}
 	select {
 	case <-r.done: // both at once: the answer is worth more
-		return r.answered()
+		return s.answered(r)
 	default:
 		return daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids, Err: ctx.Err()}
 	}
@@ -51,13 +51,13 @@ func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond day
 
 // answered returns the answer of a request for which done has yielded. The request is
 // not used any more.
-func (r *request) answered() (daybook.Receipt, error) {
+func (s *Store) answered(r *request) (daybook.Receipt, error) {
 	receipt, err := r.receipt, r.err
 	if err != nil || receipt.Repeated {
 		return receipt, err // an error may name what is in the request
 	}
 	receipt.Versions = r.versions()
-	r.release()
+	s.requests.release(r)
 	return receipt, nil
 }
 

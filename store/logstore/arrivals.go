@@ -18,9 +18,10 @@ func (q *sequencer) beginTurn(t turn) (bool, error) {
 		}
 		return false, fmt.Errorf("this node may sequence from position %d on, and what lies between %d and there has not arrived", t.from, head)
 	}
-	q.term = t.term
-	// What has not arrived by now never will.
-	q.lost = nil
+	q.epoch = t.epoch
+	if !planted("unknown-beyond-its-turn") {
+		q.lost = nil // what has not arrived by now never will
+	}
 	if !planted("promise-forgotten-by-the-next-turn") {
 		q.store.stamps.promised(t.stamp)
 	}

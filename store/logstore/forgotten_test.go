@@ -28,7 +28,7 @@ func TestATombstoneOnItsWayRefusesWhatComesBehindIt(t *testing.T) {
 	tombstone := make(chan error, 1)
 	go func() { tombstone <- write(daybook.Tombstoned("order-1")) }()
 	<-waiting
-	late := newRequest([]daybook.Event{{ID: uuid.New(), Stream: "order-1", Type: "Paid"}}, nil)
+	late := new(requests).of([]daybook.Event{{ID: uuid.New(), Stream: "order-1", Type: "Paid"}}, nil)
 	if _, err := s.precheck(late); err != nil {
 		t.Fatalf("as far as the log is durable: %v", err)
 	}

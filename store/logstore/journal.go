@@ -74,9 +74,9 @@ type journal interface {
 
 // A turn is the time during which a node, and no other one, may sequence.
 type turn struct {
-	// term is a number that no other turn has. A local disk has one turn for ever, of
-	// term zero; others are counted from 1.
-	term uint64
+	// epoch is a number that no other turn has. A local disk has one turn for ever, of
+	// epoch zero; others are counted from 1.
+	epoch uint64
 	// from is the last position that was sequenced before this turn. Everything up to
 	// there has arrived when the turn begins, and what has not arrived by then of a
 	// group of an earlier turn never will.
@@ -93,7 +93,10 @@ type colleague interface {
 	// arrives here, perhaps later. Its errors are those of Append; that the node has
 	// lost its turn, or cannot be asked, is *unavailable*, and that an answer was lost
 	// *unknown*.
-	append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error)
+	//
+	// Who asks has seen the log up to a position, and that node too has it by then: what
+	// a quorum has taken may arrive with others before the node itself has learned it.
+	append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error)
 
 	// known makes sure that nothing more is recorded at or before a time, if that time
 	// has come, and returns a position up to which everything lies that was.
@@ -107,9 +110,9 @@ type group struct {
 	segment *segment
 	offset  int64 // where in the segment's file it begins
 	bytes   []byte
-	opens   bool // it is the first of its segment, which is not there yet
-	term    uint64
-	arrived bool // others sequenced it, or it was found to be durable after all
+	opens   bool   // it is the first of its segment, which is not there yet
+	epoch   uint64 // of the turn in which it was begun
+	arrived bool   // others sequenced it, or it was found to be durable after all
 
 	// durable is the position that is durable when the group is written, and after the
 	// log as it is once the group is durable.

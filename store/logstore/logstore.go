@@ -30,6 +30,7 @@ type Store struct {
 	view       atomic.Pointer[view] // what readers see; replaced by the sequencer
 	journal    journal
 	durability daybook.Durability
+	requests   requests
 	order      *sequencer
 	waiters    waiters
 	heads      heads

@@ -8,7 +8,10 @@ import "os"
 // store.
 var Mutants = []string{
 	"acknowledge-before-sync",
+	"answered-before-it-has-arrived",
+	"arrivals-not-checked",
 	"checksum-not-verified-on-reading",
+	"commit-in-a-later-turn",
 	"condition-checked-outside-the-sequencer",
 	"conflict-answered-before-its-group-is-durable",
 	"cut-at-the-first-bad-record-in-the-middle",
@@ -25,13 +28,17 @@ var Mutants = []string{
 	"misplaced-frame-read",
 	"missing-segment-not-noticed",
 	"no-directory-sync",
+	"nobody-woken-by-what-arrives",
+	"promise-forgotten-by-the-next-turn",
 	"publish-before-sync",
 	"retry-a-failed-sync",
 	"reuse-stamp-after-restart",
 	"sealed-footer-before-sync",
 	"tombstone-not-checked-in-the-sequencer",
 	"torn-group-not-kept",
+	"turn-begun-before-all-is-here",
 	"unknown-answered-as-unavailable",
+	"unknown-beyond-its-turn",
 }
 
 var mutant = os.Getenv("DAYBOOK_MUTANT")

@@ -15,7 +15,10 @@ import (
 // test must then fail in its short form.
 var mutants = []struct{ name, breaks, caught string }{
 	{"acknowledge-before-sync", "an append is acknowledged when it is written, not when it is synced", "TestNoPowerCutTakesBackAPromise"},
+	{"answered-before-it-has-arrived", "what another node answered cannot be read yet where it was asked", "TestAForwardedAppendIsAnsweredWhenItHasArrived"},
+	{"arrivals-not-checked", "a node serves frames in the order in which they happen to arrive", "TestWhatDoesNotFollowIsNotTakenIn"},
 	{"checksum-not-verified-on-reading", "what is read is handed out as it lies on the disk", "TestEveryDamageIsToldOrDoesNoHarm"},
+	{"commit-in-a-later-turn", "what was put in order in one turn is committed in another, behind what others recorded in between", "TestAGroupFilledInAnEarlierTurnIsNotRecorded"},
 	{"condition-checked-outside-the-sequencer", "a condition is checked only before the append has its place", "TestEveryAnswerIsRightWhereNothingFails"},
 	{"conflict-answered-before-its-group-is-durable", "a conflict names an event that a failing sync then takes away", "TestNoPowerCutTakesBackAPromise"},
 	{"cut-at-the-first-bad-record-in-the-middle", "recovery takes all behind a damaged frame for torn", "TestDamageBeforeWhatWasDurableIsToldWithItsPlace"},
@@ -32,13 +35,17 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"misplaced-frame-read", "a frame that a disk gives back from another place is served to who reads all", "TestAFrameInTheWrongPlaceIsNotServed"},
 	{"missing-segment-not-noticed", "a log opens though a segment that its manifest names is gone", "TestEverySegmentThatTheManifestNamesMustBeThere"},
 	{"no-directory-sync", "a new name is relied on before it is on the disk", "TestNoPowerCutTakesBackAPromise"},
+	{"nobody-woken-by-what-arrives", "those who wait on one node sleep through what another one recorded", "TestThoseWhoWaitAreWokenByWhatArrives"},
+	{"promise-forgotten-by-the-next-turn", "what was known at a time changes when the turn goes to a node whose clock is behind", "TestWhatWasKnownStaysSoInTheNextTurn"},
 	{"publish-before-sync", "readers see events that a power cut takes away", "TestNoPowerCutTakesBackAPromise"},
 	{"retry-a-failed-sync", "a second sync, which succeeds because the system gave up the pages, is believed", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
 	{"reuse-stamp-after-restart", "the time of recording falls back after a restart", "TestNoPowerCutTakesBackAPromise"},
 	{"sealed-footer-before-sync", "a segment is named as sealed before its end is on the disk", "TestNoPowerCutTakesBackAPromise"},
 	{"tombstone-not-checked-in-the-sequencer", "an append on its way together with its stream's tombstone is recorded behind it", "TestATombstoneOnItsWayRefusesWhatComesBehindIt"},
 	{"torn-group-not-kept", "what a crash left is deleted", "TestATornGroupIsCutOffAndKept"},
+	{"turn-begun-before-all-is-here", "a node sequences before it has what was recorded before its turn", "TestATurnBeginsWhenEverythingBeforeItIsHere"},
 	{"unknown-answered-as-unavailable", "after a failed sync an append is said to be absent, and is found later", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
+	{"unknown-beyond-its-turn", "an append whose commit was lost stays unknown when everybody could know", "TestTheNextTurnTellsWhatWasUnknown"},
 }
 
 // Goal: the tests of this package would see the bugs that matter. Method: one binary of them is built in which the

@@ -14,25 +14,34 @@ import (
 // forward has another node append. What it answers can be read here when forward
 // returns.
 func (s *Store) forward(ctx context.Context, to colleague, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
-	receipt, err := to.append(ctx, events, cond)
+	receipt, err := to.append(ctx, s.view.Load().head, events, cond)
 	if planted("answered-before-it-has-arrived") {
 		return receipt, err
 	}
 	failed := s.untilHere(ctx, restsOn(receipt, err))
-	if failed == nil {
+	if failed == nil || errors.Is(failed, daybook.ErrClosed) { // nothing is read here any more
 		return receipt, err
 	}
-	if errors.Is(failed, daybook.ErrClosed) {
-		return daybook.Receipt{}, failed
-	}
 	if err == nil && len(events) > 0 {
-		ids := make([]uuid.UUID, len(events))
-		for i := range events {
-			ids[i] = events[i].ID
-		}
-		return daybook.Receipt{}, &daybook.UnknownError{IDs: ids, Err: failed}
+		return daybook.Receipt{}, &daybook.UnknownError{IDs: idsOf(events), Err: failed}
 	}
 	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: failed}
+}
+
+// appendFor appends for another node, which has seen the log up to a position.
+func (s *Store) appendFor(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	if err := s.untilHere(ctx, seen); err != nil {
+		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err}
+	}
+	return s.appendHere(ctx, events, cond)
+}
+
+func idsOf(events []daybook.Event) []uuid.UUID {
+	ids := make([]uuid.UUID, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	return ids
 }
 
 // restsOn returns the position up to which one must have read to understand an answer.

@@ -70,14 +70,15 @@ type clause struct {
 
 // requests are those that may be used again. Without them an append would leave four
 // kilobytes in thirty pieces to the garbage collector, a quarter of all the work at 256
-// writers.
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+// writers. Each store has its own, so that a store in a bubble of package synctest has no
+// channels from outside. The zero value is ready.
+type requests struct{ free sync.Pool }
 
 // A request that was so large is not kept for the next one.
 const keptRequestBytes = 64 << 10
 
-// release gives a request back that was placed and answered: nobody else has it.
-func (r *request) release() {
+// release takes a request back that was placed and answered: nobody else has it.
+func (rs *requests) release(r *request) {
 	if cap(r.frame)+cap(r.check.in.window) > keptRequestBytes {
 		return
 	}
@@ -88,12 +89,15 @@ func (r *request) release() {
 		ids: r.ids[:0], frame: r.frame[:0], streams: r.streams[:0], written: r.written[:0], terms: r.terms[:0],
 		check: r.check, done: r.done,
 	}
-	requests.Put(r)
+	rs.free.Put(r)
 }
 
-// newRequest makes a request of events and a condition that [daybook.Prepare] passed.
-func newRequest(events []daybook.Event, cond daybook.Condition) *request {
-	r := requests.Get().(*request)
+// of makes a request of events and a condition that [daybook.Prepare] passed.
+func (rs *requests) of(events []daybook.Event, cond daybook.Condition) *request {
+	r, ok := rs.free.Get().(*request)
+	if !ok {
+		r = &request{done: make(chan struct{}, 1)}
+	}
 	if len(cond) > 0 {
 		r.clauses = make([]clause, len(cond))
 	}

@@ -50,8 +50,7 @@ type sequencer struct {
 	next    []*request // those that are sequenced next
 	spare   []byte     // the bytes of a group that is durable, to be used again
 	checks  check
-	// term is that of the turn that was begun last.
-	term uint64
+	epoch   uint64 // of the turn that was begun last
 	// lost are the ids of a group of which nobody knows whether it is recorded.
 	lost map[uuid.UUID]bool
 
@@ -124,17 +123,16 @@ func (q *sequencer) stop() {
 }
 
 // sweep sequences what waits, as far as there is room, and has it written if the disk is
-// idle. It returns false if it did nothing: because somebody else is at the desk, or goes
+// idle. It returns false if it did nothing because somebody else is at the desk, or goes
 // there as soon as the group that is being written is settled, and will look at what
-// waits after that; or because there is nothing to do. Whoever gets true must look again
-// whether something waits.
+// waits after that. Whoever gets true must look again whether something waits.
 func (q *sequencer) sweep() bool {
 	if q.settling.Load() || !q.desk.TryLock() {
 		return false
 	}
 	defer q.desk.Unlock()
-	q.fetch()
-	did := q.writing == nil && q.takeIn()
+	running := q.fetch()
+	did := running && q.writing == nil && q.takeIn()
 	n := 0
 	for n < len(q.next) && !q.settling.Load() {
 		if q.sequence(q.next[n]) {
@@ -145,11 +143,13 @@ func (q *sequencer) sweep() bool {
 		did = true
 	}
 	q.next = q.next[:copy(q.next, q.next[n:])]
-	return q.write() || did
+	// While the disk is idle nobody else will look at what came while the desk was taken.
+	return q.write() || did || q.writing == nil
 }
 
-// fetch takes the requests that wait, unless earlier ones still wait for room.
-func (q *sequencer) fetch() {
+// fetch takes the requests that wait, unless earlier ones still wait for room. It returns
+// false if the store is being closed.
+func (q *sequencer) fetch() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.writing == nil {
@@ -158,6 +158,7 @@ func (q *sequencer) fetch() {
 	if len(q.next) == 0 {
 		q.next, q.waiting, q.room = q.waiting, q.room[:0], q.next
 	}
+	return !q.stopped
 }
 
 // write has the group written that was filled, if there is one and the disk is idle.
@@ -180,7 +181,7 @@ func (q *sequencer) sequence(r *request) bool {
 		return false
 	}
 	turn, cannot := q.journal.ready()
-	if cannot == nil && turn.term != q.term {
+	if cannot == nil && turn.epoch != q.epoch {
 		begun, err := q.beginTurn(turn)
 		if !begun && err == nil {
 			return false
@@ -333,7 +334,7 @@ func (q *sequencer) grow(g *group, f frame.Frame) {
 // segment if there is no room.
 func (q *sequencer) begin(frameBytes int) {
 	t := &q.tail
-	g := &group{durable: t.head, bytes: q.spare, term: q.term}
+	g := &group{durable: t.head, bytes: q.spare, epoch: q.epoch}
 	q.spare = nil
 	g.segment, g.offset = q.active(frameBytes), t.end
 	if g.segment == nil {
@@ -400,6 +401,10 @@ func (q *sequencer) commit(g *group) {
 	if planted("publish-before-sync") {
 		after := g.after
 		q.store.publish(&after, g)
+	}
+	if planted("commit-in-a-later-turn") {
+		t, _ := q.journal.ready()
+		g.epoch = t.epoch
 	}
 	f := q.journal.commit(g)
 

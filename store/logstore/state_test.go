@@ -184,7 +184,7 @@ func TestAWaiterIsWokenOnlyByWhatItMayWaitFor(t *testing.T) {
 	}
 	check := func(what string, head daybook.Position, e daybook.Event, want [3]bool) {
 		t.Helper()
-		ws.wake(head, &group{requests: []*request{newRequest([]daybook.Event{e}, nil)}})
+		ws.wake(head, &group{requests: []*request{new(requests).of([]daybook.Event{e}, nil)}})
 		if got := [3]bool{woken(byTag), woken(any), woken(none)}; got != want {
 			t.Errorf("%s wakes %v, want %v", what, got, want)
 		}

@@ -23,8 +23,8 @@ func TestWhatIsDurableIsReadBeforeWhatIsNotYetWritten(t *testing.T) {
 	go func() { second <- appendOne(s.Store, 2) }()
 	<-waiting
 
-	again := newRequest([]daybook.Event{first}, nil) // nothing of it has been checked yet
-	for _, r := range []*request{newRequest([]daybook.Event{{ID: daybook.DeriveID(s.life.Log, "third"), Type: "Placed"}}, nil), again} {
+	again := new(requests).of([]daybook.Event{first}, nil) // nothing of it has been checked yet
+	for _, r := range []*request{new(requests).of([]daybook.Event{{ID: daybook.DeriveID(s.life.Log, "third"), Type: "Placed"}}, nil), again} {
 		if err := s.order.take(r); err != nil {
 			t.Fatal(err)
 		}
