@@ -180,10 +180,12 @@ func (s *Store) Info(context.Context) (daybook.Info, error) {
 }
 
 // publish lets readers see what a group made durable, and wakes those who wait for it.
+// Those who read beside the store see it first, so that whoever was told here of a
+// position finds it there.
 func (s *Store) publish(v *view, g *group) {
+	s.says.announce(s.home, s.life, v)
 	s.view.Store(v)
 	s.waiters.wake(v.head, g)
-	s.says.announce(s.home, s.life, v)
 }
 
 // A HealthError says why a store records nothing at the moment; see [Store.Health].
