@@ -368,7 +368,7 @@ func (m *member) elsewhere() colleague {
 	if q.turn == nil || q.turn == m {
 		return nil
 	}
-	return asked{q.turn}
+	return neighbour{q.turn}
 }
 
 // promise implements journal.
@@ -453,12 +453,12 @@ func (m *member) close() error {
 // abandon implements journal.
 func (m *member) abandon() error { return m.disk.abandon() }
 
-// asked is a node as another one sees it.
-type asked struct{ member *member }
+// A neighbour is a node as another one sees it.
+type neighbour struct{ member *member }
 
-var _ colleague = asked{}
+var _ colleague = neighbour{}
 
-func (a asked) append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+func (a neighbour) append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	q := a.member.quorum
 	q.mu.Lock()
 	s := a.member.store
@@ -480,7 +480,7 @@ func (a asked) append(ctx context.Context, seen daybook.Position, events []daybo
 	return receipt, err
 }
 
-func (a asked) known(ctx context.Context, stamp int64) (daybook.Position, error) {
+func (a neighbour) known(ctx context.Context, stamp int64) (daybook.Position, error) {
 	a.member.quorum.mu.Lock()
 	s := a.member.store
 	a.member.quorum.mu.Unlock()
