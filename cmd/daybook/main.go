@@ -37,8 +37,10 @@ type Main struct {
 	Delete    Delete    `cmd:"" group:"forget" help:"Forget the events of a stream; it is new again."`
 	Tombstone Tombstone `cmd:"" group:"forget" help:"Forget the events of a stream, which takes none any more."`
 
-	Export Export `cmd:"" group:"copy" help:"Print everything in the log, as lines of JSON."`
-	Import Import `cmd:"" group:"copy" help:"Record what export printed, in a new log or one that was begun so."`
+	Export  Export  `cmd:"" group:"copy" help:"Print everything in the log, as lines of JSON."`
+	Import  Import  `cmd:"" group:"copy" help:"Record what export printed, in a new log or one that was begun so."`
+	Backup  Backup  `cmd:"" group:"copy" help:"Make or update a backup, while the log is in use."`
+	Restore Restore `cmd:"" group:"copy" help:"Make the same log again from a backup."`
 
 	Verify Verify `cmd:"" group:"care" help:"Read every byte, and say what is damaged and where."`
 	Stats  Stats  `cmd:"" group:"care" help:"Say which log it is, how far it has come and how large it is."`
