@@ -15,22 +15,23 @@ import (
 // a rule a thousand times.
 const mostViolations = 10
 
-// Check holds the history against the log: every event of the store, read after the
-// last client was done, of a store that was empty when the recorder began. It
+// Check holds the history against the log: every event of the store, forgotten or not,
+// read after the last client was done, of a store that was empty when the recorder
+// began. It
 // returns an error that names what the store should not have answered:
 //
 //   - the log itself is sound: positions and versions without gaps, ids once, times
-//     that do not fall;
+//     that do not fall, no stream that goes on behind its tombstone;
 //   - what was acknowledged is there, with the same bytes, position and version;
 //   - an append is there whole or not at all, its events next to each other;
 //   - what was refused is not there;
 //   - a condition that was taken held where its append was recorded;
 //   - every conflict is explained by events that are there;
 //   - nothing is there that nobody appended;
-//   - a reading is a part of the log: what its query selects up to its snapshot,
-//     nothing that later vanished or changed;
+//   - a reading is a part of the log: what its query selects up to its snapshot and was
+//     not forgotten by then, nothing that later vanished or changed;
 //   - what was answered before a question was asked counts in its answer;
-//   - a follower saw every event once and in order.
+//   - a follower saw every event once and in order, unless it was forgotten.
 func (h History) Check(log []daybook.Recorded) error {
 	c := newChecker(log)
 	c.checkLog()
@@ -43,7 +44,7 @@ func (h History) Check(log []daybook.Recorded) error {
 	}
 	c.checkOrder(h)
 	for _, s := range h.Followings {
-		c.compare(fmt.Sprintf("follower %s", s.Name), s.Seen, c.selected(s.Query, s.From, s.To))
+		c.compareFollowed(s)
 	}
 	return c.verdict()
 }
@@ -51,8 +52,9 @@ func (h History) Check(log []daybook.Recorded) error {
 // A checker holds a log and what was found wrong.
 type checker struct {
 	log        []daybook.Recorded
-	at         map[uuid.UUID]int // index into log
-	streams    map[string][]daybook.Position
+	at         map[uuid.UUID]int             // index into log
+	streams    map[string][]int              // indices into log
+	about      map[string][]daybook.Recorded // what is recorded about each stream
 	selections map[string][]int
 	violations []string
 	more       int
@@ -62,7 +64,8 @@ func newChecker(log []daybook.Recorded) *checker {
 	c := &checker{
 		log:        log,
 		at:         make(map[uuid.UUID]int, len(log)),
-		streams:    make(map[string][]daybook.Position),
+		streams:    make(map[string][]int),
+		about:      make(map[string][]daybook.Recorded),
 		selections: make(map[string][]int),
 	}
 	for i, e := range log {
@@ -71,7 +74,10 @@ func newChecker(log []daybook.Recorded) *checker {
 		}
 		c.at[e.ID] = i
 		if e.Stream != "" {
-			c.streams[e.Stream] = append(c.streams[e.Stream], e.Position)
+			c.streams[e.Stream] = append(c.streams[e.Stream], i)
+		}
+		if stream, about := daybook.AboutStream(e.Stream); about {
+			c.about[stream] = append(c.about[stream], e)
 		}
 	}
 	return c
@@ -110,6 +116,9 @@ func (c *checker) checkLog() {
 		}
 		if e.Version != want {
 			c.violation("position %d has version %d of %q, want %d", e.Position, e.Version, e.Stream, want)
+		}
+		if at := c.horizon(e.Stream, e.Position).Tombstoned; at > 0 {
+			c.violation("position %d is in %q, which was tombstoned at position %d", e.Position, e.Stream, at)
 		}
 		if i > 0 && e.RecordedAt.Before(c.log[i-1].RecordedAt) {
 			c.violation("position %d was recorded at %v, before the position in front of it", e.Position, e.RecordedAt)
@@ -242,36 +251,41 @@ func (c *checker) checkWhole(a *Append) {
 // not, which newest event is why.
 func (c *checker) holds(clause daybook.Clause, upTo daybook.Position) (bool, daybook.Position) {
 	if clause.Kind == daybook.NothingSelected {
-		selected := c.selected(clause.Query, clause.After.Position, upTo)
+		selected := c.selected(clause.Query.Guarded(), clause.After.Position, upTo)
 		if len(selected) == 0 {
 			return true, 0
 		}
 		return false, selected[len(selected)-1].Position
 	}
 	stream := c.streams[clause.Stream]
-	n := sort.Search(len(stream), func(i int) bool { return stream[i] > upTo })
-	var newest daybook.Position
+	n := sort.Search(len(stream), func(i int) bool { return c.log[stream[i]].Position > upTo })
+	state := daybook.StreamState{Horizon: c.horizon(clause.Stream, upTo)}
 	if n > 0 {
-		newest = stream[n-1]
+		newest := c.log[stream[n-1]]
+		state.Version, state.Newest = newest.Version, newest.Position
 	}
-	switch clause.Kind {
-	case daybook.StreamAt:
-		return daybook.Version(n) == clause.Version, newest
-	case daybook.StreamNew:
-		return n == 0, newest
-	default:
-		return n > 0, 0
-	}
+	return clause.Holds(state)
 }
 
-// selected returns what a query selects in (after, upTo]. Each query is looked for
-// in the log once.
+// horizon returns what was forgotten of a stream up to a position of the log.
+func (c *checker) horizon(stream string, upTo daybook.Position) (h daybook.Horizon) {
+	for _, e := range c.about[stream] {
+		if e.Position > upTo {
+			break
+		}
+		h = h.With(e)
+	}
+	return h
+}
+
+// selected returns what a query selects in (after, upTo], forgotten or not. Each query
+// is looked for in the log once.
 func (c *checker) selected(q daybook.Query, after, upTo daybook.Position) []daybook.Recorded {
 	key := fmt.Sprintf("%#v", q)
 	indices, known := c.selections[key]
 	if !known {
 		for i := range c.log {
-			if q.Selects(c.log[i].Event) {
+			if q.SelectsRecorded(c.log[i]) {
 				indices = append(indices, i)
 			}
 		}
@@ -286,17 +300,32 @@ func (c *checker) selected(q daybook.Query, after, upTo daybook.Position) []dayb
 	return selected
 }
 
+// shown returns what a reading yields that was begun when the log ended at upTo.
+func (c *checker) shown(q daybook.Query, span daybook.Span, upTo daybook.Position) []daybook.Recorded {
+	horizons := make(map[string]daybook.Horizon)
+	return slices.DeleteFunc(c.selected(q, span.After, upTo), func(e daybook.Recorded) bool {
+		h, known := horizons[e.Stream]
+		if !known {
+			h = c.horizon(e.Stream, upTo)
+			horizons[e.Stream] = h
+		}
+		e.Forgotten = h.Hides(e.Version, e.Position)
+		return !q.Yields(e, span)
+	})
+}
+
 // checkRead looks at one reading. Only positions, direction and limit are looked at
-// as bounds; a reading bounded otherwise is none of this checker's.
+// as bounds; a reading bounded otherwise is none of this checker's, nor one with an upper
+// bound where something is forgotten: when it began is not said.
 func (c *checker) checkRead(r *Read) {
-	if r.Span.AfterVersion > 0 || r.Span.BeforeVersion > 0 || !r.Span.KnownAt.IsZero() {
+	if r.Span.AfterVersion > 0 || r.Span.BeforeVersion > 0 || !r.Span.KnownAt.IsZero() || r.Span.Before > 0 && len(c.about) > 0 {
 		return
 	}
 	if int(r.Snapshot.Position) > len(c.log) {
 		c.violation("client %d: a reading up to position %d, and the log ends at %d", r.Client, r.Snapshot.Position, len(c.log))
 		return
 	}
-	want := c.selected(r.Query, r.Span.After, r.Snapshot.Position)
+	want := c.shown(r.Query, r.Span, r.Snapshot.Position)
 	if r.Span.Backward {
 		slices.Reverse(want)
 	}
@@ -307,6 +336,16 @@ func (c *checker) checkRead(r *Read) {
 		want = want[:min(len(r.Events), len(want))] // it did not claim to be whole
 	}
 	c.compare(fmt.Sprintf("client %d, reading up to %d", r.Client, r.Snapshot.Position), r.Events, want)
+}
+
+// compareFollowed compares what a follower saw with what it should have. What was
+// forgotten by then, it may have seen before or not.
+func (c *checker) compareFollowed(f Following) {
+	want := slices.DeleteFunc(c.selected(f.Query, f.From, f.To), func(e daybook.Recorded) bool {
+		seen := slices.ContainsFunc(f.Seen, func(s daybook.Recorded) bool { return s.ID == e.ID })
+		return !seen && c.horizon(e.Stream, f.To).Hides(e.Version, e.Position)
+	})
+	c.compare(fmt.Sprintf("follower %s", f.Name), f.Seen, want)
 }
 
 // compare looks for the first difference between what was seen and the log.

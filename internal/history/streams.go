@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/anishathalye/porcupine"
 
@@ -13,21 +14,47 @@ import (
 // A step is what an operation did to one stream, or saw of it.
 type step struct {
 	stream string
-	// add is how many events were recorded.
-	add daybook.Version
+	// events are what was recorded, in the stream or about it.
+	events []daybook.Event
 	// holds and fails are clauses about the stream of which is known that they held or
 	// failed when the operation took place.
 	holds, fails []daybook.Clause
 }
 
-// A sight is the version of the stream after the step; known is false where the
-// operation did not say.
+// A sight is what an operation said of the stream as it was after the step: its version,
+// or the version of the newest event that it showed, zero if it showed none.
 type sight struct {
-	version daybook.Version
-	known   bool
+	version, shown         daybook.Version
+	knowsVersion, hasShown bool
 }
 
-// streamModel is a stream as far as its clients can tell: a version that grows.
+// A state is a stream as far as its clients can tell: a version that grows, and what of
+// it is forgotten. Its positions count what was recorded in it and about it.
+type state struct {
+	daybook.StreamState
+	count daybook.Position
+}
+
+// after returns the state after an event in the stream or about it.
+func (s state) after(stream string, e daybook.Event) state {
+	s.count++
+	if e.Stream == stream {
+		s.Version, s.Newest = s.Version+1, s.count
+	} else {
+		s.Horizon = s.Horizon.With(daybook.Recorded{Event: e, Position: s.count})
+	}
+	return s
+}
+
+// shown returns the version of the newest event that a reading of the stream yields.
+func (s state) shown() daybook.Version {
+	if s.Horizon.Hides(s.Version, s.Newest) {
+		return 0
+	}
+	return s.Version
+}
+
+// streamModel is one stream.
 var streamModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byStream := make(map[string][]porcupine.Operation)
@@ -41,34 +68,29 @@ var streamModel = porcupine.Model{
 		}
 		return parts
 	},
-	Init: func() any { return daybook.Version(0) },
-	Step: func(state, input, output any) (bool, any) {
-		version, did, saw := state.(daybook.Version), input.(step), output.(sight)
+	Init: func() any { return state{} },
+	Step: func(before, input, output any) (bool, any) {
+		now, did, saw := before.(state), input.(step), output.(sight)
 		for _, clause := range did.holds {
-			if !clauseHolds(clause, version) {
-				return false, state
+			if holds, _ := clause.Holds(now.StreamState); !holds {
+				return false, before
 			}
 		}
 		for _, clause := range did.fails {
-			if clauseHolds(clause, version) {
-				return false, state
+			if holds, _ := clause.Holds(now.StreamState); holds {
+				return false, before
 			}
 		}
-		version += did.add
-		return !saw.known || saw.version == version, version
+		for _, e := range did.events {
+			if e.Stream == did.stream && now.Horizon.Tombstoned > 0 {
+				return false, before
+			}
+			now = now.after(did.stream, e)
+		}
+		return (!saw.knowsVersion || saw.version == now.Version) && (!saw.hasShown || saw.shown == now.shown()), now
 	},
+	Equal:             func(a, b any) bool { return reflect.DeepEqual(a, b) },
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v: %+v", input, output) },
-}
-
-func clauseHolds(clause daybook.Clause, version daybook.Version) bool {
-	switch clause.Kind {
-	case daybook.StreamAt:
-		return version == clause.Version
-	case daybook.StreamNew:
-		return version == 0
-	default:
-		return version > 0
-	}
 }
 
 // CheckStreams returns an error if there is no order of the operations, one after
@@ -89,7 +111,7 @@ func (h History) CheckStreams(log []daybook.Recorded) error {
 		case a.Err == nil && !a.Receipt.Repeated:
 			for _, did := range stepsOf(a) {
 				version, written := a.Receipt.Versions[did.stream]
-				operation(a.Client, a.Interval, did, sight{version, written})
+				operation(a.Client, a.Interval, did, sight{version: version, knowsVersion: written})
 			}
 		case errors.As(a.Err, &conflict):
 			for _, f := range conflict.Failures {
@@ -110,7 +132,11 @@ func (h History) CheckStreams(log []daybook.Recorded) error {
 	for _, r := range h.Reads {
 		stream, whole := wholeStream(r)
 		if whole {
-			operation(r.Client, r.Interval, step{stream: stream}, sight{daybook.Version(len(r.Events)), true})
+			saw := sight{hasShown: true}
+			for _, e := range r.Events {
+				saw.shown = max(saw.shown, e.Version)
+			}
+			operation(r.Client, r.Interval, step{stream: stream}, saw)
 		}
 	}
 	if !porcupine.CheckOperations(streamModel, operations) {
@@ -132,7 +158,12 @@ func stepsOf(a *Append) []step {
 	}
 	for _, e := range a.Events {
 		if e.Stream != "" {
-			of(e.Stream).add++
+			s := of(e.Stream)
+			s.events = append(s.events, e)
+		}
+		if stream, about := daybook.AboutStream(e.Stream); about {
+			s := of(stream)
+			s.events = append(s.events, e)
 		}
 	}
 	for _, clause := range a.Condition {

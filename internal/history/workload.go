@@ -243,7 +243,7 @@ func keepsRules(ctx context.Context, store daybook.Store) error {
 
 // Log reads every event of a store.
 func Log(ctx context.Context, store daybook.Store) ([]daybook.Recorded, error) {
-	reading, err := store.Read(ctx, daybook.All(), daybook.Span{})
+	reading, err := store.Read(ctx, daybook.All(), daybook.Span{Forgotten: true})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/history"
 )
@@ -260,7 +262,7 @@ const clients, rounds = 64, 8
 // judge holds a history against the log as it is now.
 func (t *trial) judge(h history.History) {
 	t.Helper()
-	log := t.all()
+	log := t.read(daybook.All(), daybook.Span{Forgotten: true})
 	if err := h.Check(log); err != nil {
 		t.Errorf("the answers cannot be those of one log:\n%v", err)
 	}
@@ -328,8 +330,18 @@ func checkHistory(t *trial) {
 	t.judge(recorder.History())
 }
 
-// wander appends to a few streams under conditions that are often stale, repeats
-// itself and reads. It ends with the first error that is not a conflict and of none of
+// forget returns an event that forgets some of a stream, or all of it so far.
+func forget(stream string, rng *rand.Rand) daybook.Event {
+	e := daybook.Deleted(stream)
+	if rng.IntN(2) == 0 {
+		e = daybook.Truncated(stream, daybook.Version(1+rng.IntN(100)))
+	}
+	e.ID = uuid.Must(uuid.NewV7())
+	return e
+}
+
+// wander appends to a few streams under conditions that are often stale, forgets of
+// them, repeats itself and reads. It ends with the first error that is not a conflict and of none of
 // the kinds that it bears with.
 func wander(ctx context.Context, store daybook.Store, rng *rand.Rand, rounds int, bear []string) error {
 	var last []daybook.Event
@@ -355,6 +367,9 @@ func wander(ctx context.Context, store daybook.Store, rng *rand.Rand, rounds int
 		case 5:
 			batch = nil
 			cond = daybook.Exists(stream)
+			if rng.IntN(2) == 0 {
+				batch, cond = []daybook.Event{forget(stream, rng)}, []daybook.Condition{cond, stale, nil}[rng.IntN(3)]
+			}
 		case 6, 7:
 			q := []daybook.Query{daybook.Stream(stream), tagged("x"), {{Types: []string{"F"}, Streams: []string{"s-0", "s-1"}}}}[rng.IntN(3)]
 			reading, err := store.Read(ctx, q, daybook.Span{})
