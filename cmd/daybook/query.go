@@ -1,8 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -78,12 +79,11 @@ func parseQuery(text string) (daybook.Query, error) {
 
 // require adds a condition to an item.
 func require(item *daybook.Item, key, value string) error {
-	if strings.HasPrefix(value, `"`) {
-		unquoted, err := strconv.Unquote(value)
-		if err != nil {
-			return fmt.Errorf("a name that is quoted wrongly: %s", value)
+	if strings.Contains(value, `"`) {
+		quoted := value
+		if err := json.Unmarshal([]byte(quoted), &value); err != nil {
+			return fmt.Errorf("a name that is quoted wrongly: %s", quoted)
 		}
-		value = unquoted
 	}
 	switch key {
 	case "stream":
@@ -127,7 +127,7 @@ func splitWords(text string) ([]string, error) {
 		}
 	}
 	if quoted {
-		return nil, fmt.Errorf("has a quotation mark that is not closed")
+		return nil, errors.New("has a quotation mark that is not closed")
 	}
 	if start >= 0 {
 		words = append(words, text[start:])
