@@ -231,7 +231,10 @@ func (b *backuper) sealed(ctx context.Context, s *segment, i int) error {
 		b.report.Kept++
 		return nil
 	}
-	check := func(name string) error { return b.check(ctx, name, s, size, b.want.sealed[i].last) }
+	line := b.want.sealed[i]
+	check := func(name string) error {
+		return b.check(ctx, name, s, size, extent{line.end, line.last, line.checksum})
+	}
 	// One that the backup's manifest names is part of the earlier backup until the new
 	// manifest is there. Another one is left from a backup that was interrupted.
 	named := b.have != nil && b.have.active == s.number || b.kept(i)
@@ -278,7 +281,7 @@ func (b *backuper) tail(ctx context.Context, s *segment) error {
 	if err := b.copyFrom(ctx, s, temp, end); err != nil {
 		return err
 	}
-	if err := b.check(ctx, temp, s, end, b.want.clean.head); err != nil {
+	if err := b.check(ctx, temp, s, end, extent{end, b.want.clean.head, b.want.clean.checksum}); err != nil {
 		return err
 	}
 	b.report.Copied++
@@ -389,6 +392,6 @@ func (b *backuper) copyFile(ctx context.Context, from, temp string, size int64) 
 }
 
 // check makes sure that a file of the backup is a segment as it should be.
-func (b *backuper) check(ctx context.Context, name string, s *segment, size int64, last daybook.Position) error {
-	return checkSegment(ctx, b.to, b.want, name, s, size, last, b.passed)
+func (b *backuper) check(ctx context.Context, name string, s *segment, size int64, to extent) error {
+	return checkSegment(ctx, b.to, b.want, name, s, size, to, b.passed)
 }

@@ -68,14 +68,15 @@ func restoreBackup(ctx context.Context, world vfs.World, backup, dir string) (er
 	h.salt = m.salt
 
 	for i, s := range v.segments {
-		size, last := v.end, v.head
+		size, to := v.end, extent{v.end, v.head, v.checksum}
 		if i < len(m.sealed) {
-			size, last = m.sealed[i].size, m.sealed[i].last
+			sealed := m.sealed[i]
+			size, to = sealed.size, extent{sealed.end, sealed.last, sealed.checksum}
 		}
 		if _, err := copyInto(ctx, h, from.store.home.path(s.name()), s.name(), size); err != nil {
 			return err
 		}
-		if err := checkSegment(ctx, h, &m, s.name(), s, size, last, nil); err != nil {
+		if err := checkSegment(ctx, h, &m, s.name(), s, size, to, nil); err != nil {
 			return err
 		}
 		// An index can be made anew, which takes longer than to copy it.

@@ -80,9 +80,16 @@ func writeWhole(h *home, name string, b []byte) error {
 	return h.world.FS.SyncDir(h.dir)
 }
 
+// An extent is how far the frames of a segment's file go.
+type extent struct {
+	end      int64
+	last     daybook.Position
+	checksum uint32 // of the last frame
+}
+
 // checkSegment makes sure that a file is a segment as a manifest says: of that size, with
 // its header, and with sound frames that follow each other up to the last position.
-func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *segment, size int64, last daybook.Position, passed func(int64)) (err error) {
+func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *segment, size int64, to extent, passed func(int64)) (err error) {
 	corrupt := func(at int64, sound daybook.Position, err error) error {
 		return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", h.path(name), at), Position: sound, Err: err}
 	}
@@ -105,12 +112,8 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 	if err := checkSegmentHeader(header, s, m); err != nil {
 		return corrupt(0, s.first-1, err)
 	}
-	end, checksum := s.end, s.last
-	if s.number == m.active {
-		end, checksum = size, m.clean.checksum
-	}
 	var damage *Damage
-	w := &sweep{file: f, name: name, salt: m.salt, end: end, judged: end, limit: last, passed: passed}
+	w := &sweep{file: f, name: name, salt: m.salt, end: to.end, judged: to.end, limit: to.last, passed: passed}
 	w.tail = tail{end: segmentHeaderBytes, head: s.first - 1, checksum: s.before}
 	w.damaged = func(d Damage) {
 		if damage == nil {
@@ -126,8 +129,8 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 	if damage != nil {
 		return corrupt(damage.Begin, damage.Sound, damage.Err)
 	}
-	if end > segmentHeaderBytes && (w.tail.head != last || w.tail.checksum != checksum) {
-		return corrupt(w.tail.end, w.tail.head, fmt.Errorf("the frames end at position %d with checksum %08x, and should at %d with %08x", w.tail.head, w.tail.checksum, last, checksum))
+	if to.end > segmentHeaderBytes && (w.tail.head != to.last || w.tail.checksum != to.checksum) {
+		return corrupt(w.tail.end, w.tail.head, fmt.Errorf("the frames end at position %d with checksum %08x, and should at %d with %08x", w.tail.head, w.tail.checksum, to.last, to.checksum))
 	}
 	return nil
 }

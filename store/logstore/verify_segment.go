@@ -129,15 +129,21 @@ func (found *stretchOfLog) settle(c frameCount) {
 	found.head = max(found.head, c.last)
 }
 
-// active verifies the segment that is written. What is not known to be durable is not
-// judged.
-func (v *verifier) active(ctx context.Context, found *stretchOfLog) (err error) {
+// activeSegment returns the segment that is written, and the last position before it.
+func (v *verifier) activeSegment() (*segment, daybook.Position) {
 	m := v.manifest
 	s := &segment{home: v.home, number: m.active, first: m.activeFirst, before: m.salt}
 	head := daybook.Position(0)
 	if n := len(m.sealed); n > 0 {
 		s.before, head = m.sealed[n-1].checksum, m.sealed[n-1].last
 	}
+	return s, head
+}
+
+// active verifies the segment that is written. What is not known to be durable is not
+// judged.
+func (v *verifier) active(ctx context.Context, found *stretchOfLog) (err error) {
+	s, head := v.activeSegment()
 	found.head = head
 	damaged := func(d Damage) { found.damages = append(found.damages, d) }
 	f, size, err := v.open(s)
