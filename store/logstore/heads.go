@@ -12,25 +12,29 @@ import (
 // time. It is bounded: there may be a hundred million streams. The zero heads are
 // empty.
 type heads struct {
-	mu   sync.Mutex
-	sets [][headWays]head // nil until the first is put
-	next uint8            // which of a set is given up next
+	mu    sync.Mutex
+	sets  [][headWays]head // as many as a power of two; nil until the first is put
+	given int              // how many were given up since there are so many sets
+	next  uint8            // which of a set is given up next
 }
 
 // A head is a stream's newest event in all segments below a number.
 type head struct {
 	name    string
+	hash    uint64
 	version daybook.Version
 	newest  daybook.Position
 	below   uint64
 }
 
 // A stream has its place in one of some sets, and takes it from another one when the set
-// is full: unlike with a map nothing grows, and nothing is thrown away at once. So many
-// are three megabytes beside their names.
+// is full: unlike with a map nothing is thrown away at once. There are more sets where
+// more streams are asked for than there is room for, up to some four megabytes beside the
+// names: many logs are small, and a program may have hundreds of them open.
 const (
-	headSets = 1 << 14
-	headWays = 4
+	fewestHeadSets = 1 << 4
+	mostHeadSets   = 1 << 14
+	headWays       = 4
 )
 
 // find returns the version of a stream and the position of its newest event, in the
@@ -50,8 +54,8 @@ func (h *heads) find(c *check, name string, hash uint64) (daybook.Version, daybo
 		if err != nil {
 			return 0, 0, err
 		}
-		known = head{name, version, newest, active}
-		h.put(known, hash)
+		known = head{name, hash, version, newest, active}
+		h.put(known)
 	}
 	return c.headWithin(name, hash, place{segment: active}, n, known)
 }
@@ -62,7 +66,7 @@ func (h *heads) get(name string, hash uint64) (head, bool) {
 	if h.sets == nil {
 		return head{}, false
 	}
-	set := &h.sets[hash%headSets]
+	set := h.set(hash)
 	for i := range set {
 		if set[i].below > 0 && set[i].name == name {
 			return set[i], true
@@ -71,13 +75,13 @@ func (h *heads) get(name string, hash uint64) (head, bool) {
 	return head{}, false
 }
 
-func (h *heads) put(known head, hash uint64) {
+func (h *heads) put(known head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.sets == nil {
-		h.sets = make([][headWays]head, headSets)
+		h.sets = make([][headWays]head, fewestHeadSets)
 	}
-	set := &h.sets[hash%headSets]
+	set := h.set(known.hash)
 	for i := range set {
 		if set[i].name == known.name {
 			known.name = set[i].name
@@ -85,7 +89,40 @@ func (h *heads) put(known head, hash uint64) {
 			return
 		}
 	}
-	h.next++
 	known.name = strings.Clone(known.name) // the caller's may be part of something long
+	if h.place(known) {
+		h.given++
+	}
+	if h.given > len(h.sets) && len(h.sets) < mostHeadSets {
+		h.grow()
+	}
+}
+
+func (h *heads) set(hash uint64) *[headWays]head { return &h.sets[hash%uint64(len(h.sets))] }
+
+// place puts a head into its set, and reports whether another one was given up for it.
+func (h *heads) place(known head) (gave bool) {
+	set := h.set(known.hash)
+	for i := range set {
+		if set[i].below == 0 {
+			set[i] = known
+			return false
+		}
+	}
+	h.next++
 	set[h.next%headWays] = known
+	return true
+}
+
+// grow makes room for twice as many heads.
+func (h *heads) grow() {
+	before := h.sets
+	h.sets, h.given = make([][headWays]head, 2*len(before)), 0
+	for i := range before {
+		for _, known := range before[i] {
+			if known.below > 0 {
+				h.place(known)
+			}
+		}
+	}
 }
