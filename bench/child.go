@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -76,7 +77,18 @@ func (h *harness) child(each func(line []byte) bool, act string, args ...string)
 		return err
 	}
 	cmd := exec.Command(self, append([]string{"-child", act}, args...)...)
-	cmd.Stderr = os.Stderr
+	// What it was doing when it was given up is more than a terminal can show.
+	stderr, err := os.Create(filepath.Join(h.out, "stuck-"+act+"-"+args[0]+".txt"))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if info, statErr := stderr.Stat(); statErr == nil && info.Size() == 0 {
+			os.Remove(stderr.Name())
+		}
+		stderr.Close()
+	}()
+	cmd.Stderr = stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -85,8 +97,12 @@ func (h *harness) child(each func(line []byte) bool, act string, args ...string)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	// A child that is silent for long is asked what it is doing, which ends it.
+	silence := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGQUIT) })
+	defer silence.Stop()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		silence.Reset(patience)
 		if !each(lines.Bytes()) {
 			if err := cmd.Process.Kill(); err != nil {
 				return err
@@ -96,7 +112,7 @@ func (h *harness) child(each func(line []byte) bool, act string, args ...string)
 		}
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("child %s %v: %w", act, args, err)
+		return fmt.Errorf("%s failed, and %s tells how: %w", act, filepath.Base(stderr.Name()), err)
 	}
 	return lines.Err()
 }

@@ -52,7 +52,7 @@ func loadWork(h *harness, part *Part) error {
 		if k.Key == "bare" {
 			continue
 		}
-		if err := h.coldLoads(part, k); err != nil {
+		if err := h.patiently(k, func() error { return h.coldLoads(part, k) }); err != nil {
 			part.note(k.Name + " failed: " + err.Error())
 			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, k.Name, err)
 		}

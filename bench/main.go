@@ -13,10 +13,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -228,22 +230,45 @@ func (h *harness) turns(part *Part, rounds int, kinds []peers.Kind, work func(k 
 }
 
 // fresh opens a peer in a new directory and removes it afterwards.
-func (h *harness) fresh(k peers.Kind, work func(peers.Peer) error) (err error) {
-	home, err := os.MkdirTemp(h.dir, k.Key+"-")
-	if err != nil {
+func (h *harness) fresh(k peers.Kind, work func(peers.Peer) error) error {
+	return h.patiently(k, func() (err error) {
+		home, err := os.MkdirTemp(h.dir, k.Key+"-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(home)
+		peer, err := k.Open(home)
+		if err != nil {
+			return err
+		}
+		settle()
+		err = work(peer)
+		if closed := peer.Close(); err == nil {
+			err = closed
+		}
 		return err
-	}
-	defer os.RemoveAll(home)
-	peer, err := k.Open(home)
-	if err != nil {
+	})
+}
+
+// patience is after how long a peer that does not answer is given up.
+const patience = 3 * time.Minute
+
+// patiently does some work on a peer. If it does not end, what all goroutines were
+// doing is written beside the results, and the peer is left behind: the other figures
+// are worth more than a tidy end.
+func (h *harness) patiently(k peers.Kind, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
 		return err
+	case <-time.After(patience):
+		stacks := make([]byte, 64<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		name := "stuck-" + k.Key + ".txt"
+		return errors.Join(fmt.Errorf("it did not come back within %v; %s tells what it was doing", patience, name),
+			os.WriteFile(filepath.Join(h.out, name), stacks, 0o644))
 	}
-	settle()
-	err = work(peer)
-	if closed := peer.Close(); err == nil {
-		err = closed
-	}
-	return err
 }
 
 // some returns those of the chosen kinds that have one of the keys; without keys, all.

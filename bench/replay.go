@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -57,19 +58,17 @@ func (h *harness) read(part *Part, work func(k peers.Kind, p peers.Peer, events,
 				fail(k, err)
 				continue
 			}
-			p, err := k.Open(dir)
-			if err != nil {
-				fail(k, err)
-				continue
-			}
-			settle()
-			if err = work(k, p, events, -1); err == nil {
-				err = work(k, p, events, round)
-			}
-			if closed := p.Close(); err == nil {
-				err = closed
-			}
-			if err != nil {
+			if err := h.patiently(k, func() error {
+				p, err := k.Open(dir)
+				if err != nil {
+					return err
+				}
+				settle()
+				if err = work(k, p, events, -1); err == nil {
+					err = work(k, p, events, round)
+				}
+				return errors.Join(err, p.Close())
+			}); err != nil {
 				fail(k, err)
 			}
 		}

@@ -59,12 +59,13 @@ func (h *harness) tail(part *Part, name string, p *peers.Logstore, followers int
 	}
 	store := p.Store()
 	appends := int(length.Seconds() * tailRate)
-	ctx, cancel := context.WithTimeout(h.ctx, 20*length)
+	ctx, cancel := context.WithTimeout(h.ctx, 10*length)
 	defer cancel()
 
 	start := time.Now().Add(100 * time.Millisecond) // when everybody is ready
 	before := used(p)
 	lags := make([][]int64, followers)
+	var delivered atomic.Int64
 	failed := make(chan error, followers+tailWriters)
 	var reading, writing sync.WaitGroup
 	for f := range followers {
@@ -74,7 +75,7 @@ func (h *harness) tail(part *Part, name string, p *peers.Logstore, followers int
 				query, want = daybook.All(), appends
 			}
 			var err error
-			if lags[f], err = follow(ctx, store, query, want, everything, start); err != nil {
+			if lags[f], err = follow(ctx, store, query, want, everything, start, &delivered); err != nil {
 				failed <- fmt.Errorf("follower %d: %w", f, err)
 			}
 		})
@@ -105,9 +106,17 @@ func (h *harness) tail(part *Part, name string, p *peers.Logstore, followers int
 	wrote := time.Since(start)
 	reading.Wait()
 	read := time.Since(start)
+	u := used(p).minus(before)
+	part.add(name, "logstore", "appends/s", float64(recorded.Load())/wrote.Seconds())
+	part.add(name, "logstore", "deliveries/s", float64(delivered.Load())/read.Seconds())
+	part.add(name, "logstore", "CPUs busy", u.CPU.Seconds()/read.Seconds())
 	select {
 	case err := <-failed:
-		return err
+		if ctx.Err() == nil {
+			return err
+		}
+		part.note(fmt.Sprintf("%s: not complete after %v, ten times as long as it should take: this machine cannot.", name, 10*length))
+		return nil
 	default:
 	}
 	times := newTimes()
@@ -116,27 +125,15 @@ func (h *harness) tail(part *Part, name string, p *peers.Logstore, followers int
 			times.RecordValue(max(1, lag))
 		}
 	}
-	u := used(p).minus(before)
-	part.add(name, "logstore", "appends/s", float64(recorded.Load())/wrote.Seconds())
 	part.add(name, "logstore", "p50 ms", float64(times.ValueAtQuantile(50))/1e6)
 	part.add(name, "logstore", "p99 ms", float64(times.ValueAtQuantile(99))/1e6)
-	part.add(name, "logstore", "deliveries/s", float64(appends)*float64(deliveries(followers, everything))/read.Seconds())
-	part.add(name, "logstore", "CPUs busy", u.CPU.Seconds()/read.Seconds())
 	part.note(name + ": complete and in order for every follower.")
 	return nil
 }
 
-// deliveries returns how many followers get each event.
-func deliveries(followers int, everything bool) int {
-	if everything {
-		return followers
-	}
-	return 1
-}
-
 // follow reads so many events as they come, and returns the lags of some of them. It
 // fails if one is missing or out of order.
-func follow(ctx context.Context, store daybook.Store, query daybook.Query, want int, everything bool, start time.Time) (lags []int64, err error) {
+func follow(ctx context.Context, store daybook.Store, query daybook.Query, want int, everything bool, start time.Time, delivered *atomic.Int64) (lags []int64, err error) {
 	every := 1
 	if everything {
 		every = 97 // enough to know the lag, and not in step with anything
@@ -150,6 +147,7 @@ func follow(ctx context.Context, store daybook.Store, query daybook.Query, want 
 		if err != nil {
 			return nil, err
 		}
+		before := seen
 		for e, err := range reading.Events() {
 			if err != nil {
 				return nil, fmt.Errorf("after %d of %d events: %w", seen, want, err)
@@ -167,6 +165,7 @@ func follow(ctx context.Context, store daybook.Store, query daybook.Query, want 
 				lags = append(lags, int64(time.Since(start)-due))
 			}
 		}
+		delivered.Add(int64(seen - before))
 		after = reading.Snapshot().Position
 	}
 	return lags, nil
