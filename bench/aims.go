@@ -173,7 +173,7 @@ func sustainedRatio(metric string, bound float64, unit string) func(*Results, *P
 		theirs, _ := p.get(sustainedCase, "pebble", metric)
 		n, _ := p.get(sustainedCase, "logstore", "events")
 		m, _ := p.get(sustainedCase, "pebble", "events")
-		return c.verdict(" (%.3g and %.3g %s, over %s and %s events)", ours, theirs, unit, count(n), count(m))
+		return c.verdict(" (%s and %s %s, over %s and %s events)", number(ours), number(theirs), unit, count(n), count(m))
 	}
 }
 

@@ -104,13 +104,14 @@ func (c chapter) plot(p *Part) string {
 // growthPlot draws the memory of each peer as its store was filled.
 func growthPlot(p *Part) string {
 	type point struct{ percent, megabytes float64 }
-	lines := map[string][]point{}
+	lines, events := map[string][]point{}, map[string]float64{}
 	most := 0.0
 	for _, f := range p.Figures {
 		var percent float64
 		if n, _ := fmt.Sscanf(f.Case, "after %f", &percent); n != 1 || f.Peer == "pg" || f.Peer == "pg-group" {
 			continue // PostgreSQL's memory is not in this process
 		}
+		events[f.Peer], _ = p.get(sustainedCase, f.Peer, "events")
 		lines[f.Peer] = append(lines[f.Peer], point{percent, f.Median()})
 		most = max(most, f.Median())
 	}
@@ -168,9 +169,9 @@ func growthPlot(p *Part) string {
 			weight = "600"
 		}
 		fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="10" height="10" fill="%s"/>`+"\n", left+width+12, y-9, colours[l.key])
-		text(&body, left+width+27, y, 11.5, weight, "start", "#1c2430", peerName(l.key))
+		text(&body, left+width+27, y, 11.5, weight, "start", "#1c2430", fmt.Sprintf("%s, %s", peerName(l.key), count(events[l.key])))
 	}
-	return picture("Memory as the log grows", "anonymous resident MB, against the part of its events that a store had recorded", top+height+36, body.String())
+	return picture("Memory as the log grows", "anonymous resident MB, against the part of its events that a store had recorded; beside each peer, how many that was", top+height+36, body.String())
 }
 
 func btoi(b bool) int {

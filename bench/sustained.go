@@ -19,13 +19,18 @@ const (
 	growthCase    = "after %3.0f %%"
 )
 
-// eventsFor returns how many events a peer's filled store has.
+// eventsFor returns how many events a peer's filled store has: fewer where filling takes
+// long.
 func (h *harness) eventsFor(key string) int {
 	switch key {
-	case "logstore", "bare":
+	case "logstore":
 		return h.events
-	case "pebble":
+	case "bare", "pebble":
 		return min(h.events, h.peerEvents)
+	case "bbolt":
+		return min(h.events, h.slowEvents/2)
+	case "jetstream":
+		return min(h.events, h.slowEvents/20)
 	}
 	return min(h.events, h.slowEvents)
 }
@@ -92,7 +97,7 @@ func (h *harness) fill(k peers.Kind, part *Part) error {
 	planned := h.eventsFor(k.Key)
 	most := h.fillTime
 	if secondary(k.Key) {
-		most /= 4
+		most /= 2
 	}
 	var samples []sample
 	err := h.child(func(line []byte) bool {
