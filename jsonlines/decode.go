@@ -116,14 +116,11 @@ func (p *parser) parse(line []byte, recorded bool) (daybook.Recorded, error) {
 		if err != nil {
 			return r, notJSON(err)
 		}
-		name, err := parseText(quoted)
+		field, err := parseField(quoted)
 		if err != nil {
-			return r, &LineError{Field: "a name of a field", Reason: err.Error()}
+			return r, err
 		}
-		field := slices.Index(fieldNames, name)
-		if field < 0 {
-			return r, &LineError{Field: fmt.Sprintf("%.80q", name), Reason: "is a field that there is not"}
-		}
+		name := fieldNames[field]
 		if there.has(field) {
 			return r, &LineError{Field: name, Reason: "is there twice"}
 		}
@@ -131,11 +128,10 @@ func (p *parser) parse(line []byte, recorded bool) (daybook.Recorded, error) {
 			return r, &LineError{Field: name, Reason: "is of an event that is recorded already; such lines are imported, not appended"}
 		}
 		there |= 1 << field
-		value, err := p.decoder.ReadValue()
-		if err != nil {
-			return r, notJSON(err)
-		}
-		if err := set(&r, field, value); err != nil {
+		if err := set(&r, field, p.decoder); err != nil {
+			if isSyntax(err) {
+				return r, notJSON(err)
+			}
 			return r, &LineError{Field: name, Reason: err.Error()}
 		}
 	}
@@ -161,8 +157,39 @@ func (p *parser) reset(line []byte) {
 	p.decoder.Reset(&p.buffer, grammar...)
 }
 
-// set sets what one field says. The value belongs to the decoder.
-func set(r *daybook.Recorded, field int, value jsontext.Value) (err error) {
+// parseField returns the field that a name in quotation marks names.
+func parseField(quoted jsontext.Value) (int, error) {
+	for field, name := range fieldNames {
+		if string(quoted[1:len(quoted)-1]) == name {
+			return field, nil
+		}
+	}
+	name, err := parseText(quoted) // which may have escapes
+	if err != nil {
+		return 0, &LineError{Field: "the name of a field", Reason: err.Error()}
+	}
+	field := slices.Index(fieldNames, name)
+	if field < 0 {
+		return 0, &LineError{Field: fmt.Sprintf("%.80q", name), Reason: "is a field that there is not"}
+	}
+	return field, nil
+}
+
+// set sets what the value of a field says, which is the next in d. The error is of d, or
+// the end of a sentence that begins with the field.
+func set(r *daybook.Recorded, field int, d *jsontext.Decoder) (err error) {
+	switch field {
+	case fieldTags:
+		r.Tags, err = parseTexts(d)
+		return err
+	case fieldStub:
+		r.Stub, err = parseStub(d)
+		return err
+	}
+	value, err := d.ReadValue() // which is the decoder's
+	if err != nil {
+		return err
+	}
 	switch field {
 	case fieldID:
 		r.ID, err = parseID(value)
@@ -170,8 +197,6 @@ func set(r *daybook.Recorded, field int, value jsontext.Value) (err error) {
 		r.Stream, err = parseText(value)
 	case fieldType:
 		r.Type, err = parseText(value)
-	case fieldTags:
-		r.Tags, err = parseTexts(value)
 	case fieldHappenedAt:
 		r.HappenedAt, err = parseTime(value)
 	case fieldContentType:
@@ -199,8 +224,6 @@ func set(r *daybook.Recorded, field int, value jsontext.Value) (err error) {
 			return errors.New("is not true, which is all it can be")
 		}
 		r.Forgotten = true
-	case fieldStub:
-		r.Stub, err = parseStub(value)
 	}
 	return err
 }
@@ -269,12 +292,9 @@ func parseText(value jsontext.Value) (string, error) {
 	return string(text), nil
 }
 
-func parseTexts(value jsontext.Value) ([]string, error) {
-	if err := expect(value, '[', "a list of strings"); err != nil {
-		return nil, err
-	}
+func parseTexts(d *jsontext.Decoder) ([]string, error) {
 	var texts []string
-	err := each(value, func(d *jsontext.Decoder) error {
+	err := each(d, '[', "a list of strings", func() error {
 		quoted, err := d.ReadValue()
 		if err != nil {
 			return err
@@ -289,18 +309,25 @@ func parseTexts(value jsontext.Value) ([]string, error) {
 	return texts, err
 }
 
-// each calls next at each part of a list or an object that was found to be JSON.
-func each(value jsontext.Value, next func(*jsontext.Decoder) error) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(value), grammar...)
+// each calls next at each part of the list or object that is the next in d.
+func each(d *jsontext.Decoder, kind jsontext.Kind, what string, next func() error) error {
+	if d.PeekKind() != kind {
+		value, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		return expect(value, kind, what)
+	}
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
 	for kind := d.PeekKind(); kind != ']' && kind != '}'; kind = d.PeekKind() {
-		if err := next(d); err != nil {
+		if err := next(); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := d.ReadToken()
+	return err
 }
 
 func parseID(value jsontext.Value) (uuid.UUID, error) {
@@ -365,13 +392,10 @@ func parseBase64(value jsontext.Value) ([]byte, error) {
 	return b, nil
 }
 
-func parseStub(value jsontext.Value) (*daybook.Stub, error) {
-	if err := expect(value, '{', "an object"); err != nil {
-		return nil, err
-	}
+func parseStub(d *jsontext.Decoder) (*daybook.Stub, error) {
 	stub := new(daybook.Stub)
 	there := make(map[string]bool)
-	err := each(value, func(d *jsontext.Decoder) error {
+	err := each(d, '{', "an object", func() error {
 		quoted, err := d.ReadValue()
 		if err != nil {
 			return err
@@ -384,11 +408,7 @@ func parseStub(value jsontext.Value) (*daybook.Stub, error) {
 			return fmt.Errorf("has %s twice", name)
 		}
 		there[name] = true
-		value, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		return setStub(stub, name, value)
+		return setStub(stub, name, d)
 	})
 	if err != nil {
 		return nil, err
@@ -401,14 +421,16 @@ func parseStub(value jsontext.Value) (*daybook.Stub, error) {
 	return stub, nil
 }
 
-func setStub(stub *daybook.Stub, name string, value jsontext.Value) error {
-	var digits []string
+func setStub(stub *daybook.Stub, name string, d *jsontext.Decoder) error {
+	digits := make([]string, 1)
 	var err error
 	if name == "tag_hashes" {
-		digits, err = parseTexts(value)
+		digits, err = parseTexts(d)
 	} else {
-		digits = make([]string, 1)
-		digits[0], err = parseText(value)
+		var value jsontext.Value
+		if value, err = d.ReadValue(); err == nil {
+			digits[0], err = parseText(value)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("has a field %s that %w", name, err)
@@ -462,6 +484,12 @@ func expect(value jsontext.Value, kind jsontext.Kind, what string) error {
 		return fmt.Errorf("is %s, and %s is expected", kinds[value.Kind()], what)
 	}
 	return nil
+}
+
+// isSyntax reports whether an error is the decoder's.
+func isSyntax(err error) bool {
+	syntax := (*jsontext.SyntacticError)(nil)
+	return errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // notJSON says where and why a line is not JSON.
