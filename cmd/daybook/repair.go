@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/daybook-es/daybook/store/logstore"
+)
+
+// Repair mends a damaged log.
+type Repair struct {
+	Target
+	From string `placeholder:"BACKUP" help:"Directory of a backup of the same log, from which events come back that are lost."`
+}
+
+// Help returns what the flags do not say.
+func (Repair) Help() string {
+	return `Mends what verify finds damaged, and verifies again. What does not need the lost bytes is made anew from the rest of the log; events come from the backup, if it has them and the checksums prove that they belong there. Nothing is thrown away: files as they were are kept under names that end in ".damaged".
+
+The exit status is 0 if the log is sound now, and 1 if something is left that a better backup is needed for; everything else in the log can be read. It may be interrupted and run again.
+
+  daybook repair LOG --from /backup/LOG`
+}
+
+// Run mends the log.
+func (r *Repair) Run(ctx context.Context, c *console) error {
+	dir, err := r.directory()
+	if err != nil {
+		return err
+	}
+	var from string
+	if r.From != "" {
+		if from, err = (Target{r.From}).existing(); err != nil {
+			return err
+		}
+	}
+	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: from})
+	if repaired != nil && repaired.Now != nil {
+		fmt.Fprintln(c.out, repaired)
+	}
+	return err
+}
