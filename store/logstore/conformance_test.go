@@ -76,6 +76,11 @@ func conformance(world func() vfs.World, opts *Options) storetest.Subject {
 				}
 			}
 		},
+		Scavenge: func(t testing.TB, s daybook.Store) {
+			if _, err := s.(*subject).Scavenge(t.Context(), &ScavengeOptions{Newest: true}); err != nil {
+				t.Error(err)
+			}
+		},
 		// Nothing restores a log yet, so its manifest is given another incarnation.
 		NewIncarnation: func(t testing.TB, s daybook.Store) daybook.Store {
 			old := s.(*subject)

@@ -42,6 +42,10 @@ type run struct {
 	client  daybook.Store // the store, whichever it is now, as the recorder sees it
 	number  int           // of events made
 
+	// stubs are the positions of which only stubs are left, each from a call of the disk on.
+	stubs     map[daybook.Position]int
+	rewritten int // segments
+
 	unreadable bool   // the disk may fail to read
 	disarmed   bool   // the fault was taken away so that the run could go on
 	where      string // and this is what it had met

@@ -168,7 +168,7 @@ func (r *run) afterCut(cut crashfs.Cut) (cuts int, err error) {
 	if err := r.ledger.check(cut.Call, log); err != nil {
 		return 0, err
 	}
-	if err := findsAll(s, log, cut.Call); err != nil {
+	if err := errors.Join(findsAll(s, log, cut.Call), r.checkScavenged(cut.Call, log)); err != nil {
 		return 0, err
 	}
 	if (cut.Call+int(cut.Seed)+int(cut.Survivors))%199 == 0 {
@@ -179,6 +179,11 @@ func (r *run) afterCut(cut crashfs.Cut) (cuts int, err error) {
 	if log, err = r.goOn(s, cut.Call, log); err != nil {
 		return cuts, err
 	}
+	if len(r.stubs) > 0 && (cut.Call+int(cut.Seed))%3 == 0 {
+		if err := scavengeAgain(s, log); err != nil {
+			return cuts, err
+		}
+	}
 	return cuts, r.again(s, world, cut, log)
 }
 
@@ -188,6 +193,11 @@ func findsAll(s *Store, log []daybook.Recorded, pick int) error {
 		return nil
 	}
 	e := log[pick%len(log)].Event
+	if log[pick%len(log)].Stub != nil {
+		e.Type, e.Tags = "Placed", []string{"tag:1"}
+	} else if len(e.Tags) == 0 {
+		e.Tags = []string{"tag:1"}
+	}
 	for _, q := range []daybook.Query{{{Streams: []string{e.Stream}}}, {{Tags: e.Tags[:1], Types: []string{e.Type}}}} {
 		if e.Stream == "" && len(q[0].Streams) > 0 {
 			continue
@@ -198,7 +208,7 @@ func findsAll(s *Store, log []daybook.Recorded, pick int) error {
 		}
 		var want []daybook.Recorded
 		for _, e := range log {
-			if q.Selects(e.Event) {
+			if q.SelectsRecorded(e) {
 				want = append(want, e)
 			}
 		}

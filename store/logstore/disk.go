@@ -37,6 +37,12 @@ type disk struct {
 	// sealed is set while active is sealed and the manifest does not say so yet.
 	sealed *sealedSegment
 
+	// losers are files of named segments, of generations that the manifest does not name.
+	losers []loser
+	// retired are segments whose place a next generation has taken.
+	retired  []retired
+	retiring sync.Mutex // guards retired
+
 	spare spare
 
 	// failed is why nothing is written any more; nil while the disk is well.
@@ -55,6 +61,12 @@ func (d *disk) ready() (turn, error) {
 		return turn{}, *failed
 	}
 	return turn{}, nil
+}
+
+// wellEnough implements scavenger.
+func (d *disk) wellEnough() error {
+	_, err := d.ready()
+	return err
 }
 
 // durability implements journal.
@@ -226,7 +238,7 @@ func (d *disk) roll(next *segment) error {
 
 	d.manifest = &m
 	if sealed := d.active; sealed != nil {
-		sealed.size, sealed.last = d.sealed.size, d.sealed.checksum
+		sealed.size, sealed.last, sealed.chain = d.sealed.size, d.sealed.checksum, d.sealed.checksum
 		sealed.ending.Store(&sealed.last)
 		if err := d.file.Close(); err != nil { // it was synced, and is not written any more
 			d.home.log.Warn("could not close a sealed segment", "segment", sealed.name(), "err", err)
@@ -246,7 +258,7 @@ func (d *disk) seal() error {
 		return nil
 	}
 	d.active.full.Store(true)
-	sealed := sealedSegment{number: d.active.number, first: d.active.first, last: d.head, end: d.end, checksum: d.checksum}
+	sealed := sealedSegment{number: d.active.number, first: d.active.first, last: d.head, end: d.end, checksum: d.checksum, chain: d.checksum}
 	footer := encodeFooter(d.active.thin(), sealed, d.home.salt)
 	sealed.size = d.end + int64(len(footer))
 	if _, err := d.file.WriteAt(footer, d.end); err != nil {
@@ -315,7 +327,7 @@ func (d *disk) abandon() error {
 	for _, s := range d.segments {
 		err = errors.Join(err, s.close())
 	}
-	return err
+	return errors.Join(err, closeRetired(d.retired))
 }
 
 // markClean cuts the active segment to its end and writes into the manifest where that

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/daybook-es/daybook"
@@ -90,7 +91,9 @@ func (s *segment) remakeIndex(because error) (index.Index, error) {
 		return nil, err
 	}
 	s.setTerms(table)
-	s.home.indexer.add(s)
+	if !s.retired.Load() {
+		s.home.indexer.add(s)
+	}
 	return table, nil
 }
 
@@ -116,7 +119,7 @@ func (s *segment) openIndex() (index.Index, error) {
 	return x, nil
 }
 
-func (s *segment) indexName() string { return fmt.Sprintf("%08d.idx", s.number) }
+func (s *segment) indexName() string { return strings.TrimSuffix(s.name(), ".seg") + ".idx" }
 
 func (s *segment) identity() index.Identity {
 	return index.Identity{Number: s.number, End: s.end, Checksum: s.last}
@@ -251,7 +254,7 @@ func (x *indexer) run() {
 // crash as a rule.
 func (s *segment) writeIndex() error {
 	table, ok := (*s.index.Load()).(*index.Table)
-	if !ok {
+	if !ok || s.retired.Load() {
 		return nil
 	}
 	fsys, temp := s.home.world.FS, s.home.path(s.indexName()+".tmp")

@@ -119,6 +119,8 @@ type group struct {
 	durable daybook.Position
 	after   view
 
+	errand *errand // what is done in place of writing the group, which is empty
+
 	requests []*request
 	terms    []uint64 // those of the events of a group that has arrived
 	// resting are answers that rest on this group.

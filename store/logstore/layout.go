@@ -20,30 +20,37 @@ var le = binary.LittleEndian
 //
 //	offset  size  what
 //	     0     8  magic: "daybkseg"
-//	     8     4  version of the format: 1
+//	     8     4  version of the format: 1, or 2 if the segment was rewritten
 //	    12     4  salt, with which every checksum of a frame begins
 //	    16    16  log
 //	    32     8  number of the segment
 //	    40     8  first position that it may hold
 //	    48     4  checksum of the frame before its first one; of the first segment, the salt
-//	    52     8  zero
+//	    52     4  generation; zero in version 1
+//	    56     4  zero
 //	    60     4  CRC32C of the 60 bytes before
 const (
 	segmentHeaderBytes = 64
 	segmentMagic       = "daybkseg"
 	formatVersion      = 1
+	rewrittenVersion   = 2
 )
 
 func encodeSegmentHeader(s *segment, m *manifest) []byte {
 	b := make([]byte, 0, segmentHeaderBytes)
 	b = append(b, segmentMagic...)
-	b = le.AppendUint32(b, formatVersion)
+	version := uint32(formatVersion)
+	if s.generation > 0 {
+		version = rewrittenVersion
+	}
+	b = le.AppendUint32(b, version)
 	b = le.AppendUint32(b, m.salt)
 	b = append(b, m.log[:]...)
 	b = le.AppendUint64(b, s.number)
 	b = le.AppendUint64(b, uint64(s.first))
 	b = le.AppendUint32(b, s.before)
-	b = le.AppendUint64(b, 0)
+	b = le.AppendUint32(b, uint32(s.generation))
+	b = le.AppendUint32(b, 0)
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
@@ -52,8 +59,8 @@ func checkSegmentHeader(b []byte, s *segment, m *manifest) error {
 	if string(b) == string(encodeSegmentHeader(s, m)) {
 		return nil
 	}
-	if string(b[:8]) == segmentMagic && le.Uint32(b[8:]) != formatVersion && le.Uint32(b[60:]) == crc32.Checksum(b[:60], castagnoli) {
-		return fmt.Errorf("the segment is of version %d of the format, and this program knows %d", le.Uint32(b[8:]), formatVersion)
+	if string(b[:8]) == segmentMagic && le.Uint32(b[8:]) > rewrittenVersion && le.Uint32(b[60:]) == crc32.Checksum(b[:60], castagnoli) {
+		return fmt.Errorf("the segment is of version %d of the format, and this program knows up to %d", le.Uint32(b[8:]), rewrittenVersion)
 	}
 	return errors.New("the segment's header is not that of this segment of this log")
 }
@@ -133,12 +140,22 @@ func decodeFooter(b []byte, s *segment, salt uint32) ([]mark, error) {
 	return marks, nil
 }
 
-// segmentNumber returns the number in the name of a segment's file.
+// segmentNumber returns the number in the name of a segment's file, of any generation.
 func segmentNumber(name string) (uint64, bool) {
-	digits, is := strings.CutSuffix(name, ".seg")
+	number, _, is := segmentFile(name)
+	return number, is
+}
+
+// segmentFile returns the number and the generation in the name of a segment's file.
+func segmentFile(name string) (number, generation uint64, is bool) {
+	base, is := strings.CutSuffix(name, ".seg")
 	if !is {
-		return 0, false
+		return 0, 0, false
 	}
-	n, err := strconv.ParseUint(digits, 10, 64)
-	return n, err == nil && segmentName(n) == name
+	digits, suffix, rewritten := strings.Cut(base, "-")
+	number, err := strconv.ParseUint(digits, 10, 64)
+	if err == nil && rewritten {
+		generation, err = strconv.ParseUint(suffix, 10, 64)
+	}
+	return number, generation, err == nil && generationName(number, generation) == name
 }

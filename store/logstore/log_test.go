@@ -7,11 +7,11 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// everything reads a store's whole log.
+// everything reads a store's whole log, what is forgotten of it too.
 func everything(s daybook.Store) ([]daybook.Recorded, error) { return selected(s, daybook.All()) }
 
 func selected(s daybook.Store, q daybook.Query) ([]daybook.Recorded, error) {
-	reading, err := s.Read(context.Background(), q, daybook.Span{})
+	reading, err := s.Read(context.Background(), q, daybook.Span{Forgotten: true})
 	if err != nil {
 		return nil, err
 	}

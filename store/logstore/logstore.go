@@ -40,6 +40,9 @@ type Store struct {
 
 	stamps stamps
 
+	// rewriting is held by who rewrites sealed segments.
+	rewriting sync.Mutex
+
 	closed    chan struct{}
 	closeOnce sync.Once
 	closeErr  error
@@ -152,6 +155,8 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
 		s.order.stop()
+		s.rewriting.Lock() // whoever rewrites segments soon sees that the store is closed
+		defer s.rewriting.Unlock()
 		s.closeErr = errors.Join(s.journal.close(), s.says.close(), releaseLock(s.home, s.lock))
 	})
 	return s.closeErr

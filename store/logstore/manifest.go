@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -46,6 +47,11 @@ type sealedSegment struct {
 	end      int64            // of its frames
 	size     int64            // of the file
 	checksum uint32           // of its last frame
+
+	// generation counts how many times it was rewritten, and chain is the checksum of the
+	// last frame as it was first written: until then, that of its last frame.
+	generation uint64
+	chain      uint32
 }
 
 // An ending is where the frames of the active segment end.
@@ -63,7 +69,11 @@ func (m *manifest) encode() []byte {
 	fmt.Fprintln(&b, manifestTitle)
 	fmt.Fprintf(&b, "log %s incarnation %s salt %08x\n", m.log, m.incarnation, m.salt)
 	for _, s := range m.sealed {
-		fmt.Fprintf(&b, "sealed %d first %d last %d end %d size %d checksum %08x\n", s.number, s.first, s.last, s.end, s.size, s.checksum)
+		fmt.Fprintf(&b, "sealed %d first %d last %d end %d size %d checksum %08x", s.number, s.first, s.last, s.end, s.size, s.checksum)
+		if s.generation > 0 {
+			fmt.Fprintf(&b, " generation %d chain %08x", s.generation, s.chain)
+		}
+		fmt.Fprintln(&b)
 	}
 	if m.active > 0 {
 		fmt.Fprintf(&b, "active %d first %d\n", m.active, m.activeFirst)
@@ -117,6 +127,10 @@ func (m *manifest) line(line string) error {
 	case "sealed":
 		var s sealedSegment
 		_, err := fmt.Sscanf(line, "sealed %d first %d last %d end %d size %d checksum %x", &s.number, &s.first, &s.last, &s.end, &s.size, &s.checksum)
+		s.chain = s.checksum
+		if _, rewritten, is := strings.Cut(line, " generation "); is && err == nil {
+			_, err = fmt.Sscanf(rewritten, "%d chain %x", &s.generation, &s.chain)
+		}
 		m.sealed = append(m.sealed, s)
 		return err
 	case "active":

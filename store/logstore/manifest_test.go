@@ -11,7 +11,7 @@ import (
 func someManifest() *manifest {
 	return &manifest{
 		log: uuid.New(), incarnation: uuid.New(), salt: 0xabc,
-		sealed: []sealedSegment{{1, 1, 20, 4000, 4100, 0xdeadbeef}, {2, 21, 40, 5000, 5100, 1}},
+		sealed: []sealedSegment{{1, 1, 20, 4000, 4100, 0xdeadbeef, 0, 0xdeadbeef}, {2, 21, 40, 5000, 5100, 1, 3, 0xabc}},
 		active: 3, activeFirst: 41,
 		clean: &ending{head: 44, end: 700, checksum: 7},
 	}

@@ -49,6 +49,7 @@ type Reader struct {
 	segments []*segment // as in the newest view
 	tail     tail       // of the active segment, up to where it is known to be durable
 	unseen   bool       // there is a segment whose events nobody has been woken for
+	retired  []retired  // segments that were rewritten
 	life     error      // the log is not the one any more that was opened
 
 	watching sync.Mutex // guards what follows
@@ -200,6 +201,7 @@ func (r *Reader) Close() error {
 		for _, s := range r.segments {
 			r.closeErr = errors.Join(r.closeErr, s.close())
 		}
+		r.closeErr = errors.Join(r.closeErr, closeRetired(r.retired))
 	})
 	return r.closeErr
 }

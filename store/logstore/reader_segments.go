@@ -79,17 +79,22 @@ func (r *Reader) take(m *manifest) error {
 	for _, sealed := range m.sealed {
 		s := known[sealed.number]
 		switch {
+		case s != nil && s.generation != sealed.generation:
+			// Whoever reads the one before goes on with it, or comes back if its file is gone.
+			r.unseen = r.unseen || r.manifest.active == sealed.number
+			r.retired = withRetired(r.retired, s)
+			s = sealed.segment(h, checksum)
 		case s != nil && r.manifest.active == sealed.number:
 			if err := r.finish(s, sealed); err != nil {
 				return err
 			}
 		case s == nil:
-			s = &segment{home: h, number: sealed.number, first: sealed.first, before: checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
+			s = sealed.segment(h, checksum)
 			r.unseen = true
 		}
 		s.useIndexFile()
 		segments = append(segments, s)
-		checksum, head = sealed.checksum, sealed.last
+		checksum, head = sealed.chain, sealed.last
 	}
 	if m.active == 0 {
 		r.segments, r.tail = segments, tail{checksum: m.salt}
@@ -137,7 +142,7 @@ func (r *Reader) finish(s *segment, sealed sealedSegment) error {
 	// Those who read see all of it before they see that another one follows.
 	r.publish(terms)
 	s.thin()
-	s.end, s.size, s.last = sealed.end, sealed.size, sealed.checksum
+	s.end, s.size, s.last, s.chain = sealed.end, sealed.size, sealed.checksum, sealed.chain
 	return nil
 }
 

@@ -22,9 +22,13 @@ func (d *disk) recover() (*view, error) {
 	if err := d.openSealed(); err != nil {
 		return nil, err
 	}
+	if planted("other-generation-removed-before-the-manifest-is-durable") {
+		d.removeLosers()
+	}
 	if err := d.confirmManifest(); err != nil {
 		return nil, err
 	}
+	d.removeLosers()
 	if d.manifest.active == 0 {
 		return &view{checksum: d.manifest.salt}, nil
 	}
@@ -73,27 +77,32 @@ func (d *disk) tidy() error {
 	if err != nil {
 		return fmt.Errorf("logstore: list %s: %w", d.home.dir, err)
 	}
-	named := map[uint64]bool{}
+	named, missing := map[uint64]uint64{}, map[uint64]bool{} // the generation of each segment
 	for _, s := range d.manifest.sealed {
-		named[s.number] = true
+		named[s.number], missing[s.number] = s.generation, true
 	}
 	if d.manifest.active > 0 {
-		named[d.manifest.active] = true
+		named[d.manifest.active], missing[d.manifest.active] = 0, true
 	}
 	moved := false
 	for _, name := range names {
-		if name == spareName {
-			// Nothing is in it, but it may have a segment's space.
+		if name == spareName || name == rewriteTemp {
+			// Nothing is in it that is not elsewhere, but it may have a segment's space.
 			if err := d.home.world.FS.Remove(d.home.path(name)); err != nil {
 				return fmt.Errorf("logstore: remove %s: %w", name, err)
 			}
 		}
-		n, segment := segmentNumber(name)
+		n, generation, segment := segmentFile(name)
 		if !segment {
+			d.noteIndex(name, named)
 			continue
 		}
-		if named[n] {
-			delete(named, n)
+		if of, is := named[n]; is {
+			if of == generation {
+				delete(missing, n)
+			} else {
+				d.losers = append(d.losers, loser{n, name})
+			}
 			continue
 		}
 		if err := d.removeUnknown(name, names); err != nil {
@@ -101,11 +110,11 @@ func (d *disk) tidy() error {
 		}
 		moved = true
 	}
-	for n := range named {
+	for n := range missing {
 		if planted("missing-segment-not-noticed") {
 			break
 		}
-		return &daybook.CorruptError{Where: d.home.path(segmentName(n)), Err: errors.New("the manifest names this segment, and it is missing")}
+		return &daybook.CorruptError{Where: d.home.path(generationName(n, named[n])), Err: errors.New("the manifest names this segment, and it is missing")}
 	}
 	if !moved {
 		return nil
@@ -127,6 +136,7 @@ func (d *disk) confirmManifest() error {
 	if vfs.IsNoSpace(err) {
 		// It was durable if the store was stopped by anything but a failing disk.
 		d.home.log.Warn("the disk is too full to write the manifest again", "err", err)
+		d.losers = nil // until it is known to be durable that they have lost
 		return nil
 	}
 	if err != nil {
@@ -176,8 +186,7 @@ func unusedName(name string, names []string) string {
 // long as they were.
 func (d *disk) openSealed() error {
 	for _, sealed := range d.manifest.sealed {
-		s := &segment{home: d.home, number: sealed.number, first: sealed.first, before: d.checksum, end: sealed.end, size: sealed.size, last: sealed.checksum}
-		s.ending.Store(&s.last)
+		s := sealed.segment(d.home, d.checksum)
 		size, err := d.home.world.FS.Size(d.home.path(s.name()))
 		if err != nil {
 			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
@@ -186,9 +195,19 @@ func (d *disk) openSealed() error {
 			return s.corrupt(min(size, sealed.size), 0, fmt.Errorf("the sealed file had %d bytes and has %d", sealed.size, size))
 		}
 		d.segments = append(d.segments, s)
-		d.head, d.checksum = sealed.last, sealed.checksum
+		d.head, d.checksum = sealed.last, sealed.chain
 	}
 	return nil
+}
+
+// segment returns the sealed segment, which follows a frame with a checksum.
+func (s *sealedSegment) segment(h *home, before uint32) *segment {
+	sealed := &segment{
+		home: h, number: s.number, generation: s.generation, first: s.first, before: before,
+		end: s.end, size: s.size, last: s.checksum, chain: s.chain,
+	}
+	sealed.ending.Store(&sealed.last)
+	return sealed
 }
 
 // checkActive looks at the header of the active segment and returns the file's size.

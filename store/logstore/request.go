@@ -83,7 +83,7 @@ func (rs *requests) release(r *request) {
 		return
 	}
 	clear(r.streams)
-	r.check.view = nil
+	r.check.view, r.check.known = nil, nil
 	r.check.in.reset(nil)
 	*r = request{
 		ids: r.ids[:0], frame: r.frame[:0], streams: r.streams[:0], written: r.written[:0], terms: r.terms[:0],

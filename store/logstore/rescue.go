@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"sort"
 
 	"github.com/google/uuid"
@@ -27,7 +28,7 @@ type remnant struct {
 func manifestOfSegments(h *home, names []string) (*manifest, error) {
 	var remnants []remnant
 	for _, name := range names {
-		number, is := segmentNumber(name)
+		number, generation, is := segmentFile(name)
 		if !is {
 			continue
 		}
@@ -35,14 +36,20 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok {
+		r.sealed.generation = generation
+		if ok && (generation == 0 || r.trailer) {
 			remnants = append(remnants, r)
 		}
 	}
 	if len(remnants) == 0 {
 		return nil, nil
 	}
-	sort.Slice(remnants, func(i, j int) bool { return remnants[i].sealed.number < remnants[j].sealed.number })
+	sort.Slice(remnants, func(i, j int) bool {
+		a, b := &remnants[i].sealed, &remnants[j].sealed
+		return a.number < b.number || a.number == b.number && a.generation > b.generation
+	})
+	// Of two generations that a rewriting left, the newer one is whole.
+	remnants = slices.CompactFunc(remnants, func(a, b remnant) bool { return a.sealed.number == b.sealed.number })
 	last := len(remnants) - 1
 	m := &manifest{log: remnants[last].log, salt: remnants[last].salt}
 	for i, r := range remnants {
@@ -56,6 +63,10 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 		if next := remnants[i+1]; !r.trailer {
 			// The header of the next one says how this one ended.
 			r.sealed.last, r.sealed.checksum = next.sealed.first-1, next.before
+		}
+		r.sealed.chain = r.sealed.checksum
+		if r.sealed.generation > 0 {
+			r.sealed.chain = remnants[i+1].before
 		}
 		m.sealed = append(m.sealed, r.sealed)
 	}

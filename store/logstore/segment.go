@@ -27,6 +27,12 @@ type segment struct {
 	first  daybook.Position // the first position that it may hold
 	before uint32           // the checksum of the frame before its first one
 
+	// generation counts how many times the segment was rewritten, and chain is the
+	// checksum that its last frame had at first, which the next segment follows. They are
+	// set once it is sealed.
+	generation uint64
+	chain      uint32
+
 	// end is where the frames of a segment end that is no longer the active one. It is
 	// set before a view is published that has another segment after this one.
 	end int64
@@ -41,6 +47,10 @@ type segment struct {
 	// full is set when the journal has begun to seal the segment: no more frames go
 	// there.
 	full atomic.Bool
+
+	// retired is set when a next generation has taken the segment's place. Those who have
+	// a view with it read on through the handles that are open.
+	retired atomic.Bool
 
 	// abouts is whether there are events about streams in the segment.
 	abouts whether
@@ -92,7 +102,15 @@ func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%08d.seg", number) }
 
-func (s *segment) name() string { return segmentName(s.number) }
+// generationName returns the name of a segment's file that was rewritten some times.
+func generationName(number, generation uint64) string {
+	if generation == 0 {
+		return segmentName(number)
+	}
+	return fmt.Sprintf("%08d-%d.seg", number, generation)
+}
+
+func (s *segment) name() string { return generationName(s.number, s.generation) }
 
 // corrupt says that something in the segment is not what was written there.
 func (s *segment) corrupt(offset int64, sound daybook.Position, err error) error {

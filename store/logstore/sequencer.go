@@ -48,6 +48,8 @@ type sequencer struct {
 	filling *group     // what is written next; nil or not empty
 	writing *group     // what the journal has; nil if the disk is idle
 	next    []*request // those that are sequenced next
+	errands []*errand  // what the journal is to do as soon as it is idle
+	sealing bool       // the next group begins a new segment
 	spare   []byte     // the bytes of a group that is durable, to be used again
 	checks  check
 	epoch   uint64 // of the turn that was begun last
@@ -163,8 +165,15 @@ func (q *sequencer) fetch() bool {
 
 // write has the group written that was filled, if there is one and the disk is idle.
 func (q *sequencer) write() bool {
-	if q.writing != nil || q.filling == nil {
+	if q.writing != nil || q.filling == nil && len(q.errands) == 0 {
 		return false
+	}
+	if len(q.errands) > 0 {
+		q.writing = &group{errand: q.errands[0], durable: q.tail.head, epoch: q.epoch}
+		q.errands = q.errands[1:]
+		q.busy.Add(1)
+		go q.commit(q.writing)
+		return true
 	}
 	q.writing, q.filling = q.filling, nil
 	q.writing.after = q.tail
@@ -231,8 +240,12 @@ func (q *sequencer) checked(r *request) (daybook.Receipt, error) {
 	if r.given == nil {
 		return q.check(r)
 	}
+	since, err := q.tail.since(r.checked, r.at)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
 	c := &q.checks
-	c.reset(&q.tail, r.checked, q.store.life)
+	c.reset(&q.tail, since, q.store.life)
 	return daybook.Receipt{}, c.restorable(r)
 }
 
@@ -242,7 +255,11 @@ func (q *sequencer) checked(r *request) (daybook.Receipt, error) {
 func (q *sequencer) check(r *request) (daybook.Receipt, error) {
 	life := q.store.life
 	c := &q.checks
-	c.reset(&q.tail, r.checked, life)
+	since, err := q.tail.since(r.checked, r.at)
+	if err != nil {
+		return daybook.Receipt{}, err
+	}
+	c.reset(&q.tail, since, life)
 	before, err := c.recorded(r)
 	if err != nil {
 		return daybook.Receipt{}, err
@@ -352,7 +369,7 @@ func (q *sequencer) active(frameBytes int) *segment {
 		return nil
 	}
 	last := t.segments[len(t.segments)-1]
-	if last.full.Load() || t.end > segmentHeaderBytes && t.end+int64(frameBytes) > q.store.segmentBytes(last.number) {
+	if q.sealing || last.full.Load() || t.end > segmentHeaderBytes && t.end+int64(frameBytes) > q.store.segmentBytes(last.number) {
 		return nil
 	}
 	return last
@@ -373,6 +390,7 @@ func (q *sequencer) open() *segment {
 	s := &segment{home: q.store.home, number: number, first: t.head + 1, before: t.checksum, marked: true}
 	s.setTerms(new(index.Table))
 	s.abouts.known.Store(hasNone)
+	q.sealing = false
 	t.segments = append(t.segments[:len(t.segments):len(t.segments)], s)
 	t.end = segmentHeaderBytes
 	return s
@@ -406,7 +424,7 @@ func (q *sequencer) commit(g *group) {
 		t, _ := q.journal.ready()
 		g.epoch = t.epoch
 	}
-	f := q.journal.commit(g)
+	f := q.makeDurable(g)
 
 	q.settling.Store(true)
 	q.desk.Lock()
@@ -420,8 +438,24 @@ func (q *sequencer) commit(g *group) {
 		q.desk.Unlock()
 		q.answerAll(g)
 	}
+	if g.errand != nil {
+		close(g.errand.done)
+	}
 	q.sweep()
 	q.goOn()
+}
+
+// makeDurable has the journal make a group durable, or does an errand in place of one.
+func (q *sequencer) makeDurable(g *group) *fault {
+	if g.errand == nil {
+		return q.journal.commit(g)
+	}
+	f := g.errand.do()
+	g.errand.failed = f
+	if f != nil && !f.fatal {
+		return nil // nothing was changed, and nobody's answer rests on it
+	}
+	return f
 }
 
 // settle publishes a group that is durable, and lets the next one go.
@@ -429,6 +463,13 @@ func (q *sequencer) settle(g *group) {
 	q.tail.unsynced = nil
 	if q.filling != nil {
 		q.tail.unsynced = []*group{q.filling}
+	}
+	if g.errand != nil {
+		if g.errand.failed == nil {
+			q.store.view.Store(g.errand.settle(&q.tail, q.store.view.Load()))
+		}
+		q.write()
+		return
 	}
 	after := g.after
 	q.store.publish(&after, g)

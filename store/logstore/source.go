@@ -27,6 +27,7 @@ type source struct {
 	mapping vfs.Mapping
 	mapped  int64 // bytes of the mapping
 	closed  bool  // for good
+	kept    bool  // it stays open until then
 }
 
 // ReadAt implements [io.ReaderAt]. Its error is that of the file system, io.EOF if the
@@ -105,7 +106,26 @@ func (s *source) mapFile() {
 func (s *source) shut() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.kept {
+		return nil
+	}
 	return s.letGo()
+}
+
+// keep opens the file and has it stay open until it is closed for good, because it will
+// have no name by which it could be opened again.
+func (s *source) keep() error {
+	for kept := false; !kept; {
+		if err := s.openFile(); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		kept = s.file != nil
+		s.kept = kept
+		s.mu.Unlock()
+	}
+	s.home.open.remove(s)
+	return nil
 }
 
 // close closes the file for good.

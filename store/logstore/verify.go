@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -370,10 +371,12 @@ func (v *verifier) names(names []string) {
 		own[segmentName(m.active)] = true
 	}
 	for _, name := range names {
-		_, isSegment := segmentNumber(name)
+		number, _, isSegment := segmentFile(name)
 		switch {
 		case own[name] || strings.HasSuffix(name, ".tmp"):
 		case isSegment && v.isBegun(name):
+		case isSegment && slices.ContainsFunc(m.sealed, func(s sealedSegment) bool { return s.number == number }):
+			v.found.Notes = append(v.found.Notes, fmt.Sprintf("%s is of a generation that is not, or no longer, the segment", name))
 		case isSegment:
 			v.found.Notes = append(v.found.Notes, fmt.Sprintf("%s is a segment that the manifest does not name", name))
 		case isAside(name):

@@ -18,10 +18,9 @@ func (v *verifier) sealedSegment(i int) *segment {
 	m := v.manifest
 	before := m.salt
 	if i > 0 {
-		before = m.sealed[i-1].checksum
+		before = m.sealed[i-1].chain
 	}
-	sealed := m.sealed[i]
-	return &segment{home: v.home, number: sealed.number, first: sealed.first, before: before, end: sealed.end, size: sealed.size, last: sealed.checksum}
+	return m.sealed[i].segment(v.home, before)
 }
 
 // sealed verifies a sealed segment and its index.
@@ -135,7 +134,7 @@ func (v *verifier) activeSegment() (*segment, daybook.Position) {
 	s := &segment{home: v.home, number: m.active, first: m.activeFirst, before: m.salt}
 	head := daybook.Position(0)
 	if n := len(m.sealed); n > 0 {
-		s.before, head = m.sealed[n-1].checksum, m.sealed[n-1].last
+		s.before, head = m.sealed[n-1].chain, m.sealed[n-1].last
 	}
 	return s, head
 }

@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/daybook-es/daybook"
@@ -380,4 +381,22 @@ func (in *fetcher) frameAt(seg *segment, offset, end int64) (frame.Frame, error)
 		return nil, err
 	}
 	return in.frame, nil
+}
+
+// since returns a place behind which lies everything that is behind a place of an older
+// view, which ended there with a position. They differ if the segment was rewritten since.
+func (v *view) since(p place, head daybook.Position) (place, error) {
+	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= p.segment })
+	if i == len(v.segments) || v.segments[i].number != p.segment || v.segments[i].generation == 0 || planted("place-in-a-rewritten-segment-believed") {
+		return p, nil
+	}
+	return v.after(head)
+}
+
+// with returns the view's segments with another one in place of that of its number.
+func (v *view) with(next *segment) []*segment {
+	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= next.number })
+	segments := slices.Clone(v.segments)
+	segments[i] = next
+	return segments
 }

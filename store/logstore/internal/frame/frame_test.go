@@ -105,7 +105,7 @@ func TestNoChangeOfAFrameGoesUnnoticed(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sealed(events())))
 	f.Add([]byte(sealed(events()[:1])))
-	f.Add([]byte(sealed(events()).Rewrite(nil, salt, 0, func(e Event) bool { return e.Place() == 0 })))
+	f.Add(sealed(events()).Rewrite(nil, salt, 0, func(at int) bool { return at == HeaderBytes }))
 	if gaps, err := EncodeRecorded(nil, recorded(4, 90)); err != nil {
 		f.Error(err)
 	} else {

@@ -75,13 +75,14 @@ func (f Frame) recordedStub(e Event) daybook.Recorded {
 }
 
 // Rewrite appends to b the frame with stubs in place of the events that forgotten
-// reports, and with another frame before it. Events that are stubs already stay so.
-func (f Frame) Rewrite(b []byte, salt, before uint32, forgotten func(Event) bool) Frame {
+// reports, by their offsets in it, and with another frame before it. Events that are
+// stubs already stay so.
+func (f Frame) Rewrite(b []byte, salt, before uint32, forgotten func(offset int) bool) []byte {
 	start := len(b)
 	b = append(b, f[:HeaderBytes]...)
-	for _, e := range f.Events() {
+	for offset, e := range f.Events() {
 		at := len(b)
-		if !e.IsStub() && forgotten(e) {
+		if !e.IsStub() && forgotten(offset) {
 			b = appendRecorded(b, f.Recorded(e).AsStub(), at-start, e.Place())
 			continue
 		}
@@ -90,5 +91,14 @@ func (f Frame) Rewrite(b []byte, salt, before uint32, forgotten func(Event) bool
 	}
 	rewritten := finish(b[start:], f.Len())
 	rewritten.Seal(salt, Seal{Before: before, First: f.First(), Durable: f.Durable(), Stamp: f.Stamp()})
-	return rewritten
+	return b
 }
+
+// StubBytes returns how many bytes a stub of the event takes.
+func (e Event) StubBytes() int {
+	n := eventHeaderBytes + int(le.Uint16(e[12:])) + hashBytes + int(le.Uint16(e[18:]))*(2+hashBytes) + digestBytes
+	return (n + Align - 1) / Align * Align
+}
+
+// Bytes returns how many bytes the event takes.
+func (e Event) Bytes() int { return e.length() }

@@ -66,8 +66,11 @@ func TestARewrittenFrameHasStubsWhereItSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Seal(salt, Seal{Before: 1, First: 4, Durable: 3, Stamp: 77})
-	once := f.Rewrite(nil, salt, 12, func(e Event) bool { return e.Place() == 1 })
-	twice := once.Rewrite([]byte("12345678"), salt, 13, func(e Event) bool { return e.Place() < 2 })
+	once := Frame(f.Rewrite(nil, salt, 12, func(at int) bool { return f.At(at).Place() == 1 }))
+	twice := Frame(once.Rewrite([]byte("12345678"), salt, 13, func(at int) bool { return once.At(at).Place() < 2 }))[8:]
+	if e := f.At(HeaderBytes); twice.At(HeaderBytes).Bytes() != e.StubBytes() || e.Bytes() == e.StubBytes() {
+		t.Errorf("a stub of an event of %d bytes has %d, and was to have %d", e.Bytes(), twice.At(HeaderBytes).Bytes(), e.StubBytes())
+	}
 	for i, f := range []Frame{once, twice} {
 		want := append([]daybook.Recorded(nil), before...)
 		want[1] = want[1].AsStub()

@@ -1,0 +1,137 @@
+package logstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/index"
+)
+
+// rewriteTemp is where a next generation is written until it is whole.
+const rewriteTemp = "rewrite.tmp"
+
+// A rewriting writes the next generation of a sealed segment. It is used by one
+// goroutine.
+type rewriting struct {
+	store *Store
+	from  *segment
+	next  *segment
+	file  vfs.File
+	table *index.Table
+
+	buffer   []byte           // what is not written yet
+	begins   int64            // where it lies in the file
+	checksum uint32           // of the last frame
+	last     daybook.Position // its last
+}
+
+// A rework appends to b what becomes of a frame of the generation before, which lies at an
+// offset of its file, behind a frame with a checksum.
+type rework func(b []byte, offset int64, f frame.Frame, before uint32) []byte
+
+// rewrite writes the next generation of a sealed segment, durable under its name, which
+// no manifest names yet: each frame as change makes it. It returns an error that says
+// why nothing was made, or a CorruptError if the segment is damaged. Nothing is left of it
+// then but a file that may be removed at any time.
+func (s *Store) rewrite(from *segment, change rework) (_ *segment, err error) {
+	fsys, temp := s.home.world.FS, s.home.path(rewriteTemp)
+	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := fsys.Create(temp)
+	if err != nil {
+		return nil, err
+	}
+	w := &rewriting{store: s, from: from, file: f, table: new(index.Table), checksum: from.before}
+	w.next = &segment{home: from.home, number: from.number, generation: from.generation + 1, first: from.first, before: from.before, chain: from.chain}
+	w.next.abouts.known.Store(from.abouts.known.Load())
+	defer func() {
+		if err == nil {
+			return
+		}
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+		if removed := fsys.Remove(temp); removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+			s.home.log.Warn("a segment that could not be rewritten left a file behind", "file", rewriteTemp, "err", removed)
+		}
+	}()
+
+	if err := w.write(change); err != nil {
+		return nil, err
+	}
+	if !planted("next-generation-not-synced") {
+		if err := f.Sync(); err != nil {
+			return nil, err
+		}
+	}
+	closed := f
+	f = nil
+	if err := closed.Close(); err != nil {
+		return nil, err
+	}
+	if err := fsys.Rename(temp, s.home.path(w.next.name())); err != nil {
+		return nil, err
+	}
+	if err := s.home.syncDir(); err != nil {
+		return nil, err
+	}
+	// It is read once more as everybody else will read it, before it is relied upon.
+	if err := w.next.frames(func(int64, frame.Frame) {}); err != nil {
+		return nil, errors.Join(err, w.next.close())
+	}
+	w.next.setTerms(w.table)
+	if err := w.next.writeIndex(); err != nil {
+		s.home.log.Warn("an index file could not be written; the index stays in memory", "segment", w.next.name(), "err", err)
+	}
+	return w.next, nil
+}
+
+// write writes the file.
+func (w *rewriting) write(change rework) error {
+	w.buffer = encodeSegmentHeader(w.next, &manifest{log: w.store.life.Log, salt: w.store.home.salt})
+	var failed error
+	err := w.from.frames(func(offset int64, f frame.Frame) {
+		if failed == nil && w.store.isClosed() {
+			failed = daybook.ErrClosed
+		}
+		if failed == nil {
+			failed = w.frame(change(w.buffer, offset, f, w.checksum))
+		}
+	})
+	if err = errors.Join(failed, err); err != nil {
+		return err
+	}
+	w.next.end, w.next.last = w.begins+int64(len(w.buffer)), w.checksum
+	sealed := sealedSegment{number: w.next.number, last: w.last, end: w.next.end, checksum: w.checksum}
+	w.buffer = append(w.buffer, encodeFooter(w.next.thin(), sealed, w.store.home.salt)...)
+	w.next.marked = true
+	w.next.ending.Store(&w.next.last)
+	w.next.size = w.begins + int64(len(w.buffer))
+	return w.flush()
+}
+
+// frame takes the buffer with a further frame.
+func (w *rewriting) frame(b []byte) error {
+	f, offset := frame.Frame(b[len(w.buffer):]), w.begins+int64(len(w.buffer))
+	addFrame(w.table, f, offset)
+	w.next.mark(f, offset)
+	w.buffer, w.checksum, w.last = b, f.Checksum(), f.Last()
+	if len(w.buffer) < stretchBytes {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *rewriting) flush() error {
+	if _, err := w.file.WriteAt(w.buffer, w.begins); err != nil {
+		return fmt.Errorf("write %s: %w", rewriteTemp, err)
+	}
+	w.begins += int64(len(w.buffer))
+	w.buffer = w.buffer[:0]
+	return nil
+}

@@ -1,0 +1,217 @@
+package logstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+)
+
+// ScavengeOptions adjust [Store.Scavenge]. The zero value, and nil, give back whatever
+// can be.
+type ScavengeOptions struct {
+	// Keep pins events: a forgotten event for which it returns true stays as it is, hidden
+	// and whole, until another Scavenge does not keep it. It is called once for each
+	// forgotten event, in order of position. Nil keeps none.
+	Keep func(daybook.Recorded) bool
+
+	// Least is the part of a segment's bytes, between 0 and 1, that must be gained for it to
+	// be rewritten. Zero rewrites each segment in which an event is forgotten, as one must
+	// where data has to go.
+	Least float64
+
+	// Newest gives back what is forgotten in the newest segment too, which is sealed for
+	// that whatever its size. Otherwise its turn comes when it is full.
+	Newest bool
+
+	// Progress is called after each segment with what has been done so far. Nil is not
+	// called.
+	Progress func(Scavenged)
+}
+
+// Scavenged is what [Store.Scavenge] did.
+type Scavenged struct {
+	// Segments is how many segments were looked at, and Rewritten how many of them were
+	// replaced by their next generation.
+	Segments, Rewritten int
+	// Events is how many events became stubs, and Kept how many were pinned.
+	Events, Kept int
+	// Bytes is by how much the rewritten segments are smaller. It may be negative: a stub
+	// is longer than an event of little data.
+	Bytes int64
+}
+
+// A scavenger is a journal that can replace a sealed segment by its next generation.
+type scavenger interface {
+	adopt(next *segment) *fault
+	retire(old *segment)
+	removeGeneration(names ...string)
+	// wellEnough returns why nothing is written any more, or nil.
+	wellEnough() error
+}
+
+// Scavenge gives back the space of what is forgotten: of each event that was forgotten when
+// it began, a [daybook.Stub] is left. It rewrites sealed segments one at a time, while
+// appends and readings go on; readings that were begun before see what they saw. It needs
+// room on the disk for one more segment.
+//
+// It may be interrupted at any moment, and by a crash too; what it has done stays done,
+// and calling it again goes on. It returns what it did, also with an error: an
+// [*daybook.UnavailableError] if ctx ends, [daybook.ErrClosed], a [*daybook.CorruptError]
+// if a segment is damaged, which is then left as it is, or why the disk did not do it. Only
+// one Scavenge is at work at a time; others wait for it.
+func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, error) {
+	if o == nil {
+		o = new(ScavengeOptions)
+	}
+	report := new(Scavenged)
+	s.rewriting.Lock()
+	defer s.rewriting.Unlock()
+	if s.isClosed() {
+		return report, daybook.ErrClosed
+	}
+	journal, can := s.journal.(scavenger)
+	if !can {
+		return report, errors.New("logstore: the journal of this log replaces no segments")
+	}
+	if o.Newest {
+		if err := s.order.seal(); err != nil {
+			return report, err
+		}
+	}
+	v := s.view.Load()
+	for _, seg := range v.segments[:max(len(v.segments), 1)-1] {
+		if err := ctx.Err(); err != nil {
+			return report, &daybook.UnavailableError{Doing: "scavenge", Err: err}
+		}
+		// After a fault nobody knows which generations the manifest names.
+		if err := journal.wellEnough(); err != nil {
+			return report, &daybook.UnavailableError{Doing: "scavenge", Err: err}
+		}
+		if err := s.scavenge(v, seg, o, report); err != nil {
+			return report, err
+		}
+		report.Segments++
+		if o.Progress != nil {
+			o.Progress(*report)
+		}
+	}
+	return report, nil
+}
+
+// scavenge scavenges one segment of what is forgotten as of a view.
+func (s *Store) scavenge(v *view, seg *segment, o *ScavengeOptions, report *Scavenged) error {
+	hiding, err := s.hidden.hiding(v, place{segment: seg.number})
+	if hiding == nil || err != nil {
+		return err
+	}
+	plan, err := s.planStubs(seg, hiding, o.Keep)
+	if err != nil {
+		return err
+	}
+	report.Kept += plan.kept
+	if len(plan.stubs) == 0 || o.Least > 0 && float64(plan.gain) < o.Least*float64(seg.end) {
+		return nil
+	}
+	next, err := s.rewrite(seg, func(b []byte, offset int64, f frame.Frame, before uint32) []byte {
+		return f.Rewrite(b, s.home.salt, before, func(at int) bool {
+			if len(plan.stubs) == 0 || plan.stubs[0] != posting(offset+int64(at)) {
+				return false
+			}
+			plan.stubs = plan.stubs[1:]
+			return true
+		})
+	})
+	if err != nil {
+		return s.rewriteError(seg, err)
+	}
+	if err := s.replace(seg, next); err != nil {
+		return s.rewriteError(seg, err)
+	}
+	report.Rewritten++
+	report.Events += plan.events
+	report.Bytes += seg.size - next.size
+	return nil
+}
+
+// rewriteError says what was being done.
+func (s *Store) rewriteError(seg *segment, err error) error {
+	corrupt, unavailable := (*daybook.CorruptError)(nil), (*daybook.UnavailableError)(nil)
+	if errors.Is(err, daybook.ErrClosed) {
+		return daybook.ErrClosed
+	}
+	if errors.As(err, &corrupt) || errors.As(err, &unavailable) {
+		return err
+	}
+	return fmt.Errorf("logstore: rewrite %s: %w", s.home.path(seg.name()), err)
+}
+
+// A stubPlan says which events of a segment are to become stubs.
+type stubPlan struct {
+	stubs        []uint32 // their postings, rising
+	events, kept int
+	gain         int64
+}
+
+// planStubs looks which events of a segment are forgotten.
+func (s *Store) planStubs(seg *segment, hiding *hiding, keep func(daybook.Recorded) bool) (stubPlan, error) {
+	var p stubPlan
+	var failed error
+	err := seg.frames(func(offset int64, f frame.Frame) {
+		if failed == nil && s.isClosed() {
+			failed = daybook.ErrClosed
+		}
+		for at, e := range f.Events() {
+			if failed != nil || e.IsStub() {
+				continue
+			}
+			var forgotten bool
+			if forgotten, failed = hiding.hides(f, e); !forgotten {
+				continue
+			}
+			if keep != nil {
+				r := f.Recorded(e)
+				r.Forgotten = true
+				if keep(r) {
+					p.kept++
+					continue
+				}
+			}
+			p.stubs = append(p.stubs, posting(offset+int64(at)))
+			p.gain += int64(e.Bytes() - e.StubBytes())
+		}
+	})
+	p.events = len(p.stubs)
+	return p, errors.Join(failed, err)
+}
+
+// replace has the next generation of a segment take its place: in the manifest, durably,
+// then for those who begin to read, and only then on the disk.
+func (s *Store) replace(old, next *segment) error {
+	journal := s.journal.(scavenger)
+	if err := old.pin(); err != nil {
+		return err
+	}
+	if planted("segment-removed-before-the-manifest-names-the-next") {
+		journal.retire(old)
+	}
+	e := &errand{
+		do: func() *fault { return journal.adopt(next) },
+		settle: func(tail, now *view) *view {
+			tail.segments = tail.with(next)
+			after := *now
+			after.segments = now.with(next)
+			return &after
+		},
+	}
+	if err := s.order.run(e); err != nil {
+		if e.failed != nil && !e.failed.fatal {
+			journal.removeGeneration(next.name(), next.indexName())
+		}
+		return errors.Join(err, next.close())
+	}
+	journal.retire(old)
+	return nil
+}
