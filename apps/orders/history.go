@@ -265,10 +265,11 @@ func (s *Shop) record(ctx context.Context, h History) (Kept, error) {
 	return Kept{Repeated: 1}, nil
 }
 
-// begins reports whether an order's history begins with these events. A store takes
-// events with the same ids and types for the same; what they say can be another thing.
+// begins reports whether an order's history begins with these events, forgotten or not. A
+// store takes events with the same ids and types for the same; what they say can be
+// another thing, unless nothing is left of it to compare.
 func (s *Shop) begins(ctx context.Context, events []daybook.Event) (bool, error) {
-	reading, err := s.store.Read(ctx, daybook.Stream(events[0].Stream), daybook.Span{Limit: len(events)})
+	reading, err := s.store.Read(ctx, daybook.Stream(events[0].Stream), daybook.Span{Limit: len(events), Forgotten: true})
 	if err != nil {
 		return false, err
 	}
@@ -276,6 +277,10 @@ func (s *Shop) begins(ctx context.Context, events []daybook.Event) (bool, error)
 	for recorded, err := range reading.Events() {
 		if err != nil {
 			return false, err
+		}
+		if recorded.Stub != nil && recorded.ID == events[n].ID {
+			n++
+			continue
 		}
 		facts, err := Orders.Codec().Facts(recorded)
 		if err != nil {

@@ -23,6 +23,11 @@ var Overview = sqlview.New("overview", overviewVersion, Orders.Codec(), overview
 			return err
 		}
 		id := OrderID(at.Stream)
+		if at.Version > 1 { // the order was forgotten, and is placed anew
+			if err := tx.Exec(`delete from lines where order_id = ?`, id); err != nil {
+				return err
+			}
+		}
 		var units int64
 		var price, freight Cents
 		for n, l := range e.Lines {

@@ -99,6 +99,9 @@ func (s *Shop) OrderAsOf(ctx context.Context, id string, m Moment) (Details, Sho
 		if err != nil {
 			return Details{}, Shown{}, err
 		}
+		if event.Forgotten {
+			continue // since the reading began
+		}
 		read = event.Version
 		if !m.AsOf.IsZero() && (event.HappenedAt.IsZero() || event.HappenedAt.After(m.AsOf)) {
 			continue
@@ -174,6 +177,9 @@ func (s *Shop) History(ctx context.Context, id string) ([]Occurrence, Shown, err
 	for event, err := range reading.Events() {
 		if err != nil {
 			return nil, Shown{}, err
+		}
+		if event.Forgotten {
+			continue // since the reading began
 		}
 		facts, err := Orders.Codec().Facts(event)
 		if err != nil {

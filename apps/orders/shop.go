@@ -118,6 +118,9 @@ func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Chang
 					yield(Change{}, err)
 					return
 				}
+				if e.Forgotten {
+					continue // since the reading began
+				}
 				change := Change{At: reading.Snapshot().At(e.Position), Order: OrderID(e.Stream), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt}
 				if !yield(change, nil) {
 					return

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -177,7 +178,8 @@ type orderView struct {
 	// Moment is the past that is shown; Past reports whether it is one.
 	Moment orders.Moment
 	Past   bool
-	// Events are its history. The newest is the last; Newest is its version.
+	// Events are its history, as far as the store has not forgotten it. The newest is the
+	// last; Newest is its version.
 	Events  []orders.Occurrence
 	Newest  daybook.Version
 	May     mayDo
@@ -192,11 +194,15 @@ func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id 
 		return err
 	}
 	events, _, err := s.shop.History(r.Context(), id)
-	if err != nil {
+	if err != nil && !errors.Is(err, orders.ErrNoSuchOrder) { // the view remembers what the store has forgotten
 		return err
 	}
+	newest := details.Version
+	if n := len(events); n > 0 {
+		newest = events[n-1].Version
+	}
 	body := orderView{
-		Details: details, Moment: moment, Events: events, Newest: events[len(events)-1].Version,
+		Details: details, Moment: moment, Events: events, Newest: newest,
 		Owed: details.Total - details.Paid, Left: details.Paid - details.Refunded, Refused: refused,
 	}
 	if moment != (orders.Moment{}) && (details.Version < body.Newest || !moment.AsOf.IsZero() || !moment.KnownAt.IsZero()) {
@@ -215,6 +221,9 @@ func (o orderView) Shows(e orders.Occurrence) bool { return e.Version <= o.Versi
 // than they happened: it then says once for all when and by whom. Otherwise it returns
 // nil.
 func (o orderView) Together() *orders.Occurrence {
+	if len(o.Events) == 0 {
+		return nil
+	}
 	last := o.Events[len(o.Events)-1]
 	if !late(o.Events[0]) || !o.Events[0].RecordedAt.Equal(last.RecordedAt) || o.Events[0].Trace.Actor != last.Trace.Actor {
 		return nil
@@ -222,9 +231,14 @@ func (o orderView) Together() *orders.Occurrence {
 	return &last
 }
 
-// Last returns the newest event that the page shows.
-func (o orderView) Last() orders.Occurrence {
-	return o.Events[min(int(o.Version), len(o.Events))-1]
+// Last returns the newest event that the page shows; nil if it is forgotten.
+func (o orderView) Last() *orders.Occurrence {
+	for i, e := range slices.Backward(o.Events) {
+		if o.Shows(e) {
+			return &o.Events[i]
+		}
+	}
+	return nil
 }
 
 // mayDo says which commands an order's page offers. The rules in package orders decide;
