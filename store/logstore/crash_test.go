@@ -113,7 +113,7 @@ func frameAt(disk *crashfs.Disk, name string, offset int64) bool {
 // cutEvery records runs and checks what every cut leaves of them, until there were so many.
 func cutEvery(t *testing.T, atLeast, seeds int, record func(seed uint64) *run) {
 	// A hundred thousand small stores are mostly garbage, which need not be collected after each few of them.
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var cuts, calls int
 	var inRecovery atomic.Int64
 	seed := uint64(0)

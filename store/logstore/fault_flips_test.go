@@ -230,7 +230,7 @@ func (f *keptFile) replaced(at int, b []byte) (damage, bool) {
 // for another: it is told, with a place in what was damaged, or makes no difference. Method: one damage at a time, the log opened anew for each, and all
 // read that the file holds. A soak goes through all of them in so many pieces; a test picks some.
 func TestNoDamageOfALargeLogGoesUnnoticed(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	const pieces = 64
 	soak := soaking(t)
 	k := newKeptLog(t, soak.seed+uint64(soak.piece/pieces), soak.choose(6, 6, 18), &Options{SegmentBytes: 16 << 10, Logger: quiet})

@@ -117,7 +117,7 @@ func harms(name string) []harm {
 // Goal: damage is told, or does no harm; it is never passed off as what was recorded. Method: every file of a small
 // store is damaged in every place.
 func TestEveryDamageIsToldOrDoesNoHarm(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	for _, clean := range []bool{true, false} {
 		t.Run(map[bool]string{true: "closed", false: "killed"}[clean], func(t *testing.T) {
 			rot := newRotting(t, soaking(t).base(5), clean)

@@ -3,6 +3,7 @@ package logstore
 import (
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -18,5 +19,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimOf); dir != "" {
 		appendUntilKilled(dir)
 	}
+	// The tests that collect little garbage on purpose must not, all of them together, take what the machine has.
+	debug.SetMemoryLimit(1 << 30)
 	goleak.VerifyTestMain(m)
 }
