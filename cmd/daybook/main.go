@@ -36,6 +36,7 @@ type Main struct {
 	Truncate  Truncate  `cmd:"" group:"forget" help:"Forget the events of a stream below a version."`
 	Delete    Delete    `cmd:"" group:"forget" help:"Forget the events of a stream; it is new again."`
 	Tombstone Tombstone `cmd:"" group:"forget" help:"Forget the events of a stream, which takes none any more."`
+	Scavenge  Scavenge  `cmd:"" group:"forget" help:"Give back the room that forgotten events take."`
 
 	Export  Export  `cmd:"" group:"copy" help:"Print everything in the log, as lines of JSON."`
 	Import  Import  `cmd:"" group:"copy" help:"Record what export printed, in a new log or one that was begun so."`
