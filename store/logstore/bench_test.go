@@ -2,6 +2,8 @@ package logstore
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -147,5 +149,49 @@ func BenchmarkAppendTen(b *testing.B) {
 				return err
 			})
 		})
+	}
+}
+
+// BenchmarkIndex reports how many bytes of index files an event takes that has an id, a
+// stream, a category, a type and two tags, in a million streams of ten events.
+func BenchmarkIndex(b *testing.B) {
+	for b.Loop() {
+		dir := b.TempDir()
+		s, err := Open(dir, &Options{SegmentBytes: mostSegmentBytes})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := uint64(0)
+		for len(s.view.Load().segments) < 3 {
+			batch := make([]daybook.Event, 100)
+			for i := range batch {
+				n = n*6364136223846793005 + 1442695040888963407
+				at := n >> 33
+				batch[i] = daybook.Event{
+					Stream: fmt.Sprintf("order-%08d", at%1_000_000), Type: "OrderPlaced", Data: payload[:200],
+					Tags: []string{fmt.Sprintf("customer:%06d", at%9973), fmt.Sprintf("day:%03d", at%365)},
+				}
+			}
+			if _, err := s.Append(b.Context(), batch, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		events := s.view.Load().segments[2].first - 1
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "*.idx"))
+		bytes := int64(0)
+		for _, name := range files {
+			info, err := os.Stat(name)
+			if err != nil {
+				b.Fatal(err)
+			}
+			bytes += info.Size()
+		}
+		if len(files) != 2 {
+			b.Fatalf("there are %d index files, want 2", len(files))
+		}
+		b.ReportMetric(float64(bytes)/float64(events), "B/event")
 	}
 }

@@ -344,7 +344,7 @@ func (d *dumper) dumpIndex() error {
 	}
 	version := le.Uint32(b[8:])
 	fmt.Fprintf(d.out, "%10d  index of segment %d, version %d, of frames up to %d with checksum %08x\n", 0, le.Uint64(b[16:]), version, le.Uint64(b[24:]), le.Uint32(b[12:]))
-	const pageBytes = 4096
+	const pageBytes = 1024
 	sum := le.Uint32(b[12:])
 	for at := int64(0); at < d.size; at += pageBytes {
 		page, err := d.read(at, min(pageBytes, d.size-at))

@@ -122,7 +122,7 @@ func (v *view) horizonWithin(in *fetcher, stream string, since place, n int, kno
 			from = posting(since.offset)
 		}
 		end := v.endOf(i)
-		postings, err := postingsWithin(ix, hash, from, posting(end))
+		postings, err := ix.Postings(hash, from, posting(end), nil)
 		if err != nil {
 			return known, err
 		}

@@ -171,8 +171,9 @@ func (x *indexFile) Count(term uint64) (int, error) {
 }
 
 // Postings implements [index.Index].
-func (x *indexFile) Postings(term uint64) ([]uint32, error) {
-	postings, err := x.index.Postings(term)
+func (x *indexFile) Postings(term uint64, from, to uint32, into []uint32) ([]uint32, error) {
+	n := len(into)
+	postings, err := x.index.Postings(term, from, to, into)
 	if err == nil {
 		return postings, nil
 	}
@@ -180,7 +181,7 @@ func (x *indexFile) Postings(term uint64) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ix.Postings(term)
+	return ix.Postings(term, from, to, into[:n])
 }
 
 // Newest implements [index.Index].

@@ -8,7 +8,6 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
-	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
 
 // Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and
@@ -32,8 +31,19 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 	if err != nil {
 		return daybook.Reading{}, err
 	}
+	within := span
+	if span.AfterVersion > 0 {
+		next, err := v.atVersion(p[0].item.Streams[0], span.AfterVersion+1)
+		if err != nil {
+			return daybook.Reading{}, err
+		}
+		if next == 0 {
+			next = v.head + 1
+		}
+		within.After = max(span.After, next-1)
+	}
 	events := func(yield func(daybook.Recorded, error) bool) {
-		sel := selection{store: s, view: v, plan: p, span: span, last: last}
+		sel := selection{store: s, view: v, plan: p, span: within, last: last}
 		sel.yield(ctx, yield)
 	}
 	return daybook.NewReading(q, span, s.life.At(last), events), nil
@@ -56,29 +66,12 @@ func upperBound(v *view, p plan, span daybook.Span) (daybook.Position, error) {
 		return last, nil
 	}
 
-	// The first event of the stream at that version or later ends the span. The query
-	// names one stream: Validate has seen to it.
-	stream := planItem(daybook.Item{Streams: p[0].item.Streams})
-	in := &fetcher{}
-	for i := range v.segments {
-		end := v.endOf(i)
-		postings, err := v.postings(i, &stream, 0, posting(end))
-		if err != nil {
-			return 0, err
-		}
-		// Versions rise with postings, except where another stream's term has the same
-		// hash; those events are passed over one by one.
-		for _, posting := range postings {
-			f, e, err := in.event(v.segments[i], posting, end)
-			if err != nil {
-				return 0, err
-			}
-			if stream.selects(e) && e.Version() >= span.BeforeVersion {
-				return min(last, positionOf(f, e)-1), nil
-			}
-		}
+	// The query names one stream: Validate has seen to it.
+	next, err := v.atVersion(p[0].item.Streams[0], span.BeforeVersion)
+	if err != nil || next == 0 {
+		return last, err
 	}
-	return last, nil
+	return min(last, next-1), nil
 }
 
 // knownAt returns the last position that was recorded at a time or before it.
@@ -107,61 +100,6 @@ func (v *view) knownAt(stamp int64) (daybook.Position, error) {
 		return known, nil
 	}
 	return 0, nil
-}
-
-// postings returns, rising, where in the i-th segment events lie that an item may
-// select, from one posting up to another (exclusive).
-func (v *view) postings(i int, item *planned, from, to uint32) ([]uint32, error) {
-	ix, err := v.segments[i].terms()
-	if err != nil {
-		return nil, err
-	}
-	terms, err := rarest(ix, item.groups)
-	if err != nil {
-		return nil, err
-	}
-	var postings []uint32
-	for _, t := range terms {
-		some, err := postingsWithin(ix, t, from, to)
-		if err != nil {
-			return nil, err
-		}
-		postings = append(postings, some...)
-	}
-	if len(terms) > 1 {
-		slices.Sort(postings)
-		postings = slices.Compact(postings)
-	}
-	return postings, nil
-}
-
-// postingsWithin returns the postings of a term from one up to another (exclusive),
-// rising.
-func postingsWithin(ix index.Index, term uint64, from, to uint32) ([]uint32, error) {
-	if from <= posting(segmentHeaderBytes) {
-		all, err := ix.Postings(term)
-		end, _ := slices.BinarySearch(all, to)
-		return all[:end], err
-	}
-	// Whoever follows the log asks for the last few of what may be a long list.
-	var postings []uint32
-	for room := 16; ; room = min(8*room, 4096) {
-		some, err := ix.Newest(term, to, make([]uint32, 0, room))
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range some {
-			if p < from {
-				slices.Reverse(postings)
-				return postings, nil
-			}
-			postings, to = append(postings, p), p
-		}
-		if len(some) < room {
-			slices.Reverse(postings)
-			return postings, nil
-		}
-	}
 }
 
 // A selection is one ranging over a reading.

@@ -379,16 +379,21 @@ func (q *sequencer) active(frameBytes int) *segment {
 // group for it is committed.
 func (q *sequencer) open() *segment {
 	t := &q.tail
-	number := uint64(1)
+	number, terms := uint64(1), 0
 	if n := len(t.segments); n > 0 {
 		last := t.segments[n-1]
+		if ix := last.index.Load(); ix != nil {
+			if table, ok := (*ix).(*index.Table); ok {
+				terms = table.Terms() // as many as before, so that nobody waits for the table to grow
+			}
+		}
 		if last.end != t.end { // else it was set before a group that failed
 			last.end = t.end
 		}
 		number = last.number + 1
 	}
 	s := &segment{home: q.store.home, number: number, first: t.head + 1, before: t.checksum, marked: true}
-	s.setTerms(new(index.Table))
+	s.setTerms(index.NewTable(terms))
 	s.abouts.known.Store(hasNone)
 	q.sealing = false
 	t.segments = append(t.segments[:len(t.segments):len(t.segments)], s)

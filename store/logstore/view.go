@@ -72,8 +72,8 @@ func (v *view) after(p daybook.Position) (place, error) {
 // newest finds the newest event behind a place that has one of the terms of a group and
 // that match accepts. It returns nil if there is none.
 //
-// The groups are alternatives: each of them would find the event, and the one with the
-// fewest postings is used.
+// The event has a term of each group: where there are several, only those postings are
+// looked at that all have, the rarest first.
 func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
 	for i := len(v.segments) - 1; i >= 0; i-- {
 		seg := v.segments[i]
@@ -88,11 +88,7 @@ func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(fr
 		if err != nil {
 			return nil, nil, err
 		}
-		terms, err := rarest(ix, groups)
-		if err != nil {
-			return nil, nil, err
-		}
-		f, e, err := newestIn(in, seg, v.endOf(i), ix, terms, from, match)
+		f, e, err := newestOfAll(in, seg, v.endOf(i), ix, groups, from, match)
 		if err != nil || e != nil {
 			return f, e, err
 		}
@@ -100,7 +96,30 @@ func (v *view) newest(in *fetcher, groups [][]uint64, since place, match func(fr
 	return nil, nil, nil
 }
 
-// newestIn does the work of newest in one segment.
+// newestOfAll does the work of newest in one segment.
+func newestOfAll(in *fetcher, seg *segment, end int64, ix index.Index, groups [][]uint64, from uint32, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
+	if len(groups) == 1 {
+		return newestIn(in, seg, end, ix, groups[0], from, match)
+	}
+	counted, err := byRarity(ix, groups)
+	if err != nil || counted[0].n == 0 {
+		return nil, nil, err
+	}
+	postings, err := common(ix, counted, from, posting(end))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range slices.Backward(postings) {
+		f, e, err := in.event(seg, p, end)
+		if err != nil || match(f, e) {
+			return f, e, err
+		}
+	}
+	return nil, nil, nil
+}
+
+// newestIn returns the newest event of a segment, from a place on, that has one of some
+// terms and that match accepts.
 func newestIn(in *fetcher, seg *segment, end int64, ix index.Index, terms []uint64, from uint32, match func(frame.Frame, frame.Event) bool) (frame.Frame, frame.Event, error) {
 	best, found := uint32(0), false
 	for _, term := range terms {
@@ -150,32 +169,6 @@ func newestOf(in *fetcher, seg *segment, end int64, ix index.Index, term uint64,
 		}
 		in.postings = make([]uint32, 0, min(most, 8*cap(in.postings)))
 	}
-}
-
-// rarest returns the group that has the fewest postings.
-func rarest(ix index.Index, groups [][]uint64) ([]uint64, error) {
-	if len(groups) == 1 {
-		return groups[0], nil
-	}
-	var least []uint64
-	fewest := -1
-	for _, terms := range groups {
-		n := 0
-		for _, term := range terms {
-			count, err := ix.Count(term)
-			if err != nil {
-				return nil, err
-			}
-			n += count
-		}
-		if fewest < 0 || n < fewest {
-			least, fewest = terms, n
-		}
-		if n == 0 {
-			break
-		}
-	}
-	return least, nil
 }
 
 // posting returns an offset in a segment's file as an index has it.

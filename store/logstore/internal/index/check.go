@@ -7,14 +7,12 @@ func Check(read func(b []byte, offset int64) error, size int64, id Identity) err
 	if err != nil {
 		return err
 	}
-	contents := f.postingsAt() + 4*int64(f.postings)
-	pages := 1 + (contents+contentBytes-1)/contentBytes
-	if size != pages*pageBytes {
+	if size != f.size() {
 		return ErrDamaged
 	}
-	page := make([]byte, pageBytes)
-	for n := range pages {
-		if err := f.page(page, n); err != nil {
+	p := new(page)
+	for n := range size / pageBytes {
+		if err := f.page(p, n); err != nil {
 			return err
 		}
 	}

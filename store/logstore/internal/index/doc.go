@@ -11,11 +11,12 @@ package index
 // An Index is a [Table] or a [File]. It is safe for use by many goroutines.
 type Index interface {
 	// Count returns how many postings a term has, including some that may be past what
-	// the caller sees.
+	// the caller sees, or another term's.
 	Count(term uint64) (int, error)
 
-	// Postings returns the postings of a term, rising. The slice is the caller's.
-	Postings(term uint64) ([]uint32, error)
+	// Postings appends to into the postings of a term from one place up to another
+	// (exclusive), rising.
+	Postings(term uint64, from, to uint32, into []uint32) ([]uint32, error)
 
 	// Newest appends to into the last postings of a term that are below a place, the
 	// last one first, and as many as into has room for.

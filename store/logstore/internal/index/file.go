@@ -1,58 +1,48 @@
 package index
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"hash/crc32"
 	"math/bits"
 	"slices"
-	"sync"
+	"sort"
 )
 
-// An index file is pages of 4096 bytes. These bytes are on people's disks; numbers are
-// little-endian.
-//
-//	offset  size  what
-//	     0  4088  content
-//	  4088     4  number of the page, from zero
-//	  4092     4  CRC32C of the 4092 bytes before, begun with the checksum of the
-//	              segment's last frame
+// The pages of an index file, one kind after the other, each beginning with a page of
+// its own. These bytes are on people's disks.
 //
 // The content of page 0, the rest of it zeros:
 //
 //	offset  size  what
 //	     0     8  magic: "daybkidx"
-//	     8     4  version of the format: 1
+//	     8     4  version of the format: 2
 //	    12     4  checksum of the segment's last frame
 //	    16     8  number of the segment
 //	    24     8  where its frames end
 //	    32     4  t: number of terms
-//	    36     4  p: number of postings
-//	    40     4  b: number of words of the bloom filter
+//	    36     4  l: bytes of the lists
+//	    40     4  b: words of the bloom filter
 //	    44     4  1 if an id is of version 7, else 0
 //	    48     8  least time at which an id of version 7 was made, 48 bits
 //	    56     8  greatest such time
 //
-// The contents of the other pages, one after the other, are: the bloom filter (b words
-// of 8 bytes), the terms rising (t of 8 bytes), for each term where its postings begin
-// among the postings and after the last where they end (t+1 of 4 bytes), the postings
-// (p of 4 bytes), zeros.
+// Then come the bloom filter (b words of 8 bytes), the first term of each page of terms
+// (4 bytes), the terms rising (t times 8 bytes: the high half of a term's number, and
+// its posting, or where its list begins among the lists and the highest bit), and the
+// lists (l bytes, see list.go).
+//
+// Most terms are ids, and have one posting: they take eight bytes here and ten bits in
+// the filter. Two terms with the same high half are one: whoever follows a posting looks
+// at the event.
 const (
-	pageBytes    = 4096
-	contentBytes = 4088
 	fileMagic    = "daybkidx"
-	fileVersion  = 1
-)
-
-var (
-	le         = binary.LittleEndian
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	fileVersion  = 2
+	termsPerPage = contentBytes / 8
+	isList       = 1 << 31
 )
 
 // ErrDamaged says that an index file is not what was written, or not that of the
 // segment. Whoever has the segment can make it anew.
-var ErrDamaged = errors.New("the index file is damaged, or that of another segment")
+var ErrDamaged = errors.New("the index file is damaged, of another version, or that of another segment")
 
 // An Identity says of which segment a file is the index.
 type Identity struct {
@@ -61,45 +51,59 @@ type Identity struct {
 	Checksum uint32 // of the last frame
 }
 
-// A File is the index of a sealed segment. Only its bloom filter is kept in memory; the
-// rest is read, and its checksums verified, when it is asked for.
+// A File is the index of a sealed segment. Only its bloom filter, and a few bytes for
+// each page, are kept in memory; the rest is read, and its checksums verified, when it is
+// asked for.
 type File struct {
 	read func(b []byte, offset int64) error
 	id   Identity
 
-	terms, postings, words uint32
-	made                   span
-	bloom                  bloom
+	terms, listBytes, words uint32
+	made                    span
+	bloom                   bloom
+	firsts                  []uint32 // of the pages of terms
 }
 
 // Encode returns the bytes of an index file with what a table holds. Nothing may be
 // added to the table any more.
 func Encode(t *Table, id Identity) []byte {
-	var terms, starts, postings []byte
-	filter := newBloom(t.used)
-	n, p := 0, uint32(0)
-	for term, some := range t.all() {
-		n++
-		filter.add(term)
-		terms = le.AppendUint64(terms, term)
-		starts = le.AppendUint32(starts, p)
-		for _, posting := range some {
-			postings = le.AppendUint32(postings, posting)
+	terms := t.terms()
+	filter := make(bloom, bloomWords(len(terms)))
+	entries := make([]byte, 0, 8*len(terms))
+	var firsts, lists []byte
+	var postings []uint32
+	for i := 0; i < len(terms); {
+		hash := uint32(terms[i] >> 32)
+		postings = postings[:0]
+		for n := i; i < len(terms) && uint32(terms[i]>>32) == hash; i++ {
+			filter.add(terms[i])
+			postings, _ = t.Postings(terms[i], 0, ^uint32(0), postings)
+			if i > n {
+				slices.Sort(postings)
+				postings = slices.Compact(postings)
+			}
 		}
-		p += uint32(len(some))
+		if len(entries)%(8*termsPerPage) == 0 {
+			firsts = le.AppendUint32(firsts, hash)
+		}
+		entries = le.AppendUint32(entries, hash)
+		if len(postings) == 1 {
+			entries = le.AppendUint32(entries, postings[0])
+			continue
+		}
+		entries = le.AppendUint32(entries, isList|uint32(len(lists)))
+		lists = appendList(lists, postings)
 	}
-	starts = le.AppendUint32(starts, p)
 
 	header := append([]byte(nil), fileMagic...)
 	header = le.AppendUint32(header, fileVersion)
 	header = le.AppendUint32(header, id.Checksum)
 	header = le.AppendUint64(header, id.Number)
 	header = le.AppendUint64(header, uint64(id.End))
-	header = le.AppendUint32(header, uint32(n))
-	header = le.AppendUint32(header, p)
+	header = le.AppendUint32(header, uint32(len(entries)/8))
+	header = le.AppendUint32(header, uint32(len(lists)))
 	header = le.AppendUint32(header, uint32(len(filter)))
-	some := uint32(0)
-	made := t.made()
+	some, made := uint32(0), t.made()
 	if made.some {
 		some = 1
 	}
@@ -108,46 +112,16 @@ func Encode(t *Table, id Identity) []byte {
 	header = le.AppendUint64(header, made.greatest)
 
 	w := writer{sum: id.Checksum}
-	w.write(header)
-	w.flush()
+	w.pages = make([]byte, 0, (5+pagesFor(int64(8*len(filter)))+pagesFor(int64(len(entries)))+pagesFor(int64(len(firsts)+len(lists))))*pageBytes)
+	words := make([]byte, 0, 8*len(filter))
 	for _, word := range filter {
-		w.write(le.AppendUint64(nil, word))
+		words = le.AppendUint64(words, word)
 	}
-	w.write(terms)
-	w.write(starts)
-	w.write(postings)
-	w.flush()
+	for _, part := range [][]byte{header, words, firsts, entries, lists} {
+		w.write(part)
+		w.flush()
+	}
 	return w.pages
-}
-
-// A writer makes pages of contents.
-type writer struct {
-	pages   []byte
-	content []byte
-	sum     uint32
-}
-
-func (w *writer) write(b []byte) {
-	for len(b) > 0 {
-		n := min(len(b), contentBytes-len(w.content))
-		w.content = append(w.content, b[:n]...)
-		b = b[n:]
-		if len(w.content) == contentBytes {
-			w.flush()
-		}
-	}
-}
-
-func (w *writer) flush() {
-	if len(w.content) == 0 {
-		return
-	}
-	at := len(w.pages)
-	w.pages = append(w.pages, w.content...)
-	w.pages = append(w.pages, make([]byte, contentBytes-len(w.content))...)
-	w.pages = le.AppendUint32(w.pages, uint32(at/pageBytes))
-	w.pages = le.AppendUint32(w.pages, crc32.Update(w.sum, castagnoli, w.pages[at:]))
-	w.content = w.content[:0]
 }
 
 // Open returns the index in a file that read reads from. It returns ErrDamaged if the
@@ -155,7 +129,7 @@ func (w *writer) flush() {
 // by many goroutines.
 func Open(read func(b []byte, offset int64) error, id Identity) (*File, error) {
 	f := &File{read: read, id: id}
-	header := make([]byte, pageBytes)
+	header := new(page)
 	if err := f.page(header, 0); err != nil {
 		return nil, err
 	}
@@ -163,156 +137,162 @@ func Open(read func(b []byte, offset int64) error, id Identity) (*File, error) {
 		le.Uint32(header[12:]) != id.Checksum || le.Uint64(header[16:]) != id.Number || int64(le.Uint64(header[24:])) != id.End {
 		return nil, ErrDamaged
 	}
-	f.terms, f.postings, f.words = le.Uint32(header[32:]), le.Uint32(header[36:]), le.Uint32(header[40:])
+	f.terms, f.listBytes, f.words = le.Uint32(header[32:]), le.Uint32(header[36:]), le.Uint32(header[40:])
 	f.made = span{le.Uint64(header[48:]), le.Uint64(header[56:]), le.Uint32(header[44:]) == 1}
-	if uint64(f.words) != (uint64(f.terms)*bloomBitsPerTerm+63)/64 {
+	if f.words%blockWords != 0 || f.terms > 0 && f.words == 0 {
 		return nil, ErrDamaged
 	}
 
 	b := make([]byte, 8*int(f.words))
-	if err := f.content(b, 0); err != nil {
+	if err := f.content(b, 1, 0); err != nil {
 		return nil, err
 	}
 	f.bloom = make(bloom, f.words)
 	for i := range f.bloom {
 		f.bloom[i] = le.Uint64(b[8*i:])
 	}
+	b = make([]byte, 4*f.termPages())
+	if err := f.content(b, f.firstsAt(), 0); err != nil {
+		return nil, err
+	}
+	f.firsts = make([]uint32, f.termPages())
+	for i := range f.firsts {
+		f.firsts[i] = le.Uint32(b[4*i:])
+	}
 	return f, nil
 }
 
-// page reads a page and verifies it.
-func (f *File) page(b []byte, number int64) error {
-	if err := f.read(b[:pageBytes], number*pageBytes); err != nil {
-		return fmt.Errorf("read page %d: %w", number, err)
-	}
-	if le.Uint32(b[contentBytes:]) != uint32(number) || le.Uint32(b[pageBytes-4:]) != crc32.Update(f.id.Checksum, castagnoli, b[:pageBytes-4]) {
-		return fmt.Errorf("page %d: %w", number, ErrDamaged)
-	}
-	return nil
-}
+func (f *File) termPages() int64 { return pagesFor(8 * int64(f.terms)) }
+func (f *File) firstsAt() int64  { return 1 + pagesFor(8*int64(f.words)) }
+func (f *File) termsAt() int64   { return f.firstsAt() + pagesFor(4*f.termPages()) }
+func (f *File) listsAt() int64   { return f.termsAt() + f.termPages() }
 
-var pages = sync.Pool{New: func() any { return new([pageBytes]byte) }}
+// size returns how many bytes the file has.
+func (f *File) size() int64 { return (f.listsAt() + pagesFor(int64(f.listBytes))) * pageBytes }
 
-// content fills b from an offset in the contents of the pages after the first.
-func (f *File) content(b []byte, offset int64) error {
-	page := pages.Get().(*[pageBytes]byte)
-	defer pages.Put(page)
-	for len(b) > 0 {
-		if err := f.page(page[:], 1+offset/contentBytes); err != nil {
-			return err
-		}
-		n := copy(b, page[offset%contentBytes:contentBytes])
-		b, offset = b[n:], offset+int64(n)
-	}
-	return nil
-}
-
-func (f *File) termsAt() int64    { return 8 * int64(f.words) }
-func (f *File) startsAt() int64   { return f.termsAt() + 8*int64(f.terms) }
-func (f *File) postingsAt() int64 { return f.startsAt() + 4*int64(f.terms+1) }
-
-// find returns where a term's postings are among the postings.
-func (f *File) find(term uint64) (from, to uint32, err error) {
+// find returns what the pages say of a term: its only posting or its list.
+func (f *File) find(term uint64) (value uint32, found bool, err error) {
 	if f.terms == 0 || !f.bloom.mayHave(term) {
-		return 0, 0, nil
+		return 0, false, nil
 	}
-	// Terms are numbers as good as random, so one can tell within some dozens where a
-	// term is: most often the first page that is looked at has it.
-	const perLook = 256
-	least, most := uint64(0), uint64(f.terms)
-	guess, _ := bits.Mul64(term, uint64(f.terms))
-	var b [8 * perLook]byte
-	for least < most {
-		begin := min(max(guess, least+perLook/2)-perLook/2, most-1)
-		n := min(perLook, most-begin)
-		if err := f.content(b[:8*n], f.termsAt()+8*int64(begin)); err != nil {
-			return 0, 0, err
-		}
-		first, last := le.Uint64(b[:]), le.Uint64(b[8*(n-1):])
-		switch {
-		case term < first:
-			most = begin
-		case term > last:
-			least = begin + n
-		default:
-			i := search(b[:8*n], term)
-			if i < 0 {
-				return 0, 0, nil
-			}
-			var starts [8]byte
-			if err := f.content(starts[:], f.startsAt()+4*int64(begin+uint64(i))); err != nil {
-				return 0, 0, err
-			}
-			from, to = le.Uint32(starts[:]), le.Uint32(starts[4:])
-			if from > to || to > f.postings {
-				return 0, 0, ErrDamaged
-			}
-			return from, to, nil
-		}
-		guess = least + (most-least)/2
+	hash := uint32(term >> 32)
+	// A term is on the last page that begins with it or before it. Terms are numbers as
+	// good as random, so one can tell within a few which page that is.
+	guess, _ := bits.Mul64(term, uint64(len(f.firsts)))
+	at := f.pageOf(hash, int(guess))
+	if at < 0 {
+		return 0, false, nil
 	}
-	return 0, 0, nil
+	p := pages.Get().(*page)
+	defer pages.Put(p)
+	if err := f.page(p, f.termsAt()+int64(at)); err != nil {
+		return 0, false, err
+	}
+	n := min(termsPerPage, int(f.terms)-at*termsPerPage)
+	i := sort.Search(n, func(i int) bool { return le.Uint32(p[8*i:]) >= hash })
+	if i == n || le.Uint32(p[8*i:]) != hash {
+		return 0, false, nil
+	}
+	return le.Uint32(p[8*i+4:]), true, nil
 }
 
-// search returns where a term is among rising ones, or -1.
-func search(terms []byte, term uint64) int {
-	least, most := 0, len(terms)/8
-	for least < most {
-		i := (least + most) / 2
-		switch at := le.Uint64(terms[8*i:]); {
-		case at == term:
-			return i
-		case at < term:
-			least = i + 1
-		default:
-			most = i
-		}
+// pageOf returns the last page of terms that does not begin behind a term, -1 if all do.
+func (f *File) pageOf(hash uint32, guess int) int {
+	const near = 16
+	least, most := max(guess-near, 0), min(guess+near, len(f.firsts))
+	if f.firsts[least] > hash {
+		least = 0
 	}
-	return -1
-}
-
-// load returns the postings from one to another.
-func (f *File) load(from, to uint32) ([]uint32, error) {
-	b := make([]byte, 4*(to-from))
-	if err := f.content(b, f.postingsAt()+4*int64(from)); err != nil {
-		return nil, err
+	if most < len(f.firsts) && f.firsts[most] <= hash {
+		most = len(f.firsts)
 	}
-	postings := make([]uint32, to-from)
-	for i := range postings {
-		postings[i] = le.Uint32(b[4*i:])
-	}
-	return postings, nil
+	some := f.firsts[least:most]
+	return least + sort.Search(len(some), func(i int) bool { return some[i] > hash }) - 1
 }
 
 // Count implements [Index].
 func (f *File) Count(term uint64) (int, error) {
-	from, to, err := f.find(term)
-	return int(to - from), err
+	value, found, err := f.find(term)
+	if err != nil || !found {
+		return 0, err
+	}
+	if value&isList == 0 {
+		return 1, nil
+	}
+	var l list
+	err = l.open(f, value&^isList)
+	return l.n, err
 }
 
 // Postings implements [Index].
-func (f *File) Postings(term uint64) ([]uint32, error) {
-	from, to, err := f.find(term)
-	if err != nil || from == to {
-		return nil, err
+func (f *File) Postings(term uint64, from, to uint32, into []uint32) ([]uint32, error) {
+	value, found, err := f.find(term)
+	if err != nil || !found {
+		return into, err
 	}
-	return f.load(from, to)
+	if value&isList == 0 {
+		if value >= from && value < to {
+			into = append(into, value)
+		}
+		return into, nil
+	}
+	var l list
+	if err := l.open(f, value&^isList); err != nil {
+		return into, err
+	}
+	i, err := l.blockOf(from)
+	if err != nil {
+		return into, err
+	}
+	var b [blockPostings]uint32
+	for ; i < blocksOf(l.n); i++ {
+		some, err := l.block(i, b[:0])
+		if err != nil {
+			return into, err
+		}
+		for _, p := range some {
+			if p >= to {
+				return into, nil
+			}
+			if p >= from {
+				into = append(into, p)
+			}
+		}
+	}
+	return into, nil
 }
 
 // Newest implements [Index].
 func (f *File) Newest(term uint64, below uint32, into []uint32) ([]uint32, error) {
-	from, to, err := f.find(term)
-	if err != nil || from == to {
+	value, found, err := f.find(term)
+	if err != nil || !found {
 		return into, err
 	}
-	all, err := f.load(from, to)
+	if value&isList == 0 {
+		if value < below {
+			into = append(into, value)
+		}
+		return into, nil
+	}
+	var l list
+	if err := l.open(f, value&^isList); err != nil || below == 0 {
+		return into, err
+	}
+	i, err := l.blockOf(below - 1)
 	if err != nil {
 		return into, err
 	}
-	n, _ := slices.BinarySearch(all, below)
-	for n > 0 && len(into) < cap(into) {
-		n--
-		into = append(into, all[n])
+	var b [blockPostings]uint32
+	for ; i >= 0 && len(into) < cap(into); i-- {
+		some, err := l.block(i, b[:0])
+		if err != nil {
+			return into, err
+		}
+		n, _ := slices.BinarySearch(some, below)
+		for n > 0 && len(into) < cap(into) {
+			n--
+			into = append(into, some[n])
+		}
 	}
 	return into, nil
 }
