@@ -15,7 +15,8 @@ import (
 // OS returns the real world: the file system of the operating system, its clock, and its source of chance.
 //
 // On Linux it syncs with fdatasync, reserves with fallocate and locks with flock. On other Unix systems it syncs with
-// what [os.File.Sync] does there (on macOS that is a full flush of the drive) and reserves nothing. On systems without flock, Lock
+// what [os.File.Sync] does there (on macOS that is a full flush of the drive) and reserves nothing. The time since boot
+// is the system's on Linux and macOS; elsewhere it is Go's own, which some systems stop while the machine sleeps. On systems without flock, Lock
 // fails with [errors.ErrUnsupported].
 func OS() World {
 	return World{FS: osFS{}, Clock: osClock{}, Chance: rand.Reader}
@@ -25,6 +26,12 @@ type osClock struct{}
 
 // Now implements [Clock].
 func (osClock) Now() time.Time { return time.Now() }
+
+// Boot implements [Clock].
+func (osClock) Boot() time.Duration { return boot() }
+
+// began is when the program began, on a clock that nobody can set.
+var began = time.Now()
 
 type osFS struct{}
 

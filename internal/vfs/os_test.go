@@ -30,6 +30,16 @@ func TestClockIsTheWallClock(t *testing.T) {
 	}
 }
 
+func TestTheTimeSinceBootRises(t *testing.T) {
+	clock := vfs.OS().Clock
+	began, wall := clock.Boot(), clock.Now()
+	for clock.Now().Sub(wall) < time.Millisecond {
+	}
+	if passed := clock.Boot() - began; passed < time.Millisecond {
+		t.Errorf("while a millisecond passed the time since boot went on by %v", passed)
+	}
+}
+
 func TestChanceDoesNotRepeatItself(t *testing.T) {
 	var a, b [16]byte
 	for _, buf := range [][]byte{a[:], b[:]} {

@@ -35,6 +35,10 @@ type World struct {
 type Clock interface {
 	// Now returns the wall clock's time. It may jump, backwards too, when somebody sets the clock.
 	Now() time.Time
+
+	// Boot returns the time since some moment before the program began, on a clock that nobody can set and that goes on
+	// while the machine sleeps. It may begin anew with the machine.
+	Boot() time.Duration
 }
 
 // ErrLocked says that somebody else, in this process or in another, holds the lock that was asked for. The error

@@ -116,10 +116,11 @@ func conformance(world func() vfs.World, opts *Options) storetest.Subject {
 	}
 }
 
-// A clockAt is a clock that shows what a function says.
+// A clockAt is a clock that shows what a function says. It is time itself that goes there, and nobody sets the clock.
 type clockAt func() time.Time
 
-func (c clockAt) Now() time.Time { return c() }
+func (c clockAt) Now() time.Time      { return c() }
+func (c clockAt) Boot() time.Duration { return time.Duration(c().UnixNano()) }
 
 // A gate lets no sync of a file through while it is shut.
 type gate struct {

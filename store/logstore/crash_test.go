@@ -142,7 +142,8 @@ func cutEvery(t *testing.T, atLeast, seeds int, record func(seed uint64) *run) {
 // clock.
 type stoppedClock struct{}
 
-func (stoppedClock) Now() time.Time { return time.Unix(0, 0) }
+func (stoppedClock) Now() time.Time      { return time.Unix(0, 0) }
+func (stoppedClock) Boot() time.Duration { return 0 }
 
 // afterCut opens the store that a cut left, holds it against the ledger, and uses it. It returns how many
 // more cuts it made on the way.

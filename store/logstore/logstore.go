@@ -38,6 +38,7 @@ type Store struct {
 	hidden     horizons
 	health     atomic.Pointer[HealthError]
 
+	clock  clock
 	stamps stamps
 
 	// rewriting is held by who rewrites sealed segments.
@@ -137,6 +138,7 @@ func openOn(world vfs.World, dir string, options *Options, newJournal func(*Stor
 	}
 	s.durability = s.journal.durability()
 	s.stamps.issued, s.stamps.settled = v.stamp, v.stamp
+	s.clock.start(s.home.world, s.home.log)
 	s.view.Store(v)
 	s.order = newSequencer(s, s.journal, v)
 	if v.head > 0 {
@@ -215,8 +217,14 @@ func (e *HealthError) Error() string {
 // Unwrap returns what stands in the way.
 func (e *HealthError) Unwrap() error { return e.Err }
 
-// Health returns nil if the last append that was tried could be recorded, or none was.
-// Otherwise it returns a [*HealthError], and reads go on, or [daybook.ErrClosed].
+// Health returns nil if all is well. Otherwise it returns
+//
+//   - [daybook.ErrClosed];
+//   - a [*HealthError] if the last append that was tried could not be recorded; reads go
+//     on;
+//   - a [*ClockError] if the wall clock jumped by more than a minute, measured by the time
+//     since boot, and is not followed until that is confirmed (see [Store.ConfirmClock]), or
+//     if it is more than a minute behind the last append; appends and reads go on.
 func (s *Store) Health() error {
 	if s.isClosed() {
 		return daybook.ErrClosed
@@ -224,7 +232,7 @@ func (s *Store) Health() error {
 	if err := s.health.Load(); err != nil {
 		return err
 	}
-	return nil
+	return s.clockHealth()
 }
 
 func (s *Store) setHealth(err *HealthError) {

@@ -21,6 +21,7 @@ var Mutants = []string{
 	"ids-not-checked-in-the-sequencer",
 	"ignore-expected-version",
 	"ignore-position-and-chain-in-a-frame",
+	"jump-of-the-clock-followed",
 	"last-group-not-written-again",
 	"manifest-not-written-again",
 	"manifest-replaced-without-sync",

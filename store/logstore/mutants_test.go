@@ -28,6 +28,7 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"ids-not-checked-in-the-sequencer", "an append and its repeat on their way together are both recorded", "TestNoPowerCutTakesBackAPromise"},
 	{"ignore-expected-version", "an append is recorded whatever the version of its stream", "TestEveryAnswerIsRightWhereNothingFails"},
 	{"ignore-position-and-chain-in-a-frame", "a stale frame behind the last one is taken for the next one", "TestNoPowerCutBringsBackWhatAFailedCutLeft"},
+	{"jump-of-the-clock-followed", "appends are recorded as of next year, because somebody set the clock for a moment", "TestAJumpOfTheClockIsNotFollowedUntilItIsConfirmed"},
 	{"last-group-not-written-again", "a group whose sync failed is served after opening again, and is not on the disk", "TestNoPowerCutAfterAFailingDiskTakesBackAPromise"},
 	{"manifest-not-written-again", "a manifest whose directory sync failed is built upon, and is not on the disk", "TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon"},
 	{"manifest-replaced-without-sync", "the manifest is renamed before its bytes are on the disk", "TestNoPowerCutTakesBackAPromise"},

@@ -88,7 +88,7 @@ func (s *Store) knownAt(ctx context.Context, stamp int64) error {
 // knownHere sees to that if it is this node's turn. It returns a position up to which
 // everything lies that was known at the time.
 func (s *Store) knownHere(ctx context.Context, stamp int64) (daybook.Position, error) {
-	closed, err := s.stamps.close(ctx, stamp, s.home.world.Clock.Now().UnixNano())
+	closed, err := s.stamps.close(ctx, stamp, s.clock.now())
 	if err != nil {
 		return 0, err
 	}

@@ -311,7 +311,7 @@ func (q *sequencer) place(r *request) {
 
 	seal := frame.Seal{Before: t.checksum, Durable: g.durable}
 	if r.given == nil {
-		seal.First, seal.Stamp = t.head+1, q.store.stamps.next(q.store.home.world.Clock.Now().UnixNano())
+		seal.First, seal.Stamp = t.head+1, q.store.stamps.next(q.store.clock.now())
 		r.number()
 	} else {
 		seal.First, seal.Stamp = r.given.first, r.given.stamp

@@ -29,13 +29,15 @@ func vectorWorld() vfs.World {
 	return world
 }
 
-// A tick is a clock that goes on by a second each time it is looked at.
+// A tick is a clock that goes on by a second each time it is looked at. Opening looks at it once.
 type tick struct{ seconds int }
 
 func (c *tick) Now() time.Time {
-	c.seconds++
+	defer func() { c.seconds++ }()
 	return time.Date(2026, 11, 21, 12, 0, c.seconds, 0, time.UTC)
 }
+
+func (c *tick) Boot() time.Duration { return time.Duration(c.seconds) * time.Second }
 
 // vectorEvents are the appends of the log in testdata/vectors.
 func vectorEvents() [][]daybook.Event {

@@ -15,10 +15,13 @@ var firstTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
 const rebootTime = int64(time.Minute)
 
 // A clock goes on by a millisecond with each reading, so that a run can be repeated.
-type clock struct{ nanos atomic.Int64 }
+type clock struct {
+	nanos   atomic.Int64
+	started int64 // what it showed when the machine started
+}
 
 func newClock(nanos int64) *clock {
-	c := new(clock)
+	c := &clock{started: nanos}
 	c.nanos.Store(nanos)
 	return c
 }
@@ -27,6 +30,9 @@ func newClock(nanos int64) *clock {
 func (c *clock) Now() time.Time {
 	return time.Unix(0, c.nanos.Add(int64(time.Millisecond))).UTC()
 }
+
+// Boot implements [vfs.Clock].
+func (c *clock) Boot() time.Duration { return time.Duration(c.nanos.Load() - c.started) }
 
 // A chance is a source of bytes that a seed decides.
 type chance struct {

@@ -80,10 +80,14 @@ func (o *opened) caughtUp(ctx context.Context) error {
 }
 
 // health returns why nothing is recorded until the shop is opened again, or nil. A disk
-// that is full may have room again, and only the next command can tell.
+// that is full may have room again, and only the next command can tell. With a clock that
+// jumped the shop goes on; the store's log says so.
 func (o *opened) health() error {
 	err := o.store.Health()
 	if unwell := (*logstore.HealthError)(nil); errors.As(err, &unwell) && !unwell.ReadOnly {
+		return nil
+	}
+	if clock := (*logstore.ClockError)(nil); errors.As(err, &clock) {
 		return nil
 	}
 	return err
