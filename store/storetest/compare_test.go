@@ -20,6 +20,11 @@ func TestARandomHistoryFindsWrongStoresOut(t *testing.T) {
 		"reads on into what comes later", "states the last event read as the snapshot", "takes one event more than the limit", "begins with the version itself",
 		"knows at a time what was recorded before it", "looks at the first tag alone", "forgets the types where there are tags", "loses the last tag", "keeps microseconds",
 		"takes a recorded id in any stream", "takes recorded ids in any order and place", "names the oldest id that is reused", "is another log when reopened",
+		"hides nothing", "hides what comes after a truncation", "knows the last truncation alone", "takes a deleted stream for one that exists",
+		"looks at tombstones before the ids", "looks at tombstones after the condition", "does not mark what is hidden", "counts what is hidden against a limit",
+		"forgets ids with what is hidden", "counts nothing that is hidden in conditions", "guards a stream and nothing that is said about it", "forgets at the end of an append",
+		"hides from a reading what was deleted since it began", "keeps another digest in stubs", "loses what is scavenged", "forgets the ids of what is scavenged",
+		"counts no stubs in conditions", "lends events without their data",
 	}
 	for _, w := range wrongStores {
 		for _, mistake := range among {
