@@ -3,6 +3,7 @@ package storetest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -32,7 +33,7 @@ func TestARandomHistoryFindsWrongStoresOut(t *testing.T) {
 				continue
 			}
 			t.Run(w.mistake, func(t *testing.T) {
-				failures, _ := judge(func(tb testing.TB) { Compare(tb, memstore.New(), w.subject(), 7, 10_000) })
+				failures, _ := judge(2*time.Minute, func(tb testing.TB) { Compare(tb, memstore.New(), w.subject(), 7, 10_000) })
 				if len(failures) == 0 {
 					t.Fatalf("a store that %s gives the answers of the model", w.mistake)
 				}

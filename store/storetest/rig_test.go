@@ -211,8 +211,9 @@ func (v *verdict) fail(text string) {
 	v.failures = append(v.failures, text)
 }
 
-// judge runs f as a test and returns how it failed, if it did.
-func judge(f func(testing.TB)) (failures []string, skipped bool) {
+// judge runs f as a test, and returns how it failed, if it did, or that it hangs after so
+// long.
+func judge(long time.Duration, f func(testing.TB)) (failures []string, skipped bool) {
 	v := new(verdict)
 	done := make(chan struct{})
 	go func() {
@@ -234,7 +235,7 @@ func judge(f func(testing.TB)) (failures []string, skipped bool) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(long):
 		v.fail("it hangs")
 	}
 	v.mu.Lock()
@@ -244,7 +245,7 @@ func judge(f func(testing.TB)) (failures []string, skipped bool) {
 
 // judgePromise tries one promise on a subject.
 func judgePromise(p promise, subject Subject) ([]string, bool) {
-	return judge(func(tb testing.TB) { p.try(tb, subject, time.Second) })
+	return judge(10*time.Second, func(tb testing.TB) { p.try(tb, subject, time.Second) })
 }
 
 func TestEveryPromiseHoldsForARightStore(t *testing.T) {

@@ -412,9 +412,15 @@ func excusing(excuse func(daybook.Clause, daybook.Recorded) bool) func(daybook.S
 			if !is {
 				return receipt, err
 			}
-			all := readAll(ctx, s, daybook.All())
 			for _, f := range conflict.Failures {
-				if f.Clause.Kind != daybook.NothingSelected || f.Position == 0 || !excuse(f.Clause, all[f.Position-1]) {
+				if f.Clause.Kind != daybook.NothingSelected || f.Position == 0 {
+					return receipt, err
+				}
+				reading, readErr := s.Read(ctx, daybook.All(), daybook.Span{After: f.Position - 1, Before: f.Position + 1, Forgotten: true})
+				if readErr != nil {
+					return receipt, readErr
+				}
+				if at, _ := reading.Collect(); len(at) != 1 || !excuse(f.Clause, at[0]) {
 					return receipt, err
 				}
 			}
