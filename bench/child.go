@@ -78,7 +78,7 @@ func (h *harness) child(each func(line []byte) bool, act string, args ...string)
 	}
 	cmd := exec.Command(self, append([]string{"-child", act}, args...)...)
 	// What it was doing when it was given up is more than a terminal can show.
-	stderr, err := os.Create(filepath.Join(h.out, "stuck-"+act+"-"+args[0]+".txt"))
+	stderr, err := os.OpenFile(filepath.Join(h.out, "stuck-"+act+"-"+args[0]+".txt"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}

@@ -150,13 +150,16 @@ func run(s settings, render bool) error {
 			continue
 		}
 		part := &Part{Work: work.name, Command: h.command(work.name), Started: time.Now().UTC().Format(time.RFC3339)}
-		start, busy, own := time.Now(), busyCPU(), ownCPU()
+		start, busy, own, waits := time.Now(), busyCPU(), ownCPU(), memoryWaits()
 		fmt.Printf("%s  %s\n", start.UTC().Format(time.TimeOnly), work.name)
 		if err := work.run(h, part); err != nil {
 			part.note("It ended early: " + err.Error())
 			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", work.name, err)
 		}
 		part.Seconds = time.Since(start).Seconds()
+		if waited := (memoryWaits() - waits).Seconds() / part.Seconds; waited > 0.05 {
+			part.note(fmt.Sprintf("Memory was short on this machine for %.0f %% of the time, so the rates are too low.", waited*100))
+		}
 		part.Others = max(0, (busyCPU()-busy-(ownCPU()-own)).Seconds()/part.Seconds)
 		results.put(part)
 		// After each workload, so that what is measured is kept whatever comes.

@@ -134,3 +134,13 @@ func ownCPU() time.Duration {
 	}
 	return used(nil).CPU + time.Duration(children.Utime.Nano()+children.Stime.Nano())
 }
+
+// memoryWaits returns for how long some program had to wait because memory was short,
+// since the machine started.
+func memoryWaits() time.Duration {
+	b, _ := os.ReadFile("/proc/pressure/memory") // where there is none, nothing is said of it
+	line, _, _ := strings.Cut(string(b), "\n")
+	_, total, _ := strings.Cut(line, "total=")
+	microseconds, _ := strconv.ParseInt(total, 10, 64)
+	return time.Duration(microseconds) * time.Microsecond
+}
