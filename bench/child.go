@@ -48,7 +48,13 @@ func runChild(act string, args []string) error {
 		if err != nil {
 			return err
 		}
-		return plan{n}.fill(ctx, peer, time.Duration(seconds*float64(time.Second)), func(s sample) { answers.Encode(s) })
+		fill := func() error {
+			return plan{n}.fill(ctx, peer, time.Duration(seconds*float64(time.Second)), func(s sample) { answers.Encode(s) })
+		}
+		if args[4] != "" {
+			return profileTo(args[4], fill)
+		}
+		return fill()
 	case "append": // until killed
 		return appendForever(ctx, peer, func(events int64) { answers.Encode(events) })
 	case "open": // and read one event

@@ -31,6 +31,7 @@ type settings struct {
 	out, dir    string
 	only, peers string
 	full, keep  bool
+	profile     bool
 	rounds      int
 	length      time.Duration
 	events      int
@@ -64,6 +65,7 @@ func main() {
 	flag.StringVar(&s.peers, "peers", "", "comma-separated peers; all by default")
 	flag.BoolVar(&s.full, "full", false, "the sizes of the aims, in some twenty minutes rather than a few")
 	flag.BoolVar(&s.keep, "keep", false, "keep the filled stores in -dir, and use those that are there")
+	flag.BoolVar(&s.profile, "profile", false, "write a CPU profile of each workload and peer beside the results")
 	flag.IntVar(&s.rounds, "rounds", 0, "rounds, of which the median is shown")
 	flag.DurationVar(&s.length, "time", 0, "how long each peer appends in a round")
 	flag.IntVar(&s.events, "events", 0, "events in our store for the workloads that read, a tenth as many streams")
@@ -115,6 +117,8 @@ type harness struct {
 	settings
 	ctx   context.Context
 	kinds []peers.Kind
+	// filling is what filling stores has cost that a workload found missing.
+	filling *Part
 }
 
 func run(s settings, render bool) error {
@@ -162,6 +166,9 @@ func run(s settings, render bool) error {
 		}
 		part.Others = max(0, (busyCPU()-busy-(ownCPU()-own)).Seconds()/part.Seconds)
 		results.put(part)
+		if h.filling != nil && results.part("sustained") == nil {
+			results.put(h.filling) // a store had to be filled for this workload
+		}
 		// After each workload, so that what is measured is kept whatever comes.
 		if err := results.save(file); err != nil {
 			return err
@@ -223,7 +230,9 @@ func (h *harness) turns(part *Part, rounds int, kinds []peers.Kind, work func(k 
 			if failed[k.Key] || secondary(k.Key) && round >= 1 {
 				continue
 			}
-			if err := h.fresh(k, func(p peers.Peer) error { return work(k, p) }); err != nil {
+			if err := h.fresh(k, func(p peers.Peer) error {
+				return h.profiled(part.Work, k.Key, func() error { return work(k, p) })
+			}); err != nil {
 				failed[k.Key] = true
 				part.note(k.Name + " failed: " + err.Error())
 				fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, k.Name, err)

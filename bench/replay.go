@@ -65,7 +65,7 @@ func (h *harness) read(part *Part, work func(k peers.Kind, p peers.Peer, events,
 				}
 				settle()
 				if err = work(k, p, events, -1); err == nil {
-					err = work(k, p, events, round)
+					err = h.profiled(part.Work, k.Key, func() error { return work(k, p, events, round) })
 				}
 				return errors.Join(err, p.Close())
 			}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/daybook-es/daybook/bench/peers"
 )
@@ -78,7 +79,10 @@ func (h *harness) filled(k peers.Kind, untouched bool) (dir string, events int, 
 	if err := os.RemoveAll(dir); err != nil {
 		return "", 0, err
 	}
-	if err := h.fill(k, &Part{Work: "sustained"}); err != nil {
+	if h.filling == nil {
+		h.filling = &Part{Work: "sustained", Command: h.command("sustained"), Started: time.Now().UTC().Format(time.RFC3339)}
+	}
+	if err := h.fill(k, h.filling); err != nil {
 		return "", 0, fmt.Errorf("fill: %w", err)
 	}
 	events, err = count()
@@ -106,7 +110,7 @@ func (h *harness) fill(k peers.Kind, part *Part) error {
 			samples = append(samples, s)
 		}
 		return true
-	}, "fill", k.Key, dir, strconv.Itoa(planned), fmt.Sprint(most.Seconds()))
+	}, "fill", k.Key, dir, strconv.Itoa(planned), fmt.Sprint(most.Seconds()), h.fillProfile(k))
 	if err != nil {
 		return err
 	}
@@ -148,6 +152,14 @@ func (h *harness) fill(k peers.Kind, part *Part) error {
 	fmt.Printf("  %s: %.0f events, %.0f/s, %.2f µs CPU, %.0f B to disk, %.0f B kept each\n", k.Key, n, n/last.Seconds,
 		float64(last.Usage.CPU.Microseconds())/n, float64(last.Usage.Device)/n, float64(total)/n)
 	return os.WriteFile(dir+".events", []byte(strconv.Itoa(last.Events)), 0o644)
+}
+
+// fillProfile is where the profile of a filling goes; empty if none was asked for.
+func (h *harness) fillProfile(k peers.Kind) string {
+	if !h.profile {
+		return ""
+	}
+	return filepath.Join(h.out, "sustained-"+k.Key+".pprof")
 }
 
 // sizes returns the bytes that a directory's files take on the disk, and those of the
