@@ -43,7 +43,8 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		within.After = max(span.After, next-1)
 	}
 	events := func(yield func(daybook.Recorded, error) bool) {
-		sel := selection{store: s, view: v, plan: p, span: within, last: last}
+		sel := selection{store: s, view: v, plan: p, span: within, last: last, in: fetchers.Get().(*fetcher)}
+		defer sel.in.release()
 		sel.yield(ctx, yield)
 	}
 	return daybook.NewReading(q, span, s.life.At(last), events), nil
@@ -111,8 +112,8 @@ type selection struct {
 	last  daybook.Position
 
 	hiding *hiding
-	buffer []byte  // what scan reads into
-	in     fetcher // what events are fetched through
+	buffer []byte   // what scan reads into
+	in     *fetcher // what events are fetched through
 }
 
 // scanFraction: where a query may select more than one event in this many, reading all
@@ -222,7 +223,7 @@ func (sel *selection) segment(i int, begin int64, deliver func(frame.Frame, fram
 		return sel.scan(seg, begin, end, deliver)
 	}
 
-	in := &sel.in
+	in := sel.in
 	for n := range postings {
 		at := n
 		if sel.span.Backward {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
@@ -197,6 +198,18 @@ type fetcher struct {
 // shorter. What is mapped is copied at 0.1 µs a kilobyte, and reading again costs as
 // much as that.
 const fetchBytes = 1024
+
+// fetchers are those that may be used again: the room that one reads into costs as much
+// as reading an event.
+var fetchers = sync.Pool{New: func() any { return new(fetcher) }}
+
+// release gives a fetcher back. What it returned may not be used any more.
+func (in *fetcher) release() {
+	if cap(in.window) <= markBytes {
+		in.reset(nil)
+		fetchers.Put(in)
+	}
+}
 
 // reset makes the fetcher forget what it read, so that it may be used for another view.
 func (in *fetcher) reset(unsynced []*group) {

@@ -18,6 +18,8 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 	due := after + daybook.Position(s.options.Stride)
 	w := &waiter{terms: p.needs(), due: due, woken: make(chan struct{}, 1)}
 	defer s.waiters.remove(w)
+	in := fetchers.Get().(*fetcher)
+	defer in.release()
 	for seen := after; ; {
 		if s.isClosed() {
 			return 0, daybook.ErrClosed
@@ -27,7 +29,7 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 		}
 		s.waiters.add(w) // before looking, so that nothing is missed in between
 		v := s.view.Load()
-		newest, err := p.newest(v, &fetcher{}, seen, place{})
+		newest, err := p.newest(v, in, seen, place{})
 		if err != nil {
 			return 0, err
 		}
