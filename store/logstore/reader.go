@@ -90,6 +90,7 @@ func openReader(world vfs.World, dir string, options *Options) (*Reader, error) 
 	if s.options.OpenFiles > 0 {
 		s.home.open.most = s.options.OpenFiles
 	}
+	s.clock.start(world, s.home.log)
 	s.view.Store(new(view))
 	r := &Reader{store: s}
 	m, err := existingManifest(s.home)
