@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -193,5 +194,75 @@ func BenchmarkIndex(b *testing.B) {
 			b.Fatalf("there are %d index files, want 2", len(files))
 		}
 		b.ReportMetric(float64(bytes)/float64(events), "B/event")
+	}
+}
+
+// BenchmarkCompressed reads orders in words, of which segments are compressed or not: one
+// after the other, and one event each by its tag.
+func BenchmarkCompressed(b *testing.B) {
+	const events = 200_000
+	chance := rand.New(rand.NewPCG(7, 7))
+	order := func() []byte {
+		data := fmt.Appendf(nil, `{"customer":"%016x%016x","lines":[{"product":"%016x%016x","quantity":%d,"price":%d}],"note":"`,
+			chance.Uint64(), chance.Uint64(), chance.Uint64(), chance.Uint64(), 1+chance.IntN(9), 100+chance.IntN(9900))
+		for len(data) < 290 {
+			data = append(data, " leave it with the neighbours by the door"[chance.IntN(41)])
+		}
+		return append(data, `"}`...)
+	}
+	s, err := Open(b.TempDir(), &Options{SegmentBytes: 16 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	for n := 0; n < events; {
+		batch := make([]daybook.Event, 100)
+		for i := range batch {
+			batch[i] = daybook.Event{Stream: fmt.Sprintf("order-%08d", n%20_000), Type: "OrderPlaced", Tags: []string{fmt.Sprintf("n:%d", n)}, Data: order()}
+			n++
+		}
+		if _, err := s.Append(b.Context(), batch, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, packed := range []bool{false, true} {
+		if packed {
+			before := cpuTime()
+			report, err := s.Compress(b.Context())
+			if err != nil || report.Packed == 0 {
+				b.Fatalf("compressing did %+v: %v", report, err)
+			}
+			size := int64(0)
+			for _, seg := range s.view.Load().segments {
+				if seg.generation > 0 {
+					size += seg.size
+				}
+			}
+			b.Logf("%d bytes are now %d, a ratio of %.2f, in %v of CPU time", size+report.Bytes, size, float64(size+report.Bytes)/float64(size), cpuTime()-before)
+		}
+		b.Run(fmt.Sprintf("packed=%v/replay", packed), func(b *testing.B) {
+			before, n := cpuTime(), 0
+			for b.Loop() {
+				r, err := s.Read(b.Context(), daybook.All(), daybook.Span{Borrowed: true})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, err := range r.Events() {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+			}
+			b.ReportMetric(float64(n)/(cpuTime()-before).Seconds(), "events/CPU-s")
+		})
+		b.Run(fmt.Sprintf("packed=%v/one", packed), func(b *testing.B) {
+			for b.Loop() {
+				found, err := selected(s, daybook.Query{{Tags: []string{fmt.Sprintf("n:%d", chance.IntN(events/2))}}})
+				if err != nil || len(found) != 1 {
+					b.Fatal(len(found), err)
+				}
+			}
+		})
 	}
 }

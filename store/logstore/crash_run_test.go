@@ -45,6 +45,7 @@ type run struct {
 	// stubs are the positions of which only stubs are left, each from a call of the disk on.
 	stubs     map[daybook.Position]int
 	rewritten int // segments
+	packed    int
 
 	unreadable bool   // the disk may fail to read
 	disarmed   bool   // the fault was taken away so that the run could go on
@@ -162,6 +163,7 @@ func (r *run) kill() {
 // abandonStore leaves a store without closing it, and its directory to the next one.
 func abandonStore(s *Store) {
 	s.order.stop()
+	s.compression.wait.Wait()
 	s.home.indexer.stop()
 	s.journal.(*disk).spare.wait.Wait()
 	s.lock.Close()

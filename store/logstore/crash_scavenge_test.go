@@ -22,7 +22,7 @@ import (
 func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 	soak := soaking(t)
 	cuts, steps, seeds := soak.choose(2000, 40_000, 150_000), soak.choose(30, 50, 50), soak.choose(2, 6, 6)
-	rewritten := 0
+	rewritten, packed := 0, 0
 	cutEvery(t, cuts, seeds, func(seed uint64) *run {
 		r := newRun(t, soak.base(3000)+seed)
 		if err := r.open(); err != nil {
@@ -31,11 +31,11 @@ func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 		for range steps {
 			r.forgetfulStep()
 		}
-		rewritten += r.rewritten
+		rewritten, packed = rewritten+r.rewritten, packed+r.packed
 		return r
 	})
-	if rewritten < 3 {
-		t.Errorf("%d segments were rewritten, so this test has tested little", rewritten)
+	if rewritten < 3 || packed < 2 {
+		t.Errorf("%d segments were rewritten and %d compressed, so this test has tested little", rewritten, packed)
 	}
 }
 
@@ -103,6 +103,7 @@ func scavengeWith(t *testing.T, seed uint64, fault errorfs.Fault) bool {
 	r.faults.Arm(fault)
 	r.scavenge(true)
 	r.append(nil, r.event("order-1", 60))
+	r.compress()
 	r.scavenge(false)
 	r.look(r.store)
 	met, where := r.faults.Met() > 0, r.faults.Where()
@@ -152,8 +153,10 @@ func (r *run) forgetfulStep() {
 		r.forget(daybook.Truncated(gone(), daybook.Version(1+r.rng.IntN(20))))
 	case n < 14:
 		r.repeat()
+	case n < 15:
+		r.compress()
 	case n < 16:
-		r.scavenge(n == 14)
+		r.scavenge(r.rng.IntN(2) == 0)
 	case n < 18: // beside appends
 		var wait sync.WaitGroup
 		wait.Go(func() { r.scavenge(n == 16) })
@@ -171,6 +174,15 @@ func (r *run) forgetfulStep() {
 		}
 		r.mustOpen()
 	}
+}
+
+// compress compresses what is sealed.
+func (r *run) compress() {
+	report, err := r.store.Compress(r.t.Context())
+	if err != nil && r.faults.Met() == 0 && !r.disarmed {
+		r.t.Errorf("nothing fails, and compressing says: %v", err)
+	}
+	r.packed += report.Packed
 }
 
 // forget appends an event about a stream.

@@ -46,11 +46,25 @@ func show(w io.Writer, world vfs.World, path string) (err error) {
 	if d.size, err = f.Size(); err != nil {
 		return fmt.Errorf("logstore: look at %s: %w", path, err)
 	}
-	d.file = f
 	if m, err := existingManifest(d.home); err == nil {
 		d.manifest = m
 	}
 	fmt.Fprintf(d.out, "%s, %d bytes\n", d.name, d.size)
+	header := make([]byte, segmentHeaderBytes)
+	if _, err := f.ReadAt(header, 0); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("logstore: read %s: %w", path, err)
+	}
+	plain, err := unpacked(f, d.salt(header))
+	if err != nil && !errors.Is(err, errPacked) {
+		return fmt.Errorf("logstore: read %s: %w", path, err)
+	}
+	if _, is := plain.(*plainFile); is {
+		// Places in it are those of what was packed.
+		if d.size, err = plain.Size(); err != nil {
+			return fmt.Errorf("logstore: look at %s: %w", path, err)
+		}
+	}
+	d.file = plain
 	err = d.dump()
 	return errors.Join(err, d.out.Flush())
 }

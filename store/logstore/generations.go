@@ -167,8 +167,8 @@ func (d *disk) whole(s *segment) error {
 	if err := checkSegmentHeader(header, s, d.manifest); err != nil {
 		return fmt.Errorf("%s: %w", s.name(), err)
 	}
-	footer := make([]byte, s.size-s.end)
-	if err := s.readAt(footer, s.end); err != nil {
+	footer, err := s.readFooter()
+	if err != nil {
 		return err
 	}
 	if _, err := decodeFooter(footer, s, d.home.salt); err != nil {

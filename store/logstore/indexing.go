@@ -15,8 +15,8 @@ import (
 // loadMarks returns a sealed segment's marks, from its footer; if that is damaged, from
 // the frames.
 func (s *segment) loadMarks() ([]mark, error) {
-	b := make([]byte, s.size-s.end)
-	if err := s.readAt(b, s.end); err != nil {
+	b, err := s.readFooter()
+	if err != nil {
 		return nil, err
 	}
 	marks, err := decodeFooter(b, s, s.home.salt)

@@ -27,7 +27,7 @@ var le = binary.LittleEndian
 //	    40     8  first position that it may hold
 //	    48     4  checksum of the frame before its first one; of the first segment, the salt
 //	    52     4  generation; zero in version 1
-//	    56     4  zero
+//	    56     4  flags: 1 says that it is packed, see packed.go; zero in version 1
 //	    60     4  CRC32C of the 60 bytes before
 const (
 	segmentHeaderBytes = 64
@@ -50,13 +50,18 @@ func encodeSegmentHeader(s *segment, m *manifest) []byte {
 	b = le.AppendUint64(b, uint64(s.first))
 	b = le.AppendUint32(b, s.before)
 	b = le.AppendUint32(b, uint32(s.generation))
-	b = le.AppendUint32(b, 0)
+	b = le.AppendUint32(b, s.flags)
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 // checkSegmentHeader returns what is wrong with the header of a segment.
 func checkSegmentHeader(b []byte, s *segment, m *manifest) error {
-	if string(b) == string(encodeSegmentHeader(s, m)) {
+	want := *m
+	like := &segment{number: s.number, generation: s.generation, first: s.first, before: s.before}
+	if s.generation > 0 {
+		like.flags = le.Uint32(b[56:]) & packedFlag // the manifest does not say
+	}
+	if string(b) == string(encodeSegmentHeader(like, &want)) {
 		return nil
 	}
 	if string(b[:8]) == segmentMagic && le.Uint32(b[8:]) > rewrittenVersion && le.Uint32(b[60:]) == crc32.Checksum(b[:60], castagnoli) {

@@ -42,7 +42,8 @@ type Store struct {
 	stamps stamps
 
 	// rewriting is held by who rewrites sealed segments.
-	rewriting sync.Mutex
+	rewriting   sync.Mutex
+	compression compression
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -157,6 +158,7 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closed)
 		s.order.stop()
+		s.compression.stop()
 		s.rewriting.Lock() // whoever rewrites segments soon sees that the store is closed
 		defer s.rewriting.Unlock()
 		s.closeErr = errors.Join(s.journal.close(), s.says.close(), releaseLock(s.home, s.lock))

@@ -23,6 +23,11 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	if !ok {
 		return nil // not one that the manifest names
 	}
+	if packed, err := r.mayBePacked(s, size, to); err != nil {
+		return err
+	} else if packed {
+		return r.mendWhole(ctx, s, size, to, damages)
+	}
 	fromBackup, err := r.compose(ctx, s, size, to, damages)
 	if err != nil {
 		return errors.Join(err, removeIfThere(r.home, mendTemp))
@@ -33,6 +38,21 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	} else if err != nil {
 		return errors.Join(err, removeIfThere(r.home, mendTemp))
 	}
+	if err := r.putInPlace(ctx, name); err != nil {
+		return err
+	}
+	for _, d := range damages {
+		if fromBackup && d.Harm == Loss {
+			r.report.Restored = append(r.report.Restored, d)
+		} else {
+			r.report.Remade = append(r.report.Remade, d)
+		}
+	}
+	return nil
+}
+
+// putInPlace has the file that was put together take the place of the damaged one.
+func (r *repairer) putInPlace(ctx context.Context, name string) error {
 	if err := r.keep(ctx, name); err != nil {
 		return err
 	}
@@ -41,13 +61,6 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	}
 	if err := r.home.world.FS.SyncDir(r.home.dir); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", r.home.dir, err)
-	}
-	for _, d := range damages {
-		if fromBackup && d.Harm == Loss {
-			r.report.Restored = append(r.report.Restored, d)
-		} else {
-			r.report.Remade = append(r.report.Remade, d)
-		}
 	}
 	return nil
 }

@@ -24,6 +24,11 @@ type Options struct {
 	// has to spare, and how often files are opened.
 	OpenFiles int
 
+	// Compress has sealed segments compressed, in the background and in blocks that are read
+	// by themselves. Segments that were sealed before are compressed when the next one is,
+	// or by [Store.Compress]; those that are compressed stay so without it.
+	Compress bool
+
 	// Owner says who has the directory open, such as "orders at http://localhost:8080,
 	// process 42". Others who try to open it find it in their [LockedError].
 	Owner string

@@ -23,8 +23,11 @@ type rewriting struct {
 	file  vfs.File
 	table *index.Table
 
-	buffer   []byte           // what is not written yet
-	begins   int64            // where it lies in the file
+	buffer   []byte // what is not written yet
+	begins   int64  // where it lies in the segment
+	packer   *packer
+	packed   []byte           // of buffer
+	written  int64            // bytes of the file
 	checksum uint32           // of the last frame
 	last     daybook.Position // its last
 }
@@ -37,7 +40,7 @@ type rework func(b []byte, offset int64, f frame.Frame, before uint32) []byte
 // no manifest names yet: each frame as change makes it. It returns an error that says
 // why nothing was made, or a CorruptError if the segment is damaged. Nothing is left of it
 // then but a file that may be removed at any time.
-func (s *Store) rewrite(from *segment, change rework) (_ *segment, err error) {
+func (s *Store) rewrite(from *segment, pack bool, change rework) (_ *segment, err error) {
 	fsys, temp := s.home.world.FS, s.home.path(rewriteTemp)
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -48,6 +51,12 @@ func (s *Store) rewrite(from *segment, change rework) (_ *segment, err error) {
 	}
 	w := &rewriting{store: s, from: from, file: f, table: new(index.Table), checksum: from.before}
 	w.next = &segment{home: from.home, number: from.number, generation: from.generation + 1, first: from.first, before: from.before, chain: from.chain}
+	if pack {
+		w.next.flags = packedFlag
+		if w.packer, err = newPacker(s.home.salt); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 	w.next.abouts.known.Store(from.abouts.known.Load())
 	defer func() {
 		if err == nil {
@@ -93,7 +102,11 @@ func (s *Store) rewrite(from *segment, change rework) (_ *segment, err error) {
 
 // write writes the file.
 func (w *rewriting) write(change rework) error {
-	w.buffer = encodeSegmentHeader(w.next, &manifest{log: w.store.life.Log, salt: w.store.home.salt})
+	header := encodeSegmentHeader(w.next, &manifest{log: w.store.life.Log, salt: w.store.home.salt})
+	if err := w.writeOut(header); err != nil {
+		return err
+	}
+	w.begins = segmentHeaderBytes
 	var failed error
 	err := w.from.frames(func(offset int64, f frame.Frame) {
 		if failed == nil && w.store.isClosed() {
@@ -108,11 +121,17 @@ func (w *rewriting) write(change rework) error {
 	}
 	w.next.end, w.next.last = w.begins+int64(len(w.buffer)), w.checksum
 	sealed := sealedSegment{number: w.next.number, last: w.last, end: w.next.end, checksum: w.checksum}
-	w.buffer = append(w.buffer, encodeFooter(w.next.thin(), sealed, w.store.home.salt)...)
+	if err := w.flush(true); err != nil {
+		return err
+	}
+	footer := encodeFooter(w.next.thin(), sealed, w.store.home.salt)
+	if w.packer != nil {
+		footer = append(w.packer.end(nil), footer...)
+	}
 	w.next.marked = true
 	w.next.ending.Store(&w.next.last)
-	w.next.size = w.begins + int64(len(w.buffer))
-	return w.flush()
+	w.next.size = w.written + int64(len(footer))
+	return w.writeOut(footer)
 }
 
 // frame takes the buffer with a further frame.
@@ -124,14 +143,34 @@ func (w *rewriting) frame(b []byte) error {
 	if len(w.buffer) < stretchBytes {
 		return nil
 	}
-	return w.flush()
+	return w.flush(false)
 }
 
-func (w *rewriting) flush() error {
-	if _, err := w.file.WriteAt(w.buffer, w.begins); err != nil {
+// flush writes what is in the buffer; if it is to be packed, whole blocks of it, or all if
+// it is the last.
+func (w *rewriting) flush(last bool) error {
+	if w.packer == nil {
+		w.begins += int64(len(w.buffer))
+		b := w.buffer
+		w.buffer = w.buffer[:0]
+		return w.writeOut(b)
+	}
+	rest := w.buffer
+	w.packed = w.packed[:0]
+	for len(rest) >= packedBlockBytes || last && len(rest) > 0 {
+		n := min(packedBlockBytes, len(rest))
+		w.packed = w.packer.pack(w.packed, rest[:n])
+		rest = rest[n:]
+	}
+	w.begins += int64(len(w.buffer) - len(rest))
+	w.buffer = w.buffer[:copy(w.buffer, rest)]
+	return w.writeOut(w.packed)
+}
+
+func (w *rewriting) writeOut(b []byte) error {
+	if _, err := w.file.WriteAt(b, w.written); err != nil {
 		return fmt.Errorf("write %s: %w", rewriteTemp, err)
 	}
-	w.begins += int64(len(w.buffer))
-	w.buffer = w.buffer[:0]
+	w.written += int64(len(b))
 	return nil
 }

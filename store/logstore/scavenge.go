@@ -115,7 +115,11 @@ func (s *Store) scavenge(v *view, seg *segment, o *ScavengeOptions, report *Scav
 	if len(plan.stubs) == 0 || o.Least > 0 && float64(plan.gain) < o.Least*float64(seg.end) {
 		return nil
 	}
-	next, err := s.rewrite(seg, func(b []byte, offset int64, f frame.Frame, before uint32) []byte {
+	pack, err := seg.isPacked()
+	if err != nil {
+		return err
+	}
+	next, err := s.rewrite(seg, pack || s.options.Compress, func(b []byte, offset int64, f frame.Frame, before uint32) []byte {
 		return f.Rewrite(b, s.home.salt, before, func(at int) bool {
 			if len(plan.stubs) == 0 || plan.stubs[0] != posting(offset+int64(at)) {
 				return false

@@ -32,6 +32,7 @@ type segment struct {
 	// set once it is sealed.
 	generation uint64
 	chain      uint32
+	flags      uint32 // with which its header is written
 
 	// end is where the frames of a segment end that is no longer the active one. It is
 	// set before a view is published that has another segment after this one.
@@ -88,6 +89,8 @@ const fineMarkBytes = 4 << 10
 type home struct {
 	// quiet is a number below which no segment has events about streams.
 	quiet atomic.Uint64
+	// unpacked are blocks of packed segments.
+	unpacked unpackedBlocks
 
 	dir   string
 	world vfs.World
@@ -122,7 +125,7 @@ func (s *segment) source() *source {
 	if data := s.data.Load(); data != nil {
 		return data
 	}
-	s.data.CompareAndSwap(nil, &source{home: s.home, name: s.name()})
+	s.data.CompareAndSwap(nil, &source{home: s.home, name: s.name(), may: s.generation > 0})
 	return s.data.Load()
 }
 
@@ -135,10 +138,45 @@ func (s *segment) readAt(b []byte, offset int64) error {
 	if errors.Is(err, io.EOF) {
 		return s.corrupt(offset+int64(n), 0, fmt.Errorf("the file ends here, and %d more bytes were in it", len(b)-n))
 	}
+	if errors.Is(err, errPacked) {
+		return s.corrupt(offset+int64(n), 0, err)
+	}
 	if errors.Is(err, daybook.ErrClosed) {
 		return err
 	}
 	return &daybook.UnavailableError{Doing: fmt.Sprintf("read %s at %d", s.home.path(s.name()), offset), Err: err}
+}
+
+// isPacked reports whether a sealed segment is packed.
+func (s *segment) isPacked() (bool, error) {
+	if s.generation == 0 {
+		return false, nil
+	}
+	var b [1]byte
+	if err := s.readAt(b[:], 0); err != nil {
+		return false, err
+	}
+	src := s.source()
+	src.mu.RLock()
+	defer src.mu.RUnlock()
+	return src.packed != nil, nil
+}
+
+// readFooter returns a sealed segment's footer.
+func (s *segment) readFooter() ([]byte, error) {
+	size := s.size
+	is, err := s.isPacked()
+	if err != nil {
+		return nil, err
+	}
+	if is {
+		src := s.source()
+		src.mu.RLock()
+		size = src.packed.plainSize()
+		src.mu.RUnlock()
+	}
+	b := make([]byte, size-s.end)
+	return b, s.readAt(b, s.end)
 }
 
 // attach gives a segment its file, which is open.

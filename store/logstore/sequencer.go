@@ -479,6 +479,9 @@ func (q *sequencer) settle(g *group) {
 	after := g.after
 	q.store.publish(&after, g)
 	q.store.stamps.settle(after.stamp)
+	if g.opens && len(after.segments) > 1 && q.store.options.Compress {
+		q.store.compressSoon()
+	}
 	q.write()
 	if cap(g.bytes) <= 2*groupBytes {
 		q.spare = g.bytes[:0]

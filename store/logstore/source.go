@@ -19,6 +19,7 @@ import (
 type source struct {
 	home *home
 	name string // in the store's directory
+	may  bool   // be a packed segment, which is read as if it were not
 
 	used atomic.Uint64 // when it was read last, as home.open counts
 
@@ -26,8 +27,9 @@ type source struct {
 	file    vfs.File // nil while it is not open
 	mapping vfs.Mapping
 	mapped  int64 // bytes of the mapping
-	closed  bool  // for good
-	kept    bool  // it stays open until then
+	packed  *packed
+	closed  bool // for good
+	kept    bool // it stays open until then
 }
 
 // ReadAt implements [io.ReaderAt]. Its error is that of the file system, io.EOF if the
@@ -45,6 +47,17 @@ func (s *source) ReadAt(b []byte, offset int64) (int, error) {
 		s.mu.RLock()
 	}
 	defer s.mu.RUnlock()
+	if s.packed != nil {
+		return s.packed.readAt(asItIs{s}, b, offset, &s.home.unpacked)
+	}
+	return asItIs{s}.ReadAt(b, offset)
+}
+
+// asItIs is the file of a source that is open and stays so.
+type asItIs struct{ *source }
+
+// ReadAt implements [io.ReaderAt].
+func (s asItIs) ReadAt(b []byte, offset int64) (int, error) {
 	if offset+int64(len(b)) <= s.mapped {
 		if n, err := s.mapping.ReadAt(b, offset); err == nil {
 			return n, nil
@@ -69,6 +82,23 @@ func (s *source) openFile() error {
 	if err != nil {
 		return err
 	}
+	if !s.may {
+		s.attach(f)
+		return nil
+	}
+	size, err := f.Size()
+	var p *packed
+	if err == nil {
+		p, err = readPacked(f, size, s.home.salt)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.mu.Lock()
+	if s.packed == nil { // whoever opened it before has the same
+		s.packed = p
+	}
+	s.mu.Unlock()
 	s.attach(f)
 	return nil
 }

@@ -109,11 +109,18 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 	if n, err := f.ReadAt(header, 0); n < len(header) {
 		return fmt.Errorf("logstore: read %s: %w", name, err)
 	}
+	plain, err := unpacked(f, m.salt)
+	if errors.Is(err, errPacked) {
+		return corrupt(size, 0, err)
+	}
+	if err != nil {
+		return fmt.Errorf("logstore: read %s: %w", name, err)
+	}
 	if err := checkSegmentHeader(header, s, m); err != nil {
 		return corrupt(0, s.first-1, err)
 	}
 	var damage *Damage
-	w := &sweep{file: f, name: name, salt: m.salt, end: to.end, judged: to.end, limit: to.last, passed: passed}
+	w := &sweep{file: plain, name: name, salt: m.salt, end: to.end, judged: to.end, limit: to.last, passed: passed}
 	w.tail = tail{end: segmentHeaderBytes, head: s.first - 1, checksum: s.before}
 	w.damaged = func(d Damage) {
 		if damage == nil {

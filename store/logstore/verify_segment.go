@@ -46,6 +46,12 @@ func (v *verifier) sealed(ctx context.Context, i int, found *stretchOfLog) (err 
 		damaged(Damage{File: s.name(), Begin: min(size, sealed.size), End: max(size, sealed.size), Harm: harm,
 			Err: fmt.Errorf("the sealed file had %d bytes and has %d", sealed.size, size)})
 	}
+	if _, is := f.(*plainFile); is {
+		// From here on the segment is looked at as if it were not packed.
+		if size, err = f.Size(); err != nil {
+			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+		}
+	}
 	if bad, err := v.header(f, s, size); err != nil {
 		return err
 	} else if bad != nil {
@@ -247,7 +253,11 @@ func (v *verifier) open(s *segment) (vfs.File, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("logstore: look at %s: %w", s.name(), err), f.Close())
 	}
-	return f, size, nil
+	plain, err := unpacked(f, v.manifest.salt)
+	if err != nil && !errors.Is(err, errPacked) {
+		return nil, 0, errors.Join(fmt.Errorf("logstore: read %s: %w", s.name(), err), f.Close())
+	}
+	return plain, size, nil
 }
 
 // header returns what is wrong with a segment's header.
