@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -46,7 +47,8 @@ func (d *disk) recover() (*view, error) {
 		return nil, err
 	}
 	d.end, d.head, d.checksum = found.end, found.head, found.checksum
-	v := &view{segments: d.segments, end: found.end, head: found.head, stamp: found.stamp, checksum: found.checksum}
+	// Views keep the segments that they have, and the disk puts others in their places.
+	v := &view{segments: slices.Clone(d.segments), end: found.end, head: found.head, stamp: found.stamp, checksum: found.checksum}
 	if planted("reuse-stamp-after-restart") {
 		v.stamp = 0
 	}

@@ -245,6 +245,16 @@ func checkReadingBeforeScavenge(t *trial) {
 	// What was scavenged since may be a stub by now; its digest is what it was.
 	t.same("begun before it was scavenged", t.events(before), all)
 	t.same("begun before it was scavenged, backward", t.events(backward), ada)
+	if t.subject.Reopen == nil {
+		return
+	}
+	t.record(append(events(20, "cart-1", "Opened", "x"), events(3, "order-1", "Placed")...)...)
+	t.reopen()
+	all = t.all()
+	before = t.reading(daybook.All(), daybook.Span{})
+	t.record(daybook.Deleted("order-2"), daybook.Deleted("cart-1"))
+	t.scavenge()
+	t.same("opened again, and begun before it was scavenged", t.events(before), all)
 }
 
 func checkScavengeAgain(t *trial) {
