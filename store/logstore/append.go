@@ -91,7 +91,7 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 		return daybook.Receipt{}, err
 	}
 	if len(r.ids) == 0 {
-		if failures != nil {
+		if failures != nil && !planted("condition-of-an-empty-append-not-checked") {
 			return daybook.Receipt{}, &daybook.ConflictError{Failures: failures, At: s.life.At(v.head)}
 		}
 		return daybook.Receipt{Point: s.life.At(v.head), Durability: s.durability}, nil

@@ -62,8 +62,11 @@ func (in *fetcher) vouch(end int64) error {
 	}
 	at, last := begins, in.frame
 	for n := len(in.frame); at <= begins+blockBytes; {
-		if at += int64(n); at+frame.HeaderBytes > end {
+		if at += int64(n); at == end {
 			break
+		}
+		if at+frame.HeaderBytes > end {
+			return in.vouchFromMark()
 		}
 		header := frame.Frame(in.behind[:])
 		if in.has(at, frame.HeaderBytes) {

@@ -147,6 +147,17 @@ func (r *run) look(s *Store) {
 	}
 }
 
+// find asks the index of the store, as it is now, for what the log holds. Nothing is being appended.
+func (r *run) find() {
+	log, err := everything(r.store)
+	if err == nil {
+		err = findsAll(r.store, log, r.number)
+	}
+	if err != nil && !r.unreadable {
+		r.t.Errorf("at %s: %v", r.faults.Where(), err)
+	}
+}
+
 // close closes the store properly.
 func (r *run) close() error {
 	err := r.store.Close()
@@ -395,6 +406,7 @@ func (r *run) trouble() {
 			}
 		}
 	}
+	r.find()
 	if r.store.Health() == nil {
 		return
 	}

@@ -134,7 +134,7 @@ func (d *disk) fault(err error) *fault {
 		return nil
 	}
 	synced := (*syncError)(nil)
-	f := &fault{err: err, fatal: !vfs.IsNoSpace(err) && !vfs.IsTooManyFiles(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
+	f := &fault{err: err, unknown: planted("full-disk-answered-as-unknown"), fatal: !vfs.IsNoSpace(err) && !vfs.IsTooManyFiles(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
 	if f.fatal {
 		d.failed.Store(&err)
 	}
@@ -232,7 +232,9 @@ func (d *disk) roll(next *segment) error {
 		m.sealed = append(m.sealed[:len(m.sealed):len(m.sealed)], *d.sealed)
 	}
 	m.active, m.activeFirst = next.number, next.first
-	if err := m.replace(d.home); err != nil {
+	if planted("segment-used-before-the-manifest-names-it") {
+		defer func() { d.home.indexer.wait.Go(func() { m.replace(d.home) }) }()
+	} else if err := m.replace(d.home); err != nil {
 		return errors.Join(err, f.Close())
 	}
 
@@ -342,6 +344,9 @@ func (d *disk) markClean() error {
 	}
 	if err := d.file.Sync(); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)
+	}
+	if planted("closing-not-marked") {
+		return nil
 	}
 	m := *d.manifest
 	m.clean = &ending{head: d.head, end: d.end, checksum: d.checksum}

@@ -89,6 +89,7 @@ func runWith(t *testing.T, seed uint64, fault errorfs.Fault) (met bool) {
 	for _, act := range acts {
 		act(r)
 		r.look(r.store)
+		r.find()
 		if health := r.store.health.Load(); health != nil && health.ReadOnly {
 			r.close() // it has failed: what it answers does not matter
 			r.reopen()

@@ -134,7 +134,7 @@ func decodeFooter(b []byte, s *segment, salt uint32) ([]mark, error) {
 	}
 	table, trailer := b[:len(b)-trailerBytes], b[len(b)-trailerBytes:]
 	sealed, n, sum, ok := decodeTrailer(trailer, salt)
-	if !ok || sealed.number != s.number || sealed.end != s.end || n*markSize != len(table) || crc32.Checksum(table, castagnoli) != sum {
+	if !ok || sealed.number != s.number || sealed.end != s.end || n*markSize != len(table) || !planted("footer-believed-without-its-checksum") && crc32.Checksum(table, castagnoli) != sum {
 		return nil, errors.New("the footer is not what was written")
 	}
 	marks := make([]mark, n)

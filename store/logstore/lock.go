@@ -34,6 +34,9 @@ func (e *LockedError) Error() string {
 // takeLock locks the directory, and writes down who has it.
 func takeLock(h *home, owner string) (io.Closer, error) {
 	lock, err := h.world.FS.Lock(h.path(lockName))
+	if errors.Is(err, vfs.ErrLocked) && planted("lock-not-taken") {
+		lock, err = io.NopCloser(nil), nil
+	}
 	if errors.Is(err, vfs.ErrLocked) {
 		return nil, &LockedError{Dir: h.dir, Owner: readOwner(h)}
 	}
@@ -60,7 +63,7 @@ func writeOwner(h *home, owner string) error {
 	if err := h.world.FS.Remove(h.path(ownerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if owner == "" {
+	if owner == "" || planted("owner-not-written") {
 		return nil
 	}
 	f, err := h.world.FS.Create(h.path(ownerName))

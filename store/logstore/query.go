@@ -96,6 +96,9 @@ func (p *planned) selects(e frame.Event) bool {
 	if len(it.Categories) > 0 {
 		stream := e.Stream()
 		category, _, _ := bytes.Cut(stream, []byte("-"))
+		if planted("category-cut-at-the-last-dash") {
+			category = stream[:max(0, bytes.LastIndexByte(stream, '-'))]
+		}
 		if len(stream) == 0 || !contains(it.Categories, category) {
 			return false
 		}
@@ -104,7 +107,7 @@ func (p *planned) selects(e frame.Event) bool {
 		return false
 	}
 	for _, tag := range it.Tags {
-		if !e.HasTag(tag) {
+		if !e.HasTag(tag) && !planted("one-tag-is-enough") {
 			return false
 		}
 	}

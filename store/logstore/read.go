@@ -43,6 +43,10 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		within.After = max(span.After, next-1)
 	}
 	events := func(yield func(daybook.Recorded, error) bool) {
+		if planted("snapshot-taken-late") {
+			v = s.view.Load()
+			last, _ = upperBound(v, p, span)
+		}
 		sel := selection{store: s, view: v, plan: p, span: within, last: last, in: fetchers.Get().(*fetcher)}
 		defer sel.in.release()
 		sel.yield(ctx, yield)
@@ -72,6 +76,9 @@ func upperBound(v *view, p plan, span daybook.Span) (daybook.Position, error) {
 	if err != nil || next == 0 {
 		return last, err
 	}
+	if planted("before-a-version-includes-it") {
+		return min(last, next), nil
+	}
 	return min(last, next-1), nil
 }
 
@@ -93,7 +100,7 @@ func (v *view) knownAt(stamp int64) (daybook.Position, error) {
 			if err := in.load(offset, end); err != nil {
 				return 0, err
 			}
-			if in.frame.Stamp() > stamp {
+			if in.frame.Stamp() > stamp || in.frame.Stamp() == stamp && planted("known-at-excludes-its-moment") {
 				break
 			}
 			known = in.frame.Last()
@@ -367,6 +374,9 @@ func (sel *selection) stretch(b []byte, offset int64, chain chain, deliver func(
 		offsets := make([]int, 0, f.Len())
 		for at := range f.Events() {
 			offsets = append(offsets, at)
+		}
+		if planted("backward-only-from-frame-to-frame") {
+			slices.Reverse(offsets)
 		}
 		for _, at := range slices.Backward(offsets) {
 			if !deliver(f, f.At(at)) {

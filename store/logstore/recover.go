@@ -257,6 +257,9 @@ func (d *disk) scan(s *segment, size int64) (tail, error) {
 		}
 		s.mark(f, offset)
 		s.noteAbouts(f)
+		if planted("recovered-frames-not-indexed") {
+			table = new(index.Table)
+		}
 		addFrame(table, f, offset)
 		t.end, t.head, t.stamp, t.checksum = offset+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()
 		return nil
@@ -463,6 +466,10 @@ func (d *disk) setAside() error {
 		if err := d.keepAside(l); err != nil {
 			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", l.end-l.begin, d.active.name(), l.begin, err)
 		}
+	}
+	if planted("torn-group-not-cut-off") {
+		d.leftover = nil
+		return nil
 	}
 	if err := d.file.Truncate(l.begin); err != nil {
 		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.name(), l.begin, err)

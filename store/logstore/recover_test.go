@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -149,8 +150,21 @@ func TestATornGroupIsCutOffAndKept(t *testing.T) {
 		clear(b[at[5]-20:]) // the end of the last frame did not reach the disk
 		return b
 	})
-	if got := numbers(t, dir, quietly); fmt.Sprint(got) != fmt.Sprint(upTo(4)) {
+	s, err := Open(dir, quietly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := numbersIn(t, s); fmt.Sprint(got) != fmt.Sprint(upTo(4)) {
 		t.Errorf("after the crash %v are there, want %v", got, upTo(4))
+	}
+	change(t, dir, "00000001.seg", func(b []byte) []byte {
+		if at := offsets(b); len(at) != 5 || len(bytes.Trim(b[at[4]:], "\x00")) > 0 {
+			t.Errorf("behind %d frames there is still something in the segment", len(at)-1)
+		}
+		return b
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 	kept := ""
 	for _, name := range list(t, dir) {
@@ -165,8 +179,7 @@ func TestATornGroupIsCutOffAndKept(t *testing.T) {
 	if string(b) != strings.TrimRight(string(torn), "\x00") {
 		t.Errorf("%s holds %d bytes, and not the %d that were torn", kept, len(b), len(torn))
 	}
-	s, err := Open(dir, quietly)
-	if err != nil {
+	if s, err = Open(dir, quietly); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

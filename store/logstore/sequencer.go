@@ -217,7 +217,7 @@ func (q *sequencer) sequence(r *request) bool {
 // isLost reports whether a request has an id of which nobody knows whether it is
 // recorded. Until the store is opened again, every append of that id is answered so.
 func (q *sequencer) isLost(r *request) bool {
-	if q.lost == nil {
+	if q.lost == nil || planted("unknown-forgotten") {
 		return false
 	}
 	for _, id := range r.ids {
@@ -310,6 +310,9 @@ func (q *sequencer) place(r *request) {
 	offset := g.offset + int64(len(g.bytes))
 
 	seal := frame.Seal{Before: t.checksum, Durable: g.durable}
+	if planted("durable-position-not-written") {
+		seal.Durable = 0
+	}
 	if r.given == nil {
 		seal.First, seal.Stamp = t.head+1, q.store.stamps.next(q.store.clock.now())
 		r.number()
@@ -321,6 +324,9 @@ func (q *sequencer) place(r *request) {
 
 	table := (*g.segment.index.Load()).(*index.Table)
 	for i, w := range r.written {
+		if planted("type-not-indexed") && w.stream >= 0 {
+			r.terms[w.terms+2] = r.terms[w.terms]
+		}
 		table.Add(posting(offset+int64(w.offset)), r.terms[w.terms:w.endsAt])
 		if made, timed := term.Made(r.ids[i]); timed {
 			table.AddMade(made)
@@ -513,6 +519,9 @@ func (q *sequencer) abandon(g *group, f *fault) {
 	durable := *q.store.view.Load()
 	for _, s := range q.tail.segments {
 		if s.number == durable.endPlace().segment && !s.full.Load() {
+			if planted("postings-of-a-failed-group-kept") {
+				continue
+			}
 			table := (*s.index.Load()).(*index.Table)
 			s.setTerms(table.Before(posting(durable.end)))
 			s.unmark(durable.end)

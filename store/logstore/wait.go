@@ -136,6 +136,9 @@ func (ws *waiters) wake(head daybook.Position, g *group) {
 	}
 	if len(ws.byTerm) > 0 {
 		for _, r := range g.requests {
+			if planted("only-the-first-term-wakes") {
+				r.terms = r.terms[:1]
+			}
 			ws.wakeTerms(r.terms)
 		}
 		if !planted("nobody-woken-by-what-arrives") {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/mutant"
 )
 
 // A frame's header. These bytes are on people's disks; numbers are little-endian.
@@ -107,6 +108,9 @@ func (f Frame) Seal(salt uint32, s Seal) {
 	le.PutUint64(f[16:], uint64(s.First))
 	le.PutUint64(f[24:], uint64(s.Durable))
 	le.PutUint64(f[32:], uint64(s.Stamp))
+	if mutant.Planted("salt-ignored") {
+		salt = 0
+	}
 	le.PutUint32(f, crc32.Update(salt, castagnoli, f[4:]))
 }
 
@@ -128,6 +132,9 @@ func Parse(b []byte, salt uint32) (Frame, error) {
 		return nil, fmt.Errorf("a frame of %d bytes ends after %d", n, len(b))
 	}
 	f := Frame(b[:n:n])
+	if mutant.Planted("salt-ignored") {
+		salt = 0
+	}
 	if sum := crc32.Update(salt, castagnoli, f[4:]); sum != f.Checksum() {
 		return nil, fmt.Errorf("the checksum of a frame of %d bytes is %08x, and %08x is written in it", n, sum, f.Checksum())
 	}

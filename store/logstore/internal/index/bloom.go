@@ -1,6 +1,10 @@
 package index
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/daybook-es/daybook/store/logstore/internal/mutant"
+)
 
 // A bloom filter says of most terms that are not in an index that they are not. With
 // ten bits for each term and seven looks it is wrong about one in fifty. All looks for
@@ -29,7 +33,10 @@ func (b bloom) block(term uint64) (words bloom, looks uint64) {
 
 func (b bloom) add(term uint64) {
 	words, looks := b.block(term)
-	for range bloomLooks {
+	for i := range bloomLooks {
+		if i == bloomLooks-1 && mutant.Planted("bloom-bit-missing") {
+			break
+		}
 		words[looks>>6&7] |= 1 << (looks & 63)
 		looks >>= 9
 	}

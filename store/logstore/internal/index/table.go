@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+
+	"github.com/daybook-es/daybook/store/logstore/internal/mutant"
 )
 
 const chunkEntries = 4096
@@ -101,7 +103,7 @@ func (t *Table) AddMade(made uint64) {
 	if least := t.madeLeast.Load(); least == 0 || made < ^least {
 		t.madeLeast.Store(^made)
 	}
-	if greatest := t.madeGreatest.Load(); greatest == 0 || made > ^greatest {
+	if greatest := t.madeGreatest.Load(); greatest == 0 || made > ^greatest && !mutant.Planted("ids-made-later-not-found") {
 		t.madeGreatest.Store(^made)
 	}
 }
