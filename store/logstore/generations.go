@@ -40,6 +40,7 @@ func (d *disk) adopt(next *segment) *fault {
 		return d.fault(err)
 	}
 	d.manifest = &m
+	d.segments = slices.Clone(d.segments) // the view that recover returned has those that there were
 	for n, s := range d.segments {
 		if s.number == next.number {
 			d.segments[n] = next
