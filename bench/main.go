@@ -99,12 +99,12 @@ func (s *settings) defaults() {
 			*n = short
 		}
 	}
-	set(&s.rounds, 3, 3)
+	set(&s.rounds, 3, 5)
 	set(&s.events, 300_000, 10_000_000)
 	set(&s.peerEvents, 300_000, 5_000_000)
 	set(&s.slowEvents, 100_000, 300_000)
 	length, fill := int(s.length), int(s.fillTime)
-	set(&length, int(500*time.Millisecond), int(time.Second))
+	set(&length, int(500*time.Millisecond), int(600*time.Millisecond))
 	set(&fill, int(30*time.Second), int(4*time.Minute))
 	s.length, s.fillTime = time.Duration(length), time.Duration(fill)
 	if s.out == "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"slices"
@@ -14,7 +15,8 @@ const (
 	plotColumns = 2
 	barHeight   = 15
 	barGap      = 4
-	labelWidth  = 140
+	peerWidth   = 140
+	caseWidth   = 260
 	valueWidth  = 74
 	blockGap    = 24
 )
@@ -25,39 +27,65 @@ var colours = map[string]string{
 	"jetstream": "#8a6bb8", "pg": "#c05a5a", "pg-group": "#dd9a9a",
 }
 
+// A block of a plot is bars on one scale.
+type block struct {
+	title string
+	bars  []bar
+}
+
+// A bar is one figure.
+type bar struct {
+	label, colour string
+	ours          bool
+	value         float64
+}
+
+// blocks returns what the plot of a part shows: a block for each metric and case with a
+// bar for each peer, or, where there is only one peer, a block for each metric with a
+// bar for each case.
+func (c chapter) blocks(p *Part, metrics []string) (blocks []block) {
+	keys := p.keys()
+	for _, metric := range metrics {
+		if len(keys) == 1 {
+			b := block{title: metric}
+			for _, in := range p.cases(c.skip) {
+				if v, ok := p.get(in, keys[0], metric); ok {
+					b.bars = append(b.bars, bar{in, colours[keys[0]], false, v})
+				}
+			}
+			blocks = append(blocks, b)
+			continue
+		}
+		for _, in := range p.cases(c.skip) {
+			b := block{title: in}
+			if len(metrics) > 1 {
+				b.title = metric
+			}
+			for _, key := range keys {
+				if v, ok := p.get(in, key, metric); ok {
+					b.bars = append(b.bars, bar{peerName(key), colours[key], key == "logstore", v})
+				}
+			}
+			blocks = append(blocks, b)
+		}
+	}
+	return slices.DeleteFunc(blocks, func(b block) bool { return len(b.bars) == 0 })
+}
+
 // plot returns the chapter's plot as SVG, empty if there is nothing to show.
 func (c chapter) plot(p *Part) string {
-	type block struct {
-		title, in, metric string
-		bars              []string // keys
-		most              float64
-	}
 	metrics := c.plots
 	if len(metrics) == 0 {
 		metrics = []string{c.metric}
 	}
-	var blocks []block
-	for _, metric := range metrics {
-		for _, in := range p.cases(c.skip) {
-			b := block{title: in, in: in, metric: metric}
-			if len(metrics) > 1 {
-				b.title = metric
-			}
-			for _, key := range p.keys() {
-				if v, ok := p.get(in, key, metric); ok {
-					b.bars = append(b.bars, key)
-					b.most = max(b.most, v)
-				}
-			}
-			if len(b.bars) > 0 {
-				blocks = append(blocks, b)
-			}
-		}
-	}
+	blocks := c.blocks(p, metrics)
 	if len(blocks) == 0 {
 		return ""
 	}
-	columns := min(plotColumns, len(blocks))
+	columns, labelWidth := min(plotColumns, len(blocks)), float64(peerWidth)
+	if len(p.keys()) == 1 {
+		columns, labelWidth = 1, caseWidth
+	}
 	columnWidth := float64(plotWidth-40-(columns-1)*blockGap) / float64(columns)
 	rows := (len(blocks) + columns - 1) / columns
 
@@ -74,31 +102,38 @@ func (c chapter) plot(p *Part) string {
 			b := blocks[n]
 			x := 20 + float64(column)*(columnWidth+blockGap)
 			text(&body, x, y, 13, "600", "start", "#1c2430", b.title)
-			for i, key := range b.bars {
-				v, _ := p.get(b.in, key, b.metric)
+			most := slices.MaxFunc(b.bars, func(a, b bar) int { return cmp.Compare(a.value, b.value) }).value
+			for i, r := range b.bars {
 				top := y + 10 + float64(i)*(barHeight+barGap)
 				weight, ink := "400", "#48515e"
-				if key == "logstore" {
+				if r.ours {
 					weight, ink = "600", "#1c2430"
 				}
-				text(&body, x+labelWidth-8, top+barHeight-3.5, 11.5, weight, "end", ink, peerName(key))
-				width := max(1, (columnWidth-labelWidth-valueWidth)*v/b.most)
-				fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", x+labelWidth, top, width, barHeight, colours[key])
-				text(&body, x+labelWidth+width+6, top+barHeight-3.5, 11.5, weight, "start", ink, number(v))
+				text(&body, x+labelWidth-8, top+barHeight-3.5, 11.5, weight, "end", ink, r.label)
+				width := max(1, (columnWidth-labelWidth-valueWidth)*r.value/max(most, 1e-9))
+				fmt.Fprintf(&body, `<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2" fill="%s"/>`+"\n", x+labelWidth, top, width, barHeight, r.colour)
+				text(&body, x+labelWidth+width+6, top+barHeight-3.5, 11.5, weight, "start", ink, number(r.value))
 			}
 			high = max(high, float64(len(b.bars)*(barHeight+barGap))+10)
 		}
 		y += high + 30
 	}
-	better := "lower is better"
+	what := "lower is better"
 	if c.higher {
-		better = "higher is better"
+		what = "higher is better"
 	}
-	what := c.metric + ", "
-	if len(metrics) > 1 {
-		what = blocks[0].in + "; "
+	switch {
+	case len(p.keys()) == 1:
+		what = peerName(p.keys()[0]) + "; " + what
+	case len(metrics) > 1:
+		what = p.cases(c.skip)[0] + "; " + what
+	default:
+		what = c.metric + ", " + what
 	}
-	return picture(c.title, what+better+"; each block has a scale of its own", y-6, body.String())
+	if len(blocks) > 1 {
+		what += "; each block has a scale of its own"
+	}
+	return picture(c.title, what, y-6, body.String())
 }
 
 // growthPlot draws the memory of each peer as its store was filled.

@@ -45,7 +45,7 @@ var chapters = []chapter{
 		why:    map[string]string{"bare": ceiling, plainKey: "it is what an append consists of at least; the rest is checking, encoding and handing over"}},
 	{work: "boundary", title: "A condition on every append", metric: "CPU µs/event", metrics: []string{"events/s", "CPU µs/event"},
 		method: "256 writers, one event each time: without a condition, under the stream's version, and under the boundary that nothing of a type and a tag was recorded since the writer's last append."},
-	{work: "tail", title: "Following at the head", metric: "p50 ms", metrics: []string{"appends/s", "p50 ms", "p99 ms", "deliveries/s", "CPUs busy"},
+	{work: "tail", title: "Following at the head", metric: "p50 ms", metrics: []string{"appends/s", "p50 ms", "p99 ms", "deliveries/s", "CPUs busy"}, plots: []string{"p50 ms", "p99 ms"},
 		method: "20,000 appends a second are due by the clock, one event each, from 256 writers. A lag is from when an event was due until a follower has it, durability included; a writer that falls behind makes every later lag longer. Each follower checks that it misses nothing and that all is in order."},
 	{work: "sustained", title: "Sustained appends", metric: "CPU µs/event", metrics: []string{"events", "events/s", "CPU µs/event", "disk B/event", "written B/event", "kept B/event", "index B/event", "most heap MB", "most anonymous MB", "first fifth events/s", "last fifth events/s"}, skip: "after",
 		plots:  []string{"CPU µs/event", "disk B/event", "kept B/event", "most anonymous MB"},
