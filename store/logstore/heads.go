@@ -45,6 +45,13 @@ func (h *heads) find(c *check, name string, hash uint64) (daybook.Version, daybo
 		return c.head(name, hash, 0, 0) // the only index is in memory
 	}
 	active := c.view.segments[n-1].number
+	// What the active segment has is the newest, and its index is in memory. Whoever asks
+	// for many streams is spared to go back and forth between two segments, of which the
+	// frames may be large.
+	version, newest, err := c.headWithin(name, hash, place{segment: active}, n, head{})
+	if err != nil || newest > 0 {
+		return version, newest, err
+	}
 	known, ok := h.get(name, hash)
 	if !ok || known.below > active {
 		known = head{}
@@ -57,7 +64,7 @@ func (h *heads) find(c *check, name string, hash uint64) (daybook.Version, daybo
 		known = head{name, hash, version, newest, active}
 		h.put(known)
 	}
-	return c.headWithin(name, hash, place{segment: active}, n, known)
+	return known.version, known.newest, nil
 }
 
 func (h *heads) get(name string, hash uint64) (head, bool) {
