@@ -80,13 +80,22 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	if err := c.refused(r); err != nil {
 		return daybook.Receipt{}, err
 	}
+	losses := s.losses()
+	var newest []daybook.Position // of each stream, where something was lost
 	for i := range r.streams {
 		st := &r.streams[i]
-		if st.version, _, err = s.heads.find(c, st.name, st.term); err != nil {
+		var at daybook.Position
+		if st.version, at, err = s.heads.find(c, st.name, st.term); err != nil {
 			return daybook.Receipt{}, err
+		}
+		if losses != nil {
+			newest = append(newest, at)
 		}
 	}
 	failures, final, err := c.clauses(r)
+	if err == nil && losses != nil && !final {
+		err = s.undecided(r, newest)
+	}
 	if err != nil {
 		return daybook.Receipt{}, err
 	}

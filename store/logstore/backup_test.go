@@ -82,6 +82,53 @@ func TestABackupIsBroughtUpToDateByWhatIsNew(t *testing.T) {
 	}
 }
 
+func TestWhatWasScavengedGoesFromTheBackupToo(t *testing.T) {
+	dir, target := t.TempDir(), t.TempDir()
+	s, err := Open(dir, &Options{SegmentBytes: 1200, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fill(t, s, 1, 30)
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(t.Context(), []daybook.Event{daybook.Truncated("order-1", 25)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReader(target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	done, err := s.Scavenge(t.Context(), nil)
+	if err != nil || done.Rewritten == 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	report, err := Backup(t.Context(), dir, target, nil)
+	if err != nil || report.Linked < done.Rewritten {
+		t.Fatalf("%v, %v", report, err)
+	}
+	if v := verified(t, target, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
+		t.Errorf("%v", v)
+	}
+	for _, name := range list(t, target) {
+		if name == "00000001.seg" || name == "00000001.idx" {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	want, err := everything(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whoever reads the backup meanwhile goes on.
+	for _, from := range []daybook.Store{r} {
+		if log, err := everything(from); err != nil || cmp.Diff(want, log) != "" {
+			t.Errorf("%v: %s", err, cmp.Diff(want, log))
+		}
+	}
+}
+
 func TestABackupIsNotMadeOfSomethingElse(t *testing.T) {
 	dir, target := closed(t, 5, nil), t.TempDir()
 	if _, err := Backup(t.Context(), dir, target, nil); err != nil {

@@ -96,6 +96,7 @@ func open(world vfs.World, dir string, options *Options) (*Store, error) {
 // onDisk makes the directory's log the store's, and returns the journal of it.
 func (s *Store) onDisk(m *manifest) *disk {
 	s.home.salt = m.salt
+	s.home.lost.Store(&m.lost)
 	s.life = daybook.Point{Log: m.log, Incarnation: m.incarnation}
 	return newDisk(s.home, m, s.segmentBytes)
 }

@@ -30,6 +30,7 @@ type manifest struct {
 	log, incarnation uuid.UUID
 	salt             uint32
 	sealed           []sealedSegment
+	lost             []lostRange
 	// active is the number of the segment that is written, zero if there is none yet.
 	active      uint64
 	activeFirst daybook.Position
@@ -74,6 +75,9 @@ func (m *manifest) encode() []byte {
 			fmt.Fprintf(&b, " generation %d chain %08x", s.generation, s.chain)
 		}
 		fmt.Fprintln(&b)
+	}
+	for i := range m.lost {
+		fmt.Fprintln(&b, m.lost[i].encode())
 	}
 	if m.active > 0 {
 		fmt.Fprintf(&b, "active %d first %d\n", m.active, m.activeFirst)
@@ -132,6 +136,10 @@ func (m *manifest) line(line string) error {
 			_, err = fmt.Sscanf(rewritten, "%d chain %x", &s.generation, &s.chain)
 		}
 		m.sealed = append(m.sealed, s)
+		return err
+	case "lost":
+		l, err := decodeLost(line)
+		m.lost = append(m.lost, l)
 		return err
 	case "active":
 		_, err := fmt.Sscanf(line, "active %d first %d", &m.active, &m.activeFirst)

@@ -26,7 +26,12 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	if packed, err := r.mayBePacked(s, size, to); err != nil {
 		return err
 	} else if packed {
-		return r.mendWhole(ctx, s, size, to, damages)
+		restored := len(r.report.Restored)
+		err := r.mendWhole(ctx, s, size, to, damages)
+		if err == nil && r.giveUp && len(r.report.Restored) == restored {
+			return r.quarantine(ctx, name)
+		}
+		return err
 	}
 	fromBackup, err := r.compose(ctx, s, size, to, damages)
 	if err != nil {
@@ -34,6 +39,9 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	}
 	corrupt := (*daybook.CorruptError)(nil)
 	if err := checkSegment(ctx, r.home, r.manifest, mendTemp, s, size, to, nil); errors.As(err, &corrupt) {
+		if r.giveUp {
+			return r.quarantine(ctx, name)
+		}
 		return removeIfThere(r.home, mendTemp) // something is still missing
 	} else if err != nil {
 		return errors.Join(err, removeIfThere(r.home, mendTemp))

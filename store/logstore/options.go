@@ -29,6 +29,13 @@ type Options struct {
 	// or by [Store.Compress]; those that are compressed stay so without it.
 	Compress bool
 
+	// PastLost reads and decides as if what was lost had never been there. It is about a
+	// log that was repaired without events that nobody had any more; see [RepairOptions].
+	// Otherwise a reading that may have selected some of them ends there with a
+	// [*daybook.CorruptError] that wraps [ErrLost], and so does an append that may depend on
+	// them.
+	PastLost bool
+
 	// Owner says who has the directory open, such as "orders at http://localhost:8080,
 	// process 42". Others who try to open it find it in their [LockedError].
 	Owner string

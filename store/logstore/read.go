@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"context"
+	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -42,16 +43,22 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		}
 		within.After = max(span.After, next-1)
 	}
-	events := func(yield func(daybook.Recorded, error) bool) {
-		if planted("snapshot-taken-late") {
-			v = s.view.Load()
-			last, _ = upperBound(v, p, span)
+	events := func(span daybook.Span, last daybook.Position) iter.Seq2[daybook.Recorded, error] {
+		return func(yield func(daybook.Recorded, error) bool) {
+			if planted("snapshot-taken-late") {
+				v = s.view.Load()
+				last, _ = upperBound(v, p, span)
+			}
+			sel := selection{store: s, view: v, plan: p, span: span, last: last, in: fetchers.Get().(*fetcher)}
+			defer sel.in.release()
+			sel.yield(ctx, yield)
 		}
-		sel := selection{store: s, view: v, plan: p, span: within, last: last, in: fetchers.Get().(*fetcher)}
-		defer sel.in.release()
-		sel.yield(ctx, yield)
 	}
-	return daybook.NewReading(q, span, s.life.At(last), events), nil
+	selected := events(within, last)
+	if lost := s.lossIn(p, within, last); lost != nil {
+		selected = s.untilLoss(lost, within, last, events)
+	}
+	return daybook.NewReading(q, span, s.life.At(last), selected), nil
 }
 
 // upperBound returns the last position of a span: the head, or less.

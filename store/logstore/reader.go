@@ -90,8 +90,8 @@ func openReader(world vfs.World, dir string, options *Options) (*Reader, error) 
 	if s.options.OpenFiles > 0 {
 		s.home.open.most = s.options.OpenFiles
 	}
-	s.clock.start(world, s.home.log)
 	s.view.Store(new(view))
+	s.clock.start(world, s.home.log)
 	r := &Reader{store: s}
 	m, err := existingManifest(s.home)
 	if err != nil {

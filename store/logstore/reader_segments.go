@@ -55,6 +55,7 @@ func (r *Reader) readManifest() error {
 		return err
 	}
 	r.manifest, r.line = m, m.lastLine()
+	h.lost.Store(&m.lost)
 	return nil
 }
 
@@ -70,6 +71,12 @@ func (r *Reader) unavailable(err error) error {
 // sealed now is read to its end first.
 func (r *Reader) take(m *manifest) error {
 	h := r.store.home
+	if r.manifest != nil && r.manifest.active > 0 && (r.manifest.clean != nil || m.clean != nil) {
+		// Nobody had it open, and a backup that is brought up to date has another file by that name.
+		if err := r.active().source().shut(); err != nil {
+			return r.unavailable(err)
+		}
+	}
 	known := make(map[uint64]*segment, len(r.segments))
 	for _, s := range r.segments {
 		known[s.number] = s
@@ -111,7 +118,7 @@ func (r *Reader) take(m *manifest) error {
 	stamp := r.tail.stamp
 	if n := len(segments); n > 0 && (r.tail.head != head || stamp == 0) {
 		var err error
-		if stamp, err = segments[n-1].lastStamp(); err != nil {
+		if stamp, err = lastStamp(segments); err != nil {
 			return err
 		}
 	}

@@ -266,12 +266,21 @@ func (d *disk) scan(s *segment, size int64) (tail, error) {
 	})
 	t.err = bad
 	if t.stamp == 0 && t.head > 0 && err == nil {
-		t.stamp, err = d.segments[len(d.segments)-2].lastStamp()
+		t.stamp, err = lastStamp(d.segments[:len(d.segments)-1])
 	}
 	return t, err
 }
 
-// lastStamp returns when the last frame of a sealed segment was recorded.
+// lastStamp returns when the last frame of some sealed segments was recorded. One that
+// was repaired may have none.
+func lastStamp(segments []*segment) (stamp int64, err error) {
+	for i := len(segments) - 1; i >= 0 && stamp == 0 && err == nil; i-- {
+		stamp, err = segments[i].lastStamp()
+	}
+	return stamp, err
+}
+
+// lastStamp returns when the segment's last frame was recorded; zero if it has none.
 func (s *segment) lastStamp() (int64, error) {
 	marks, err := s.marksBefore(s.end)
 	if err != nil || len(marks) == 0 {

@@ -21,6 +21,16 @@ type RepairOptions struct {
 	// elsewhere. What it has of the damaged places is taken from it, if the checksums prove
 	// that it belongs there. Empty means that there is none.
 	From string
+
+	// Quarantine makes the log usable without the events that neither it nor the backup
+	// has any more. The positions are named in the manifest, and stay empty. A reading
+	// that may have selected something there ends with a [*daybook.CorruptError] that wraps
+	// [ErrLost], and an append that may depend on it is refused with one, unless
+	// [Options].PastLost is set. That something was not there is known from the index that
+	// the damaged segment had, if it is sound. An append that repeats one that was lost is
+	// recorded again, and what events about a stream have hidden that were lost is seen
+	// again.
+	Quarantine bool
 }
 
 // Repaired says what [Repair] did.
@@ -30,6 +40,8 @@ type Repaired struct {
 	// Restored are damages whose bytes came from the backup, and Remade those that were
 	// mended without it.
 	Restored, Remade []Damage
+	// Lost are damages that the log is used without from now on.
+	Lost []Damage
 	// Aside are the files, as they were, that others have taken the place of.
 	Aside []string
 }
@@ -42,6 +54,9 @@ func (r *Repaired) String() string {
 	}
 	for i := range r.Remade {
 		fmt.Fprintf(&b, "made anew: %s\n", r.Remade[i].String())
+	}
+	for i := range r.Lost {
+		fmt.Fprintf(&b, "given up: %s\n", r.Lost[i].String())
 	}
 	for _, name := range r.Aside {
 		fmt.Fprintf(&b, "kept as it was: %s\n", name)
@@ -84,7 +99,7 @@ func repair(ctx context.Context, world vfs.World, dir string, o RepairOptions) (
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, releaseLock(h, lock)) }()
-	r := &repairer{home: h, report: new(Repaired)}
+	r := &repairer{home: h, report: new(Repaired), giveUp: o.Quarantine}
 	if o.From != "" {
 		if r.from, err = openReader(world, o.From, nil); err != nil {
 			return nil, err
@@ -114,6 +129,7 @@ type repairer struct {
 	from     *Reader // of the backup; nil without one
 	manifest *manifest
 	report   *Repaired
+	giveUp   bool // what cannot be mended is quarantined
 }
 
 func (r *repairer) run(ctx context.Context) error {

@@ -95,6 +95,7 @@ type home struct {
 	dir   string
 	world vfs.World
 	salt  uint32 // begins every frame's checksum
+	lost  atomic.Pointer[[]lostRange]
 	log   *logger
 
 	open    openFiles

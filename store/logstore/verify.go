@@ -370,6 +370,10 @@ func (v *verifier) names(names []string) {
 	if m.active > 0 {
 		own[segmentName(m.active)] = true
 	}
+	for i := range m.lost {
+		own[m.lost[i].indexName()] = true
+		v.found.Notes = append(v.found.Notes, fmt.Sprintf("positions %d to %d were lost, and the log was repaired without them", m.lost[i].first, m.lost[i].last))
+	}
 	for _, name := range names {
 		number, _, isSegment := segmentFile(name)
 		switch {
