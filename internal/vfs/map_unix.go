@@ -25,6 +25,7 @@ func (f osFile) Map(n int64) (Mapping, error) {
 	if mapErr != nil {
 		return nil, &os.PathError{Op: "map", Path: f.Name(), Err: mapErr}
 	}
+	readAlone(bytes)
 	return &mapping{f.Name(), bytes}, nil
 }
 
@@ -52,6 +53,15 @@ func (m *mapping) ReadAt(b []byte, off int64) (n int, err error) {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// WillNeed implements [Mapping].
+func (m *mapping) WillNeed(off, n int64) {
+	page := int64(os.Getpagesize())
+	begin := max(off, 0) / page * page
+	if end := min(off+n, int64(len(m.bytes))); begin < end {
+		willNeed(m.bytes[begin:end])
+	}
 }
 
 // Close implements [io.Closer].

@@ -61,3 +61,18 @@ func mapped(t *testing.T, size int64) (File, Mapping) {
 	}
 	return f, m
 }
+
+func TestWillNeedChangesNothingWhereverItPoints(t *testing.T) {
+	f, m := mapped(t, 3*4096+100)
+	defer m.Close()
+	if _, err := f.WriteAt([]byte("here"), 3*4096+96); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][2]int64{{0, 1}, {-5000, 6000}, {4095, 2}, {3 * 4096, 1 << 20}, {1 << 30, 1}, {5, 0}} {
+		m.WillNeed(part[0], part[1])
+	}
+	b := make([]byte, 4)
+	if n, err := m.ReadAt(b, 3*4096+96); n != 4 || err != nil || string(b) != "here" {
+		t.Errorf("after that the mapping yields %q and %v", b[:n], err)
+	}
+}

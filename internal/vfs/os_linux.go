@@ -42,3 +42,10 @@ func control(f *os.File, act string, call func(fd int) error) error {
 	}
 	return nil
 }
+
+// willNeed has the kernel read a part of a mapping ahead. It is advice: what it does not do is read when it is needed.
+func willNeed(b []byte) { _ = syscall.Madvise(b, syscall.MADV_WILLNEED) }
+
+// readAlone has the kernel read a page of a mapping without its neighbours: otherwise it reads 128 KiB for each event
+// that is looked at. Whoever reads more says so (see willNeed).
+func readAlone(b []byte) { _ = syscall.Madvise(b, syscall.MADV_RANDOM) }

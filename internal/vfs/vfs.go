@@ -140,6 +140,10 @@ type Mapping interface {
 	// would end a program that looked at the memory itself, it returns an error.
 	io.ReaderAt
 
+	// WillNeed has the system begin to read n bytes at off, if it does not have them in memory, and does not wait for
+	// that. It costs a call to the system.
+	WillNeed(off, n int64)
+
 	// Close ends the mapping.
 	io.Closer
 }

@@ -97,10 +97,17 @@ func (s *segment) remakeIndex(because error) (index.Index, error) {
 	return table, nil
 }
 
+// The filter of an index file, which is read when it is opened, and stands at its
+// beginning, is about as large in a segment of 64 MiB.
+const filterBytes = 512 << 10
+
 // openIndex opens the segment's index file.
 func (s *segment) openIndex() (index.Index, error) {
 	x := &indexFile{segment: s, source: &source{home: s.home, name: s.indexName()}}
 	var err error
+	if err = x.source.openFile(); err == nil {
+		x.source.willNeed(0, filterBytes)
+	}
 	x.index, err = index.Open(x.readAt, s.identity())
 	if err != nil {
 		return nil, errors.Join(err, x.source.close())

@@ -32,6 +32,9 @@ type source struct {
 	kept    bool // it stays open until then
 }
 
+// Whoever reads so much at once goes on with what follows, as a rule.
+const bulkBytes = 32 << 10
+
 // ReadAt implements [io.ReaderAt]. Its error is that of the file system, io.EOF if the
 // file is too short, or [daybook.ErrClosed].
 func (s *source) ReadAt(b []byte, offset int64) (int, error) {
@@ -59,12 +62,25 @@ type asItIs struct{ *source }
 // ReadAt implements [io.ReaderAt].
 func (s asItIs) ReadAt(b []byte, offset int64) (int, error) {
 	if offset+int64(len(b)) <= s.mapped {
+		if len(b) >= bulkBytes {
+			s.mapping.WillNeed(offset, 2*int64(len(b))) // this, and what is read next
+		}
 		if n, err := s.mapping.ReadAt(b, offset); err == nil {
 			return n, nil
 		}
 		// What is wrong with the file, it says better itself.
 	}
 	return s.file.ReadAt(b, offset)
+}
+
+// willNeed has the system begin to read what is read soon, if the file is mapped. Blocks of
+// a packed file are read whole as it is.
+func (s *source) willNeed(offset, n int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.mapping != nil && s.packed == nil {
+		s.mapping.WillNeed(offset, n)
+	}
 }
 
 // openFile opens the file if it is not open.
