@@ -43,10 +43,11 @@ type Main struct {
 	Backup  Backup  `cmd:"" group:"copy" help:"Make or update a backup, while the log is in use."`
 	Restore Restore `cmd:"" group:"copy" help:"Make the same log again from a backup."`
 
-	Verify Verify `cmd:"" group:"care" help:"Read every byte, and say what is damaged and where."`
-	Stats  Stats  `cmd:"" group:"care" help:"Say which log it is, how far it has come and how large it is."`
-	Repair Repair `cmd:"" group:"care" help:"Mend what is damaged; a backup gives back events that are lost."`
-	Dump   Dump   `cmd:"" group:"care" help:"Show what is in a file of a log, for people."`
+	Verify   Verify   `cmd:"" group:"care" help:"Read every byte, and say what is damaged and where."`
+	Stats    Stats    `cmd:"" group:"care" help:"Say which log it is, how far it has come and how large it is."`
+	Repair   Repair   `cmd:"" group:"care" help:"Mend what is damaged; a backup gives back events that are lost."`
+	Compress Compress `cmd:"" group:"care" help:"Compress the segments that do not change any more."`
+	Dump     Dump     `cmd:"" group:"care" help:"Show what is in a file of a log, for people."`
 
 	Version kong.VersionFlag `help:"Print the version of the program, and exit."`
 }
