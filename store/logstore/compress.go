@@ -62,7 +62,7 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 		if is {
 			continue
 		}
-		next, err := s.rewrite(seg, true, func(b []byte, _ int64, f frame.Frame, _ uint32) []byte { return append(b, f...) })
+		next, err := s.rewrite(seg, true, copyFrame)
 		if err != nil {
 			return s.rewriteError(seg, err)
 		}
@@ -81,6 +81,9 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 	}
 	return nil
 }
+
+// copyFrame leaves a frame as it is: what is before it stays so, too.
+func copyFrame(b []byte, _ int64, f frame.Frame, _ uint32) []byte { return append(b, f...) }
 
 // A compression compresses segments in the background, when one was sealed. It has a
 // goroutine while there is something to do. The zero value is ready.
