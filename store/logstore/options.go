@@ -50,8 +50,8 @@ const (
 	// A segment is what is read again when the store was not closed, and what is
 	// indexed in memory: 64 MiB are scanned in a fraction of a second.
 	mostSegmentBytes = 64 << 20
-	// An index names a place with 32 bits, in units of eight bytes. Half of that leaves
-	// room for the one frame that may be longer than its segment.
+	// An index names a place with 31 bits, in units of eight bytes. No event begins beyond
+	// that: only a frame that has a segment for itself may be longer than the segment.
 	greatestSegmentBytes = 16 << 30
 
 	// With segments of 64 MiB these are 8 GiB of log. A program may often have no more
