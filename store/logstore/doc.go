@@ -14,7 +14,15 @@
 // beside this file specifies every byte that is written, and how a crash is recovered
 // from.
 //
+// A log is looked after while it is in use: [Store.Scavenge] and [Store.Compress] give
+// space back, [Backup] copies the log, [Verify], [ReadStats] and [Dump] look at it from
+// outside, and a [Reader] in another process reads on as it grows. [RestoreBackup] and
+// [Repair] need a directory for themselves. Command daybook does all of this at a shell.
+//
 // To read the source, begin with journal.go, sequencer.go and view.go: what is made
 // durable together, in which order, and what a reader sees. disk.go and recover.go are
-// about the local disk; check.go, read.go and wait.go find what is asked for.
+// about the local disk; check.go, read.go and wait.go find what is asked for. scavenge.go
+// and rewrite.go replace segments; reader.go, backup.go, verify.go and repair.go are what
+// is done beside a store. Where it says planted, a test may plant the bug of that name;
+// in a program that people run it is false.
 package logstore

@@ -28,7 +28,9 @@ var ErrReadOnly = errors.New("logstore: the log is open for reading only; append
 // A Reader sees what is known to be durable, and never anything that is not. What was
 // acknowledged to an appender before a Read or an Info is begun is seen by it; only where
 // the owner's disk began to fail at that moment, and took the events but not the note that
-// they are durable (see FORMAT.md, HEAD), they are seen after the next append. A Reader goes on when the log gets another segment, when old ones are scavenged, and
+// they are durable (see FORMAT.md, HEAD), they are seen after the next append.
+//
+// A Reader goes on when the log gets another segment, when old ones are scavenged, and
 // when its owner is closed, crashes and opens it again. If nobody has the log open after a
 // crash, the last group of appends may have to wait until somebody does: until then nobody
 // can know whether it is in the log.
@@ -67,9 +69,10 @@ type Reader struct {
 // processor.
 const pollInterval = 2 * time.Millisecond
 
-// OpenReader opens the log in a directory for reading. Of the options, which may be nil, it
-// uses Stride, OpenFiles and Logger. An error that wraps [fs.ErrNotExist] says that there is no log;
-// a [*daybook.CorruptError] that it is damaged where a reader has to look first.
+// OpenReader opens the log in a directory for reading. Of the options, which may be nil,
+// it uses Stride, OpenFiles and Logger. An error that wraps [fs.ErrNotExist] says that
+// there is no log; a [*daybook.CorruptError] that it is damaged where a reader has to look
+// first.
 func OpenReader(dir string, options *Options) (*Reader, error) {
 	absolute, err := directory(dir)
 	if err != nil {

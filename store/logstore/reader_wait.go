@@ -17,36 +17,7 @@ func (r *Reader) Wait(ctx context.Context, q daybook.Query, after daybook.Positi
 	if err := r.look(); err != nil {
 		return 0, err
 	}
-	p, _ := planQuery(q)
-	s := r.store
-	due := after + daybook.Position(s.options.Stride)
-	w := &waiter{terms: p.needs(), due: due, woken: make(chan struct{}, 1)}
-	defer r.unwatch(w)
-	for seen := after; ; {
-		if s.isClosed() {
-			return 0, daybook.ErrClosed
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, &daybook.UnavailableError{Doing: "wait", Err: err}
-		}
-		if err := r.watch(w); err != nil { // before looking, so that nothing is missed in between
-			return 0, err
-		}
-		v := s.view.Load()
-		newest, err := p.newest(v, &fetcher{}, seen, place{})
-		if err != nil {
-			return 0, err
-		}
-		if newest > 0 || v.head >= due {
-			return v.head, nil
-		}
-		seen = max(seen, v.head)
-		select {
-		case <-w.woken:
-		case <-s.closed:
-		case <-ctx.Done():
-		}
-	}
+	return r.store.wait(ctx, q, after, r.watch, r.unwatch)
 }
 
 // watch has a waiter woken when the log grows. It returns why that could not be seen the

@@ -231,19 +231,13 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 		if g.segment != seg {
 			continue
 		}
-		if offset < g.offset {
-			end = min(end, g.offset) // the file may end there, if no space could be reserved
-		} else if offset < g.offset+int64(len(g.bytes)) {
+		if offset >= g.offset && offset < g.offset+int64(len(g.bytes)) {
 			begins := offset - frame.Event(g.bytes[offset-g.offset:]).FrameStart()
 			b := g.bytes[begins-g.offset:]
 			in.frame, in.begins = frame.Frame(b[:frame.Length(b)]), begins
 			return in.eventIn(offset)
 		}
-	}
-	for _, g := range in.unsynced {
-		if g.segment == seg {
-			end = min(end, g.offset) // the file need not go on from there, if space could not be reserved
-		}
+		end = min(end, g.offset) // the file need not go on from there, if space could not be reserved
 	}
 
 	if err := in.readAround(offset, end); err != nil {

@@ -14,10 +14,19 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 	if err := q.Validate(); err != nil {
 		return 0, err
 	}
+	return s.wait(ctx, q, after, func(w *waiter) error {
+		s.waiters.add(w)
+		return nil
+	}, s.waiters.remove)
+}
+
+// wait waits for what a valid query selects. It calls watch, which has a waiter woken
+// from then on, each time before it looks, and unwatch in the end.
+func (s *Store) wait(ctx context.Context, q daybook.Query, after daybook.Position, watch func(*waiter) error, unwatch func(*waiter)) (daybook.Position, error) {
 	p, _ := planQuery(q)
 	due := after + daybook.Position(s.options.Stride)
 	w := &waiter{terms: p.needs(), due: due, woken: make(chan struct{}, 1)}
-	defer s.waiters.remove(w)
+	defer unwatch(w)
 	in := fetchers.Get().(*fetcher)
 	defer in.release()
 	for seen := after; ; {
@@ -27,7 +36,9 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 		if err := ctx.Err(); err != nil {
 			return 0, &daybook.UnavailableError{Doing: "wait", Err: err}
 		}
-		s.waiters.add(w) // before looking, so that nothing is missed in between
+		if err := watch(w); err != nil { // before looking, so that nothing is missed in between
+			return 0, err
+		}
 		v := s.view.Load()
 		newest, err := p.newest(v, in, seen, place{})
 		if err != nil {
