@@ -59,7 +59,7 @@ fuzz: ## FUZZTIME=30s on each fuzz target of every decoder
 	@grep -rn --include='*_test.go' '^func Fuzz' . | \
 	sed 's|^\(.*\)/[^/]*:func \(Fuzz[A-Za-z0-9_]*\).*|\1 \2|' | \
 	while read -r dir target; do \
-		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x "$$dir" || exit 1; \
 	done
 
 soak: ## HOURS=2 SEED=1 of power cuts, failing calls, damage and kills, on where it was stopped; HOURS=0 prints how much

@@ -65,7 +65,7 @@ func (w *worker) do(ctx context.Context, p piece) (entry, error) {
 // command returns the command that does a piece.
 func (w *worker) command(ctx context.Context, p piece) (*exec.Cmd, error) {
 	if p.fuzz {
-		command := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+p.test+"$", "-fuzztime="+fuzzTime.String(), ".")
+		command := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+p.test+"$", "-fuzztime="+fuzzTime.String(), "-fuzzminimizetime=10x", ".")
 		command.Dir = p.dir
 		return command, nil
 	}

@@ -159,7 +159,7 @@ func dump(b []byte) string {
 	return d.String()
 }
 
-func undump(t *testing.T, d string) []byte {
+func undump(t testing.TB, d string) []byte {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(d), "\n")
 	var size, at int

@@ -142,6 +142,11 @@ func Open(read func(b []byte, offset int64) error, id Identity) (*File, error) {
 	if f.words%blockWords != 0 || f.terms > 0 && f.words == 0 {
 		return nil, ErrDamaged
 	}
+	// A term takes three bytes of its segment at least, so that many are not to be
+	// believed, nor room to be made for them.
+	if int64(f.terms) > id.End || 8*int64(f.words) > id.End+8*blockWords {
+		return nil, ErrDamaged
+	}
 
 	b := make([]byte, 8*int(f.words))
 	if err := f.content(b, 1, 0); err != nil {

@@ -77,6 +77,9 @@ func (l *list) block(i int, into []uint32) ([]uint32, error) {
 			have, used = have-used, 0
 			more := min(max(2*(n-k), 10), len(b)-have)
 			more = int(min(int64(more), int64(l.file.listBytes)-data))
+			if more < 0 {
+				return into, ErrDamaged
+			}
 			if err := l.file.content(b[have:have+more], l.file.listsAt(), data); err != nil {
 				return into, err
 			}
