@@ -43,24 +43,11 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 	if !can {
 		return errors.New("logstore: the journal of this log replaces no segments")
 	}
-	v := s.view.Load()
-	for _, seg := range v.segments[:max(len(v.segments), 1)-1] {
+	return s.eachSealed(ctx, "compress", journal, from, func(_ *view, seg *segment) error {
 		report.Segments++
-		if seg.number < from {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return &daybook.UnavailableError{Doing: "compress", Err: err}
-		}
-		if err := journal.wellEnough(); err != nil {
-			return &daybook.UnavailableError{Doing: "compress", Err: err}
-		}
 		is, err := seg.isPacked()
-		if err != nil {
+		if is || err != nil {
 			return err
-		}
-		if is {
-			continue
 		}
 		next, err := s.rewrite(seg, true, copyFrame)
 		if err != nil {
@@ -71,15 +58,15 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 			if err := next.close(); err != nil {
 				return s.rewriteError(seg, err)
 			}
-			continue
+			return nil
 		}
 		if err := s.replace(seg, next); err != nil {
 			return s.rewriteError(seg, err)
 		}
 		report.Packed++
 		report.Bytes += seg.size - next.size
-	}
-	return nil
+		return nil
+	})
 }
 
 // copyFrame leaves a frame as it is: what is before it stays so, too.

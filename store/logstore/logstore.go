@@ -41,8 +41,10 @@ type Store struct {
 	clock  clock
 	stamps stamps
 
-	// rewriting is held by who rewrites sealed segments.
+	// rewriting is held by who rewrites sealed segments, and guards retired: the bytes of
+	// files that were replaced and may not be closed yet.
 	rewriting   sync.Mutex
+	retired     int64
 	compression compression
 
 	closed    chan struct{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sort"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
@@ -81,24 +83,40 @@ func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, e
 			return report, err
 		}
 	}
-	v := s.view.Load()
-	for _, seg := range v.segments[:max(len(v.segments), 1)-1] {
-		if err := ctx.Err(); err != nil {
-			return report, &daybook.UnavailableError{Doing: "scavenge", Err: err}
-		}
-		// After a fault nobody knows which generations the manifest names.
-		if err := journal.wellEnough(); err != nil {
-			return report, &daybook.UnavailableError{Doing: "scavenge", Err: err}
-		}
+	return report, s.eachSealed(ctx, "scavenge", journal, 0, func(v *view, seg *segment) error {
 		if err := s.scavenge(v, seg, o, report); err != nil {
-			return report, err
+			return err
 		}
 		report.Segments++
 		if o.Progress != nil {
 			o.Progress(*report)
 		}
+		return nil
+	})
+}
+
+// eachSealed does something with each segment, from a number on, that is sealed when it
+// begins, in a view of its own: one that was kept would keep the segments that are
+// replaced, and their room on the disk.
+func (s *Store) eachSealed(ctx context.Context, doing string, journal scavenger, from uint64, do func(v *view, seg *segment) error) error {
+	for end := s.view.Load().endPlace().segment; ; {
+		v := s.view.Load()
+		i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= from })
+		if i == len(v.segments) || v.segments[i].number >= end {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return &daybook.UnavailableError{Doing: doing, Err: err}
+		}
+		// After a fault nobody knows which generations the manifest names.
+		if err := journal.wellEnough(); err != nil {
+			return &daybook.UnavailableError{Doing: doing, Err: err}
+		}
+		from = v.segments[i].number + 1
+		if err := do(v, v.segments[i]); err != nil {
+			return err
+		}
 	}
-	return report, nil
 }
 
 // scavenge scavenges one segment of what is forgotten as of a view.
@@ -217,5 +235,12 @@ func (s *Store) replace(old, next *segment) error {
 		return errors.Join(err, next.close())
 	}
 	journal.retire(old)
+	// The room of a file that was removed is free when it is closed, and it is closed when
+	// the collector finds that nobody has it. A program that makes little garbage may wait
+	// minutes for that; the collection itself takes as long as writing a megabyte.
+	if s.retired += old.size; s.retired >= mostSegmentBytes {
+		s.retired = 0
+		runtime.GC()
+	}
 	return nil
 }
