@@ -16,7 +16,7 @@ import (
 // Append records events.
 type Append struct {
 	Target
-	Each   bool `xor:"unit" help:"Record each line by itself rather than all of them or none."`
+	Each   bool `help:"Record each line by itself rather than all of them or none."`
 	Create bool `help:"Make the log if there is none."`
 
 	Expect  []string `group:"condition" sep:"none" placeholder:"STREAM=VERSION" help:"The stream is at this version."`

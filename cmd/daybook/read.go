@@ -22,7 +22,7 @@ type Read struct {
 	Backward      bool   `group:"span" help:"The newest first."`
 	Limit         int    `group:"span" placeholder:"N" help:"At most so many."`
 	Forgotten     bool   `help:"Print what is forgotten too, and what scavenging left of it."`
-	Point         string `xor:"limited" type:"path" placeholder:"FILE" help:"Write the point up to which was read to a file, for append --after."`
+	Point         string `type:"path" placeholder:"FILE" help:"Write the point up to which was read to a file, for append --after."`
 }
 
 // Help returns what the flags do not say.

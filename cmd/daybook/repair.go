@@ -10,16 +10,20 @@ import (
 // Repair mends a damaged log.
 type Repair struct {
 	Target
-	From string `placeholder:"BACKUP" help:"Directory of a backup of the same log, from which events come back that are lost."`
+	From       string `placeholder:"BACKUP" help:"Directory of a backup of the same log, from which events come back that are lost."`
+	Quarantine bool   `help:"Go on without the events that are lost for good."`
 }
 
 // Help returns what the flags do not say.
 func (Repair) Help() string {
 	return `Mends what verify finds damaged, and verifies again. What does not need the lost bytes is made anew from the rest of the log; events come from the backup, if it has them and the checksums prove that they belong there. Nothing is thrown away: files as they were are kept under names that end in ".damaged".
 
-The exit status is 0 if the log is sound now, and 1 if something is left that a better backup is needed for; everything else in the log can be read. It may be interrupted and run again.
+The exit status is 0 if the log is sound now, and 1 if something is left that a better backup is needed for. Then reads of other segments go on; if it is in the last one, the log does not open. It may be interrupted and run again.
 
-  daybook repair LOG --from /backup/LOG`
+With --quarantine the log opens and takes events all the same. Reads that may have selected something of what is lost end there with an error, and appends that may depend on it are refused.
+
+  daybook repair LOG --from /backup/LOG
+  daybook repair LOG --from /backup/LOG --quarantine`
 }
 
 // Run mends the log.
@@ -34,7 +38,7 @@ func (r *Repair) Run(ctx context.Context, c *console) error {
 			return err
 		}
 	}
-	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: from})
+	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: from, Quarantine: r.Quarantine})
 	if repaired != nil && repaired.Now != nil {
 		fmt.Fprintln(c.out, repaired)
 	}
