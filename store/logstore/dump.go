@@ -191,6 +191,13 @@ func (d *dumper) dumpSegment(header []byte) error {
 func (d *dumper) dumpHeader(b []byte) {
 	fmt.Fprintf(d.out, "%10d  segment %d of log %s, version %d, salt %08x, first position %d, checksum before %08x\n", 0,
 		le.Uint64(b[32:]), uuid.UUID(b[16:32]), le.Uint32(b[8:]), le.Uint32(b[12:]), le.Uint64(b[40:]), le.Uint32(b[48:]))
+	if generation := le.Uint32(b[52:]); generation > 0 {
+		packed := ""
+		if le.Uint32(b[56:])&packedFlag != 0 {
+			packed = ", packed; what follows is where it would be if it were not"
+		}
+		fmt.Fprintf(d.out, "%10d  rewritten: generation %d%s\n", 52, generation, packed)
+	}
 	if string(b[:8]) != segmentMagic || le.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli) {
 		fmt.Fprintf(d.out, "%10d  DAMAGED: the header is not what was written\n", 0)
 	}

@@ -95,26 +95,26 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 	}
 	f, err := h.world.FS.Open(h.path(name))
 	if err != nil {
-		return fmt.Errorf("logstore: open %s: %w", name, err)
+		return fmt.Errorf("logstore: open %s: %w", h.path(name), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	is, err := f.Size()
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", name, err)
+		return fmt.Errorf("logstore: look at %s: %w", h.path(name), err)
 	}
 	if is != size || size < segmentHeaderBytes {
 		return corrupt(min(is, size), 0, fmt.Errorf("the file has %d bytes, and should have %d", is, size))
 	}
 	header := make([]byte, segmentHeaderBytes)
 	if n, err := f.ReadAt(header, 0); n < len(header) {
-		return fmt.Errorf("logstore: read %s: %w", name, err)
+		return fmt.Errorf("logstore: read %s: %w", h.path(name), err)
 	}
 	plain, err := unpacked(f, m.salt)
 	if errors.Is(err, errPacked) {
 		return corrupt(size, 0, err)
 	}
 	if err != nil {
-		return fmt.Errorf("logstore: read %s: %w", name, err)
+		return fmt.Errorf("logstore: read %s: %w", h.path(name), err)
 	}
 	if err := checkSegmentHeader(header, s, m); err != nil {
 		return corrupt(0, s.first-1, err)
