@@ -144,8 +144,8 @@ func (c *Codec) Event(fact any) (Event, error) {
 
 // Facts returns what an event says today: one fact, or several in order if its kind
 // was made with [Split]. An event that the codec has no kind for, whose data is
-// not what the kind says, or of which only a stub is left, is an [*UnreadableError]. Fields of the data that the
-// fact's type does not have are passed over.
+// not what the kind says, or of which only a stub is left, is an [*UnreadableError].
+// Fields of the data that the fact's type does not have are passed over.
 func (c *Codec) Facts(r Recorded) ([]any, error) {
 	if r.Stub != nil {
 		return nil, &UnreadableError{Type: "an event", Position: r.Position, Reason: "it was forgotten and scavenged, and only a stub is left"}

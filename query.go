@@ -124,8 +124,8 @@ func (it Item) selectsRecorded(r *Recorded) bool {
 
 // Guarded returns the query that a condition over q is checked with: q, and for each
 // item that names streams one that selects everything recorded about them. What was
-// decided on a stream's events no longer stands when they are forgotten. It is for those who implement
-// stores.
+// decided on a stream's events no longer stands when they are forgotten. It is for those
+// who implement stores.
 func (q Query) Guarded() Query {
 	guarded := q
 	for i := range q {

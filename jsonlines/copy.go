@@ -11,8 +11,8 @@ import (
 
 // Export writes the lines of everything that a log holds after a position, what is
 // forgotten and what is left of it included, and returns the point up to which it did:
-// the head when it began. Lines are handed to w in pieces of some tens of kilobytes. The function
-// each, if there is one, is called for each event after its line was handed over.
+// the head when it began. Lines are handed to w in pieces of some tens of kilobytes. The
+// function each, if there is one, is called for each event when its line was made.
 //
 // The lines of a log up to a position stay the same as long as nothing in it is forgotten
 // or scavenged.

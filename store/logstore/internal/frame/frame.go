@@ -28,7 +28,7 @@ const (
 	magic       = 0x31664244 // "DBf1"
 
 	// Align is what every frame and every event begins at a multiple of, so that an
-	// index can name a place in a file of 32 GiB with 32 bits.
+	// index can name a place in a file of 16 GiB with 31 bits.
 	Align = 8
 
 	gapsFlag = 1
