@@ -265,7 +265,7 @@ func (d *disk) scan(s *segment, size int64) (tail, error) {
 		return nil
 	})
 	t.err = bad
-	if t.stamp == 0 && t.head > 0 && err == nil {
+	if t.end == segmentHeaderBytes && t.head > 0 && err == nil {
 		t.stamp, err = lastStamp(d.segments[:len(d.segments)-1])
 	}
 	return t, err

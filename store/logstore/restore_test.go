@@ -187,3 +187,45 @@ func TestAnAppendIsRepeatedOverAGap(t *testing.T) {
 		}
 	}
 }
+
+// Goal: what Restore takes is a sound log in every way. Method: times at and before the
+// beginning of 1970, which are not above zero, and an append of which an event is missing.
+func TestARestoredLogIsSoundWheneverItWasRecorded(t *testing.T) {
+	for name, events := range map[string][]daybook.Recorded{
+		"1970":   {restored(1, 1, 0)},
+		"before": {restored(1, 1, -500), restored(2, 2, -400)},
+		"gap":    {restored(1, 1, 100), restored(3, 3, 100)},
+		"jump":   {restored(1, 1, 100), restored(2, 7, 101)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openSubject(t, inMemory(), &Options{Logger: quiet})
+			if err := s.Restore(t.Context(), events); err != nil {
+				t.Fatal(err)
+			}
+			want := contentsOf(t, s)
+			for range 2 {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				found, err := verify(t.Context(), s.real, s.dir, nil)
+				if err != nil || !found.Sound() {
+					t.Errorf("%v: %v", found, err)
+				}
+				if _, err := backup(t.Context(), s.real, s.dir, s.dir+"-backup", nil); err != nil {
+					t.Error(err)
+				}
+				s.open(t)
+				if diff := cmp.Diff(want, contentsOf(t, s)[:len(want)]); diff != "" {
+					t.Error(diff)
+				}
+				if _, err := s.Append(t.Context(), []daybook.Event{{Stream: "order-1", Type: "Paid"}}, daybook.Exists("order-1")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func restored(p daybook.Position, v daybook.Version, second int64) daybook.Recorded {
+	return daybook.Recorded{Event: daybook.Event{ID: uuid.New(), Stream: "order-1", Type: "Placed"}, Position: p, Version: v, RecordedAt: time.Unix(second, 0)}
+}

@@ -39,6 +39,7 @@ type sweep struct {
 	passed func(n int64)
 
 	tail     tail                       // how far it has come
+	stamped  bool                       // the tail's stamp is that of a frame
 	versions map[uint64]daybook.Version // the last one, by the term of the stream
 	over     bool                       // behind the tail nothing is left that is to be judged
 	lost     bool                       // the end of what was to be judged was not found
@@ -86,6 +87,7 @@ func (w *sweep) next() (f frame.Frame, bad, err error) {
 // take notes a sound frame.
 func (w *sweep) take(at int64, f frame.Frame) {
 	w.tail.end, w.tail.head, w.tail.stamp, w.tail.checksum = at+int64(len(f)), f.Last(), f.Stamp(), f.Checksum()
+	w.stamped = true
 	if w.sound != nil {
 		w.sound(at, f)
 	}
@@ -102,11 +104,8 @@ func (w *sweep) follows(f frame.Frame) error {
 	if w.limit > 0 && w.tail.end < w.judged && f.Last() > w.limit {
 		return fmt.Errorf("a frame has positions up to %d, and %d is the last one here", f.Last(), w.limit)
 	}
-	if f.Stamp() <= w.tail.stamp {
+	if w.stamped && f.Stamp() <= w.tail.stamp {
 		return fmt.Errorf("a frame was recorded at %v, not after the one before", timeOf(f.Stamp()))
-	}
-	if f.First() != w.tail.head+1 {
-		clear(w.versions) // positions are missing, as after a restore, and versions with them
 	}
 	for _, e := range f.Events() {
 		stream := e.Stream()
@@ -118,9 +117,10 @@ func (w *sweep) follows(f frame.Frame) error {
 		}
 		hash := term.Hash(term.Stream, stream)
 		// Two streams may share a term, one time in 2^64 / n²; then this would be wrong
-		// about a log that is sound. It is not for logs that fit on a disk.
-		before, known := w.versions[hash]
-		if known && e.Version() != before+1 || e.Version() <= before {
+		// about a log that is sound. It is not for logs that fit on a disk. A log that was
+		// restored need not have all versions.
+		before := w.versions[hash]
+		if e.Version() <= before {
 			return fmt.Errorf("position %d has version %d of stream %.80q, which was at version %d", positionOf(f, e), e.Version(), stream, before)
 		}
 		w.versions[hash] = e.Version()
