@@ -37,7 +37,15 @@ func (d *disk) adopt(next *segment) *fault {
 		m.sealed[i].chain = next.last
 	}
 	if err := m.replace(d.home); err != nil {
-		return d.fault(err)
+		f := d.fault(err)
+		if !f.fatal && errors.As(err, new(*replacedError)) {
+			// The files of the next generation are going to be removed. A crash must not leave
+			// a manifest that names them.
+			if back := d.manifest.replace(d.home); back != nil {
+				return d.fault(&syncError{fmt.Errorf("%w, and undo that: %w", err, back)})
+			}
+		}
+		return f
 	}
 	d.manifest = &m
 	d.segments = slices.Clone(d.segments) // the view that recover returned has those that there were

@@ -231,10 +231,17 @@ func (m *manifest) replace(h *home) error {
 		return fmt.Errorf("replace the manifest: %w", err)
 	}
 	if err := h.syncDir(); err != nil {
-		return fmt.Errorf("replace the manifest: %w", err)
+		return &replacedError{fmt.Errorf("replace the manifest: %w", err)}
 	}
 	return nil
 }
+
+// A replacedError is one after which the directory has the new manifest, which may not be
+// durable.
+type replacedError struct{ error }
+
+// Unwrap returns the error itself.
+func (e *replacedError) Unwrap() error { return e.error }
 
 // A syncError is one after which nobody knows what is on the disk. What was to be
 // synced is never synced again: the system may say yes to that without having written

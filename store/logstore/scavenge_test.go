@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -277,5 +278,46 @@ func TestScavengingLetsGoOfWhatItReplaced(t *testing.T) {
 	}
 	if most > 8 {
 		t.Errorf("while %d segments were rewritten up to %d files were open", report.Rewritten, most)
+	}
+}
+
+// A crowded file system has no file left for the sync of the directory behind the renaming
+// that replaces the manifest.
+type crowded struct {
+	vfs.FS
+	armed, renamed atomic.Bool
+}
+
+func (c *crowded) Rename(from, to string) error {
+	err := c.FS.Rename(from, to)
+	if strings.HasSuffix(to, manifestName) && c.armed.CompareAndSwap(true, false) {
+		c.renamed.Store(true)
+	}
+	return err
+}
+
+func (c *crowded) SyncDir(dir string) error {
+	if c.renamed.CompareAndSwap(true, false) {
+		return fmt.Errorf("open %s: %w", dir, syscall.EMFILE)
+	}
+	return c.FS.SyncDir(dir)
+}
+
+func TestNoManifestNamesASegmentThatCouldNotTakeItsPlace(t *testing.T) {
+	world := inMemory()
+	fsys := &crowded{FS: world.FS}
+	world.FS = fsys
+	s := scavengeable(t, world, &Options{SegmentBytes: 3000, Logger: quiet})
+	forgetOne(t, s)
+	fsys.armed.Store(true)
+	if _, err := s.Scavenge(t.Context(), nil); !errors.Is(err, syscall.EMFILE) {
+		t.Fatalf("scavenging answers %v", err)
+	}
+	found, err := verify(t.Context(), world, s.dir, nil)
+	if err != nil || !found.Sound() || found.Events != 41 {
+		t.Errorf("%v: %v", found, err)
+	}
+	if report, err := s.Scavenge(t.Context(), nil); err != nil || report.Rewritten == 0 {
+		t.Errorf("when there are files again, scavenging does %+v: %v", report, err)
 	}
 }
