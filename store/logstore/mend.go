@@ -46,6 +46,11 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	} else if err != nil {
 		return errors.Join(err, removeIfThere(r.home, mendTemp))
 	}
+	if damaged, err := r.provedDamaged(ctx, s, size, to); err != nil {
+		return errors.Join(err, removeIfThere(r.home, mendTemp))
+	} else if damaged {
+		return removeIfThere(r.home, mendTemp)
+	}
 	if err := r.putInPlace(ctx, name); err != nil {
 		return err
 	}
@@ -57,6 +62,24 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 		}
 	}
 	return nil
+}
+
+// provedDamaged reports whether in the file that was put together for the active segment
+// something is damaged behind what is known to be durable, as later frames prove.
+func (r *repairer) provedDamaged(ctx context.Context, s *segment, size int64, to extent) (damaged bool, err error) {
+	if s.number != r.manifest.active {
+		return false, nil
+	}
+	f, err := r.home.world.FS.Open(r.home.path(mendTemp))
+	if err != nil {
+		return false, fmt.Errorf("logstore: open %s: %w", mendTemp, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := &sweep{file: f, name: mendTemp, salt: r.manifest.salt, end: size, judged: to.end, limit: to.last}
+	w.tail = tail{end: segmentHeaderBytes, head: s.first - 1, checksum: s.before}
+	w.damaged = func(Damage) { damaged = true }
+	err = w.run(ctx)
+	return damaged, err
 }
 
 // putInPlace has the file that was put together take the place of the damaged one.

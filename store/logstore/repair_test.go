@@ -210,3 +210,35 @@ func TestAPowerCutDuringARepairLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Goal: where nothing but a later append proves that one is damaged, a repair mends it from the backup, or says that it
+// did not. Method: the log crashed, and its file HEAD is lost.
+func TestALossIsNotSaidToBeMendedWhereOnlyLaterAppendsProveIt(t *testing.T) {
+	dir, target, log := backedUp(t, crashed)
+	name := ""
+	for _, file := range list(t, dir) {
+		if strings.HasSuffix(file, ".seg") {
+			name = file
+		}
+	}
+	flip(t, dir, name, placesOf(t, dir, name)[0]+80)
+	if err := os.Remove(filepath.Join(dir, headName)); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Repair(t.Context(), dir, RepairOptions{})
+	if !errors.As(err, new(*daybook.CorruptError)) || len(report.Remade)+len(report.Restored)+len(report.Aside) > 0 {
+		t.Fatalf("without a backup: %v: %v", err, report)
+	}
+	report, err = Repair(t.Context(), dir, RepairOptions{From: target})
+	if err != nil || len(report.Restored) != 1 {
+		t.Fatalf("%v: %v", err, report)
+	}
+	s, err := Open(dir, quietly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if diff := cmp.Diff(log, contentsOf(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
