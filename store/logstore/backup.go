@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
@@ -48,7 +49,8 @@ func (r *BackupReport) String() string {
 //
 // A directory that is a backup already is brought up to date: only what is new is linked
 // or copied. Until all of that is durable the earlier backup stands, whatever interrupts
-// Backup, and a later call goes on with what is there. Everything new is verified. A damage
+// Backup, and a later call goes on with what is there. What was scavenged in the log is then
+// removed from the backup too. Everything new is verified. A damage
 // of the log is a [*daybook.CorruptError] that names the place, and the earlier backup
 // stands; a backup of another log, of another incarnation, or of a log that was ahead of
 // this one is a [*daybook.InvalidError]; a directory that somebody has open is a
@@ -149,7 +151,7 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 	}
 	if b.have != nil && b.have.lastLine() == b.want.lastLine() {
 		b.report.Kept = b.report.Segments
-		return nil
+		return b.prune()
 	}
 
 	for i := range want.sealed {
@@ -165,7 +167,10 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 	if err := ctx.Err(); err != nil {
 		return &daybook.UnavailableError{Doing: "back up", Err: err}
 	}
-	return b.commit()
+	if err := b.commit(); err != nil {
+		return err
+	}
+	return b.prune()
 }
 
 // compare reads what backup there is, and makes sure that it is one of this log, that it
@@ -330,6 +335,34 @@ func (b *backuper) removeScavenged() error {
 		}
 		s := was.segment(b.to, 0)
 		if err := errors.Join(removeIfThere(b.to, s.name()), removeIfThere(b.to, s.indexName())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune removes what the earlier backup had of segments that were rewritten since: what
+// was forgotten and scavenged in the log must not stay in its backup. The manifest that
+// names what has taken its place is durable.
+func (b *backuper) prune() error {
+	names, err := b.to.world.FS.List(b.to.dir)
+	if err != nil {
+		return fmt.Errorf("logstore: list %s: %w", b.to.dir, err)
+	}
+	named := make(map[uint64]uint64) // the generation of each segment
+	for _, s := range b.want.sealed {
+		named[s.number] = s.generation
+	}
+	for _, name := range names {
+		file := name
+		if base, index := strings.CutSuffix(name, ".idx"); index {
+			file = base + ".seg"
+		}
+		n, generation, is := segmentFile(file)
+		if of, sealed := named[n]; !is || !sealed || of == generation {
+			continue
+		}
+		if err := removeIfThere(b.to, name); err != nil {
 			return err
 		}
 	}

@@ -445,3 +445,21 @@ func waitForLog(t *testing.T, dir string) *Reader {
 		}
 	}
 }
+
+func TestWhatWasScavengedLeavesTheBackupToo(t *testing.T) {
+	world := inMemory()
+	s, target := scavengeable(t, world, &Options{SegmentBytes: 3000, Logger: quiet}), "/backup"
+	if _, err := backup(t.Context(), world, s.dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	forgetOne(t, s)
+	if _, err := s.Scavenge(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup(t.Context(), world, s.dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := verify(t.Context(), world, target, nil); err != nil || !found.Sound() || len(found.Notes) > 0 || found.Events != 41 {
+		t.Errorf("%v: %v", found, err)
+	}
+}
