@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt race cover bench fuzz soak browser
+.PHONY: help run build test check fmt race cover bench fuzz soak browser strace
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -29,7 +29,7 @@ run: ## the order shop on the embedded store, in DATA=data/orders; prints its ad
 build: ## bin/daybook, which looks after logs, and bin/orders
 	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders
 
-test: browser check ## everything a newcomer should see pass: checks, then all tests, then the count
+test: browser strace check ## everything a newcomer should see pass: checks, then all tests, then the count
 	go run ./internal/testsum
 
 check: ## gofmt, vet and staticcheck over every package
@@ -70,3 +70,7 @@ soak: ## HOURS=2 SEED=1 of power cuts, failing calls, damage and kills, on where
 # it says why, and those tests are skipped with that reason.
 browser:
 	@sh internal/tools/chromium.sh
+
+# One test has the system fail the syncs of a real process. Never fails either.
+strace:
+	@sh internal/tools/strace.sh
