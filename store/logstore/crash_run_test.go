@@ -171,15 +171,6 @@ func (r *run) kill() {
 	r.watch.store.Store(nil)
 }
 
-// abandonStore leaves a store without closing it, and its directory to the next one.
-func abandonStore(s *Store) {
-	s.order.stop()
-	s.compression.wait.Wait()
-	s.home.indexer.stop()
-	s.journal.(*disk).spare.wait.Wait()
-	s.lock.Close()
-}
-
 func (r *run) event(stream string, bytes int) daybook.Event {
 	r.number++
 	var id uuid.UUID

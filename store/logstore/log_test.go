@@ -43,3 +43,12 @@ func sound(log []daybook.Recorded) error {
 	}
 	return nil
 }
+
+// abandonStore leaves a store without closing it, and its directory to the next one.
+func abandonStore(s *Store) {
+	s.order.stop()
+	s.compression.wait.Wait()
+	s.home.indexer.stop()
+	s.journal.(*disk).spare.wait.Wait()
+	s.lock.Close()
+}
