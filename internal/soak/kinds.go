@@ -28,8 +28,12 @@ func kinds(root string) ([]kind, error) {
 	all := []kind{
 		{name: "power cuts", unit: "cuts", dir: engine, test: "TestNoPowerCutTakesBackAPromise", share: 6},
 		{name: "power cuts after a failing disk", unit: "cuts", dir: engine, test: "TestNoPowerCutAfterAFailingDiskTakesBackAPromise", share: 4},
+		{name: "power cuts while scavenging", unit: "cuts", dir: engine, test: "TestNoPowerCutWhileScavengingTakesBackAPromise", share: 3},
+		{name: "power cuts after a failing scavenge", unit: "cuts", dir: engine, test: "TestNoPowerCutAfterAFailingScavengeTakesBackAPromise", share: 2},
+		{name: "power cuts while restoring", unit: "cuts", dir: engine, test: "TestNoPowerCutTakesBackWhatWasRestored", share: 1},
 		{name: "stale frames", unit: "cuts", dir: engine, test: "TestNoPowerCutBringsBackWhatAFailedCutLeft", share: 1},
 		{name: "failing calls", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallFails", share: 4},
+		{name: "failing calls of a scavenging", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallOfAScavengingFails", share: 2},
 		{name: "full disks", unit: "runs", dir: engine, test: "TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull", share: 1},
 		{name: "rot", unit: "damages", dir: engine, test: "TestEveryDamageIsToldOrDoesNoHarm", share: 2},
 		{name: "rot of a large log", unit: "damages", dir: engine, test: "TestNoDamageOfALargeLogGoesUnnoticed", share: 4},

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,38 @@ func TestEveryKindNamesATestThatThereIs(t *testing.T) {
 	}
 	if fuzzed < 4 {
 		t.Errorf("%d fuzz targets were found, want at least the four that there have been", fuzzed)
+	}
+}
+
+// What a test would do for hours is done only if somebody asks for it.
+func TestEveryTestThatSoaksIsAKind(t *testing.T) {
+	all, err := kinds("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join("../..", engine, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	soaking := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range strings.Split(string(b), "\nfunc ")[1:] {
+			name, body, _ := strings.Cut(test, "(")
+			if !strings.HasPrefix(name, "Test") || !strings.Contains(body, ":= soaking(t)") {
+				continue
+			}
+			soaking++
+			if !slices.ContainsFunc(all, func(k kind) bool { return k.test == name }) {
+				t.Errorf("%s asks how much it is to do when it soaks, and is no kind of work", name)
+			}
+		}
+	}
+	if soaking == 0 {
+		t.Error("no test was found that soaks")
 	}
 }
 
