@@ -198,7 +198,7 @@ func (h *horizons) get(stream string) sealedHorizon {
 	defer h.mu.Unlock()
 	known, ok := h.young[stream]
 	if !ok {
-		known, ok = h.old[stream]
+		known = h.old[stream]
 	}
 	return known
 }

@@ -56,12 +56,11 @@ func encodeSegmentHeader(s *segment, m *manifest) []byte {
 
 // checkSegmentHeader returns what is wrong with the header of a segment.
 func checkSegmentHeader(b []byte, s *segment, m *manifest) error {
-	want := *m
 	like := &segment{number: s.number, generation: s.generation, first: s.first, before: s.before}
 	if s.generation > 0 {
 		like.flags = le.Uint32(b[56:]) & packedFlag // the manifest does not say
 	}
-	if string(b) == string(encodeSegmentHeader(like, &want)) {
+	if string(b) == string(encodeSegmentHeader(like, m)) {
 		return nil
 	}
 	if string(b[:8]) == segmentMagic && le.Uint32(b[8:]) > rewrittenVersion && le.Uint32(b[60:]) == crc32.Checksum(b[:60], castagnoli) {
