@@ -37,6 +37,7 @@ type Store struct {
 	says       announcer
 	hidden     horizons
 	health     atomic.Pointer[HealthError]
+	underway   underway
 
 	clock  clock
 	stamps stamps
@@ -225,8 +226,8 @@ func (e *HealthError) Unwrap() error { return e.Err }
 // Health returns nil if all is well. Otherwise it returns
 //
 //   - [daybook.ErrClosed];
-//   - a [*HealthError] if the last append that was tried could not be recorded; reads go
-//     on;
+//   - a [*HealthError] if the last append that was tried could not be recorded, or if the
+//     disk has not answered for ten seconds; reads go on;
 //   - a [*ClockError] if the wall clock jumped by more than a minute, measured by the time
 //     since boot, and is not followed until that is confirmed (see [Store.ConfirmClock]), or
 //     if it is more than a minute behind the last append; appends and reads go on.
@@ -236,6 +237,9 @@ func (s *Store) Health() error {
 	}
 	if err := s.health.Load(); err != nil {
 		return err
+	}
+	if err := s.underway.stuck(s.home.world.Clock); err != nil && !planted("stuck-disk-not-noticed") {
+		return &HealthError{Dir: s.home.dir, Err: err}
 	}
 	return s.clockHealth()
 }

@@ -77,6 +77,7 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"snapshot-taken-late", "a reading shows what was recorded after it began", "TestStoreOfTinySegments/a reading holds what was recorded when it began and nothing recorded later"},
 	{"stub-not-found-by-its-tags", "a condition over a tag forgets what was scavenged", "TestStoreOfTinySegments"},
 	{"stubs-do-not-count", "a condition forgets what was scavenged", "TestStoreOfTinySegments"},
+	{"stuck-disk-not-noticed", "a store whose disk never answers says that it is well", "TestADiskThatIsStuckHoldsUpNothingButAppends"},
 	{"tombstone-not-checked-in-the-sequencer", "an append on its way together with its stream's tombstone is recorded behind it", "TestATombstoneOnItsWayRefusesWhatComesBehindIt"},
 	{"torn-group-not-cut-off", "what a crash left stays behind the log's end", "TestATornGroupIsCutOffAndKept"},
 	{"torn-group-not-kept", "what a crash left is deleted", "TestATornGroupIsCutOffAndKept"},

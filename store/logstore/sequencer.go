@@ -435,7 +435,9 @@ func (q *sequencer) commit(g *group) {
 		t, _ := q.journal.ready()
 		g.epoch = t.epoch
 	}
+	q.store.underway.begin(q.store.home.world.Clock)
 	f := q.makeDurable(g)
+	q.store.underway.end()
 
 	q.settling.Store(true)
 	q.desk.Lock()
