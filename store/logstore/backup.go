@@ -81,18 +81,15 @@ func backup(ctx context.Context, world vfs.World, dir, target string, o *BackupO
 		return nil, err
 	}
 
-	for tries := 0; ; tries++ {
-		b := &backuper{to: to}
+	var b *backuper
+	err = unlessReplaced(func() error {
+		b = &backuper{to: to}
 		if o != nil {
 			b.options = *o
 		}
-		err := b.run(ctx, dir)
-		// A segment is gone when it was scavenged meanwhile: then another one has its place.
-		if errors.Is(err, fs.ErrNotExist) && tries < 3 && b.begun {
-			continue
-		}
-		return &b.report, err
-	}
+		return b.run(ctx, dir)
+	})
+	return &b.report, err
 }
 
 // apart makes sure that a directory is not the same as another one by another name.
@@ -122,7 +119,6 @@ type backuper struct {
 	report  BackupReport
 	from    *Reader
 	to      *home
-	begun   bool
 
 	have   *manifest         // of the backup as it is; nil if there is none
 	want   *manifest         // of the backup as it will be
@@ -136,7 +132,6 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.from.Close()) }()
-	b.begun = true
 	v := b.from.store.view.Load()
 	want := *b.from.manifest
 	want.clean, want.fresh = nil, false

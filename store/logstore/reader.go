@@ -129,22 +129,34 @@ func (r *Reader) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 	if err := r.look(); err != nil {
 		return daybook.Reading{}, err
 	}
-	reading, err := r.store.Read(ctx, q, span)
-	if err != nil {
-		return daybook.Reading{}, err
+	for {
+		by := r.current()
+		reading, err := r.store.Read(ctx, q, span)
+		if err != nil && r.replaced(err, by) {
+			continue
+		}
+		if err != nil {
+			return daybook.Reading{}, err
+		}
+		return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading, by)), nil
 	}
-	return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading)), nil
 }
 
-// through yields a reading's events. If the owner has replaced a segment meanwhile by a
-// scavenged one, and removed the file that the reading was to go on with, it goes on with
-// the new one.
-func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading) iter.Seq2[daybook.Recorded, error] {
+// replaced reports whether an error is that a file is gone because the owner has replaced
+// a segment by one that it rewrote: whether the reader goes by another manifest now than
+// the one by which it looked for the file.
+func (r *Reader) replaced(err error, by *manifest) bool {
+	return errors.Is(err, fs.ErrNotExist) && r.look() == nil && r.current() != by
+}
+
+// through yields the events of a reading that was begun by a manifest. If the owner has
+// replaced a segment since by a rewritten one, and removed the file that the reading was
+// to go on with, it goes on with the new one.
+func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading, by *manifest) iter.Seq2[daybook.Recorded, error] {
 	return func(yield func(daybook.Recorded, error) bool) {
-		reading, span := reading, span
+		reading, span, by := reading, span, by
 		for {
 			var failed error
-			before := r.current()
 			for e, err := range reading.Events() {
 				if err != nil {
 					failed = err
@@ -162,18 +174,22 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 			if failed == nil {
 				return
 			}
-			if errors.Is(failed, fs.ErrNotExist) && r.look() == nil && r.current() != before {
+			for r.replaced(failed, by) {
+				by = r.current()
 				last := reading.Snapshot().Position
 				if span.Before == 0 || span.Before > last+1 {
 					span.Before = last + 1
 				}
 				span.Limit, span.KnownAt = max(span.Limit, 0), time.Time{}
-				if reading, failed = r.store.Read(ctx, q, span); failed == nil {
-					continue
+				again, err := r.store.Read(ctx, q, span)
+				if failed = err; err == nil {
+					reading = again
 				}
 			}
-			yield(daybook.Recorded{}, failed)
-			return
+			if failed != nil {
+				yield(daybook.Recorded{}, failed)
+				return
+			}
 		}
 	}
 }
@@ -229,14 +245,19 @@ func (r *Reader) look() error {
 	}
 	// The manifest is read first, and then HEAD, which may be about a segment that the
 	// manifest did not name yet.
+	var err error
 	for range 100 {
-		if err := r.readManifest(); err != nil {
+		again := false
+		if err = r.readManifest(); err == nil {
+			again, err = r.catchUp()
+		}
+		// The segment that was written is gone if it was sealed and rewritten meanwhile.
+		if !again && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		again, err := r.catchUp()
-		if !again {
-			return err
-		}
+	}
+	if err != nil {
+		return err
 	}
 	return &daybook.UnavailableError{Doing: "read", Err: fmt.Errorf("%s and %s of %s do not belong together", headName, manifestName, r.store.home.dir)}
 }

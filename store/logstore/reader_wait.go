@@ -17,7 +17,13 @@ func (r *Reader) Wait(ctx context.Context, q daybook.Query, after daybook.Positi
 	if err := r.look(); err != nil {
 		return 0, err
 	}
-	return r.store.wait(ctx, q, after, r.watch, r.unwatch)
+	for {
+		by := r.current()
+		p, err := r.store.wait(ctx, q, after, r.watch, r.unwatch)
+		if err == nil || !r.replaced(err, by) {
+			return p, err
+		}
+	}
 }
 
 // watch has a waiter woken when the log grows. It returns why that could not be seen the

@@ -52,6 +52,12 @@ func restoreBackup(ctx context.Context, world vfs.World, backup, dir string) (er
 	if err := vacant(h); err != nil {
 		return err
 	}
+	return unlessReplaced(func() error { return h.fill(ctx, backup) })
+}
+
+// fill makes a directory the log that another one is, in an incarnation of its own.
+func (h *home) fill(ctx context.Context, backup string) (err error) {
+	world := h.world
 	from, err := openReader(world, backup, nil)
 	if err != nil {
 		return err
@@ -87,11 +93,11 @@ func restoreBackup(ctx context.Context, world vfs.World, backup, dir string) (er
 			}
 		}
 	}
-	if err := world.FS.SyncDir(dir); err != nil {
-		return fmt.Errorf("logstore: sync %s: %w", dir, err)
+	if err := world.FS.SyncDir(h.dir); err != nil {
+		return fmt.Errorf("logstore: sync %s: %w", h.dir, err)
 	}
 	if err := m.replace(h); err != nil {
-		return fmt.Errorf("logstore: restore %s: %w", dir, err)
+		return fmt.Errorf("logstore: restore %s: %w", h.dir, err)
 	}
 	return removeIfThere(h, restoringName)
 }

@@ -80,7 +80,15 @@ func ReadStats(ctx context.Context, dir string) (*Stats, error) {
 	return readStats(ctx, vfs.OS(), absolute)
 }
 
-func readStats(ctx context.Context, world vfs.World, dir string) (_ *Stats, err error) {
+func readStats(ctx context.Context, world vfs.World, dir string) (s *Stats, err error) {
+	err = unlessReplaced(func() error {
+		s, err = statsOf(ctx, world, dir)
+		return err
+	})
+	return s, err
+}
+
+func statsOf(ctx context.Context, world vfs.World, dir string) (_ *Stats, err error) {
 	r, err := openReader(world, dir, nil)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,16 @@ import (
 // What backing up, restoring and repairing have in common: files that are copied and
 // verified before they are given their names.
 
+// unlessReplaced does something with the files of a log, and does it again a few times if
+// one of them is gone: it was scavenged meanwhile, and another one has its place.
+func unlessReplaced(do func() error) error {
+	err := do()
+	for tries := 0; tries < 3 && errors.Is(err, fs.ErrNotExist); tries++ {
+		err = do()
+	}
+	return err
+}
+
 // copyInto copies the first bytes of a file into a directory under a name, which is
 // replaced, and syncs the copy. Its name is not durable yet.
 func copyInto(ctx context.Context, to *home, from, name string, size int64) (done int64, err error) {

@@ -353,10 +353,39 @@ func (v *verifier) segment(ctx context.Context, i int, found *stretchOfLog) erro
 	if ctx.Err() != nil {
 		return nil
 	}
+	var s *segment
+	var line sealedSegment
+	var err error
 	if i == len(v.manifest.sealed) {
-		return v.active(ctx, found)
+		s, _ = v.activeSegment()
+		err = v.active(ctx, found)
+	} else {
+		s, line = v.sealedSegment(i), v.manifest.sealed[i]
+		err = v.sealed(ctx, s, line, found)
 	}
-	return v.sealed(ctx, i, found)
+	for err == nil && found.missing {
+		var rewritten bool
+		if s, line, rewritten = v.rewritten(i, s); !rewritten {
+			return nil
+		}
+		*found = stretchOfLog{}
+		err = v.sealed(ctx, s, line, found)
+	}
+	return err
+}
+
+// rewritten returns the i-th segment as the manifest has it by now, if whoever has the log
+// open has rewritten it: then the file of the generation before is gone.
+func (v *verifier) rewritten(i int, was *segment) (*segment, sealedSegment, bool) {
+	now, err := existingManifest(v.home)
+	if err != nil || now.log != v.manifest.log || i >= len(now.sealed) || now.sealed[i].number != was.number || now.sealed[i].generation == was.generation {
+		return nil, sealedSegment{}, false
+	}
+	before := now.salt
+	if i > 0 {
+		before = now.sealed[i-1].chain
+	}
+	return now.sealed[i].segment(v.home, before), now.sealed[i], true
 }
 
 // names looks at what else lies in the directory.

@@ -24,8 +24,7 @@ func (v *verifier) sealedSegment(i int) *segment {
 }
 
 // sealed verifies a sealed segment and its index.
-func (v *verifier) sealed(ctx context.Context, i int, found *stretchOfLog) (err error) {
-	s, sealed := v.sealedSegment(i), v.manifest.sealed[i]
+func (v *verifier) sealed(ctx context.Context, s *segment, sealed sealedSegment, found *stretchOfLog) (err error) {
 	damaged := func(d Damage) { found.damages = append(found.damages, d) }
 	found.head = sealed.last
 	f, size, err := v.open(s)
