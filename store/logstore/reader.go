@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +131,7 @@ func (r *Reader) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 		return daybook.Reading{}, err
 	}
 	for {
-		by := r.current()
+		by, begun := r.current(), r.store.view.Load().head
 		reading, err := r.store.Read(ctx, q, span)
 		if err != nil && r.replaced(err, by) {
 			continue
@@ -138,7 +139,7 @@ func (r *Reader) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 		if err != nil {
 			return daybook.Reading{}, err
 		}
-		return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading, by)), nil
+		return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading, begun, by)), nil
 	}
 }
 
@@ -149,12 +150,14 @@ func (r *Reader) replaced(err error, by *manifest) bool {
 	return errors.Is(err, fs.ErrNotExist) && r.look() == nil && r.current() != by
 }
 
-// through yields the events of a reading that was begun by a manifest. If the owner has
-// replaced a segment since by a rewritten one, and removed the file that the reading was
-// to go on with, it goes on with the new one.
-func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading, by *manifest) iter.Seq2[daybook.Recorded, error] {
+// through yields the events of a reading that was begun with the head at a position, by a
+// manifest. If the owner has replaced a segment since by a rewritten one, and removed the
+// file that the reading was to go on with, it goes on with the new one. What was forgotten
+// since the reading began may be a stub there, and is yielded as that.
+func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading, begun daybook.Position, by *manifest) iter.Seq2[daybook.Recorded, error] {
 	return func(yield func(daybook.Recorded, error) bool) {
-		reading, span, by := reading, span, by
+		reading, rest, by, yielded := reading, span, by, 0
+		var then *hiddenThen // nil as long as the reading goes on that was begun
 		for {
 			var failed error
 			for e, err := range reading.Events() {
@@ -162,13 +165,27 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 					failed = err
 					break
 				}
+				if then != nil {
+					if e.Forgotten, failed = then.hides(ctx, e); failed != nil {
+						break
+					}
+				}
+				if rest.Backward {
+					rest.Before = e.Position
+				} else {
+					rest.After = e.Position
+				}
+				if then != nil {
+					if !q.Yields(e, span) {
+						continue
+					}
+					e.Forgotten = e.Forgotten || e.Stub != nil
+				}
 				if !yield(e, nil) {
 					return
 				}
-				if span.Limit--; span.Backward {
-					span.Before = e.Position
-				} else {
-					span.After = e.Position
+				if yielded++; yielded == span.Limit {
+					return
 				}
 			}
 			if failed == nil {
@@ -177,11 +194,12 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 			for r.replaced(failed, by) {
 				by = r.current()
 				last := reading.Snapshot().Position
-				if span.Before == 0 || span.Before > last+1 {
-					span.Before = last + 1
+				if rest.Before == 0 || rest.Before > last+1 {
+					rest.Before = last + 1
 				}
-				span.Limit, span.KnownAt = max(span.Limit, 0), time.Time{}
-				again, err := r.store.Read(ctx, q, span)
+				rest.Limit, rest.KnownAt, rest.Forgotten = 0, time.Time{}, true
+				then = &hiddenThen{store: r.store, head: begun, horizons: make(map[string]daybook.Horizon)}
+				again, err := r.store.Read(ctx, q, rest)
 				if failed = err; err == nil {
 					reading = again
 				}
@@ -192,6 +210,35 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 			}
 		}
 	}
+}
+
+// A hiddenThen tells what was forgotten when the head was at a position.
+type hiddenThen struct {
+	store    *Store
+	head     daybook.Position
+	horizons map[string]daybook.Horizon // of the streams that were asked for
+}
+
+// hides reports whether an event was forgotten then.
+func (h *hiddenThen) hides(ctx context.Context, e daybook.Recorded) (bool, error) {
+	if e.Stream == "" {
+		return false, nil
+	}
+	horizon, known := h.horizons[e.Stream]
+	if !known {
+		about, err := h.store.Read(ctx, daybook.Stream(daybook.StreamAbout(e.Stream)), daybook.Span{Before: h.head + 1})
+		if err != nil {
+			return false, err
+		}
+		for said, err := range about.Events() {
+			if err != nil {
+				return false, err
+			}
+			horizon = horizon.With(said)
+		}
+		h.horizons[strings.Clone(e.Stream)] = horizon // the event may be borrowed
+	}
+	return horizon.Hides(e.Version, e.Position), nil
 }
 
 // Info implements [daybook.Store]. Limits are those of the store that has the log open.
