@@ -253,6 +253,10 @@ func (w *sweep) load(at int64, n int) error {
 	if kept+got == size {
 		return nil
 	}
+	if errors.Is(err, io.EOF) && kept+got >= n {
+		w.window = w.window[:kept+got] // what was reserved behind it has been cut off
+		return nil
+	}
 	w.window = w.window[:0]
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("logstore: read %s at %d: %w", w.name, at+int64(kept+got), errCutShort)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 )
 
@@ -302,5 +303,29 @@ func TestEveryFileOfALogCanBeDumped(t *testing.T) {
 	}
 	if err := Dump(io.Discard, filepath.Join(dir, "nothing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// Goal: a log is verified while its owner seals the segment that is written, and cuts off what was reserved of it. Method: the
+// file ends long before where it ended when it was looked at.
+func TestAFileThatWasCutBehindItsFramesIsVerified(t *testing.T) {
+	dir := closed(t, 40, quietly)
+	h := &home{dir: dir, world: vfs.OS()}
+	m, err := existingManifest(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := h.world.FS.Open(h.path(segmentName(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, judged := range []int64{m.clean.end, segmentHeaderBytes} {
+		w := &sweep{file: f, name: f.Name(), salt: m.salt, end: 1 << 20, judged: judged}
+		w.tail = tail{end: segmentHeaderBytes, checksum: m.salt}
+		w.damaged = func(d Damage) { t.Error(d) }
+		if err := w.run(t.Context()); err != nil || w.tail.head != 40 {
+			t.Errorf("of 40 events that are there %d are verified: %v", w.tail.head, err)
+		}
 	}
 }
