@@ -229,7 +229,7 @@ func (s *Store) replace(old, next *segment) error {
 		},
 	}
 	if err := s.order.run(e); err != nil {
-		if e.failed != nil && !e.failed.fatal {
+		if e.failed == nil || !e.failed.fatal { // it was not even begun, or changed nothing
 			journal.removeGeneration(next.name(), next.indexName())
 		}
 		return errors.Join(err, next.close())

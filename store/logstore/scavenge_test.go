@@ -324,3 +324,19 @@ func TestNoManifestNamesASegmentThatCouldNotTakeItsPlace(t *testing.T) {
 		t.Errorf("when there are files again, scavenging does %+v: %v", report, err)
 	}
 }
+
+func TestAScavengeThatTheEndOfTheStoreStopsLeavesNothing(t *testing.T) {
+	world := inMemory()
+	s := scavengeable(t, world, &Options{SegmentBytes: 3000, Logger: quiet})
+	forgetOne(t, s)
+	if _, err := s.Scavenge(t.Context(), &ScavengeOptions{Keep: func(daybook.Recorded) bool {
+		s.order.stop() // as Close does
+		return false
+	}}); !errors.Is(err, daybook.ErrClosed) {
+		t.Errorf("scavenging answers %v", err)
+	}
+	names, err := world.FS.List(s.dir)
+	if err != nil || slices.Contains(names, generationName(1, 1)) || slices.Contains(names, "00000001-1.idx") {
+		t.Errorf("files of a generation are left that no manifest names: %q, %v", names, err)
+	}
+}
