@@ -90,7 +90,9 @@ func (d *disk) retire(old *segment) {
 
 // withRetired returns the retired segments that somebody may still read, and one more.
 func withRetired(all []retired, old *segment) []retired {
+	old.loading.Lock() // nobody puts its index file into place from now on
 	old.retired.Store(true)
+	old.loading.Unlock()
 	files := []*source{old.source()}
 	if indexed := old.indexed.Load(); indexed != nil {
 		files = append(files, indexed)

@@ -265,6 +265,12 @@ func (s *segment) writeIndex() error {
 	if !ok || s.retired.Load() {
 		return nil
 	}
+	return s.putIndex(table)
+}
+
+// putIndex writes a table into the segment's index file, unless the segment is replaced
+// meanwhile.
+func (s *segment) putIndex(table *index.Table) error {
 	fsys, temp := s.home.world.FS, s.home.path(s.indexName()+".tmp")
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -279,12 +285,16 @@ func (s *segment) writeIndex() error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
+
+	// Whoever retires the segment removes its files once, and closes those that are open.
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if s.retired.Load() {
+		return fsys.Remove(temp)
+	}
 	if err := fsys.Rename(temp, s.home.path(s.indexName())); err != nil {
 		return err
 	}
-
-	s.loading.Lock()
-	defer s.loading.Unlock()
 	x, err := s.openIndex()
 	if err != nil {
 		return err
