@@ -18,7 +18,9 @@ type Restorer interface {
 	//
 	// Positions rise, and so do versions within a stream; events of one RecordedAt are
 	// one append, which must be within the store's limits and handed over whole;
-	// RecordedAt rises from one append to the next. Anything else is an
+	// RecordedAt rises from one append to the next. Positions and versions are below 2^62,
+	// and times a year from the last one there is, which leaves room for what is appended
+	// later. Anything else is an
 	// [*InvalidError] that names the position. Appends are whole in the log or not
 	// there; when Restore returns an error, those before the one that it names may have
 	// been recorded.

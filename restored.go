@@ -8,6 +8,12 @@ import (
 	"github.com/google/uuid"
 )
 
+// Restored positions and versions stay below this, so that those of what is recorded
+// behind them stay below 2^63; and restored times stay a year below the last one.
+const restoredBelow = 1 << 62
+
+var lastRestored = lastTime.AddDate(-1, 0, 0)
+
 // PrepareRestored returns the events that Restore was given as a store is to keep them:
 // times in UTC, content types named, and only stubs marked as forgotten. It returns an
 // [*InvalidError] that names the first position at which an event is one that no store
@@ -24,7 +30,10 @@ func PrepareRestored(events []Recorded, limits Limits) ([]Recorded, error) {
 	var last Recorded
 	inAppend, bytes := 0, 0
 	for i, r := range events {
-		if r.Position <= last.Position || r.Position >= 1<<63 {
+		if r.Position >= restoredBelow {
+			return nil, NotRestorable(r, "leaves too little room for those behind it: positions are restored below 2^62")
+		}
+		if r.Position <= last.Position {
 			return nil, NotRestorable(r, fmt.Sprintf("is not above the position before it, %d", last.Position))
 		}
 		if err := prepareRestored(&r); err != nil {
@@ -81,8 +90,11 @@ func prepareRestored(r *Recorded) *InvalidError {
 	if r.ID == uuid.Nil {
 		return &InvalidError{What: ": id", Reason: "is missing"}
 	}
-	if (r.Stream == "") != (r.Version == 0) || r.Version >= 1<<63 {
+	if (r.Stream == "") != (r.Version == 0) || r.Version >= restoredBelow {
 		return &InvalidError{What: ": version", Value: fmt.Sprint(r.Version), Reason: "is none that an event has in its stream"}
+	}
+	if r.RecordedAt.After(lastRestored) {
+		return &InvalidError{What: ": recorded at", Value: r.RecordedAt.String(), Reason: "leaves too little time for what is recorded later"}
 	}
 	if reason := checkTime(r.RecordedAt); reason != "" {
 		return &InvalidError{What: ": recorded at", Value: r.RecordedAt.String(), Reason: reason}
