@@ -1,6 +1,7 @@
 package daybook
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -154,6 +155,8 @@ func (e *ConflictError) Error() string {
 		b.WriteString(f.Clause.String())
 		if f.Position > 0 {
 			fmt.Fprintf(&b, " (see position %d)", f.Position)
+		} else if life := (*LifeError)(nil); f.Clause.Kind == NothingSelected && errors.As(f.Clause.After.Precedes(e.At), &life) {
+			fmt.Fprintf(&b, " (%s)", strings.TrimPrefix(life.Error(), "daybook: "))
 		}
 	}
 	return b.String()

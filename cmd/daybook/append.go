@@ -59,7 +59,7 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	reader := jsonlines.NewReader(c.in)
+	reader := jsonlines.NewReader(c.input(ctx))
 	var events []daybook.Event
 	for event, err := range reader.Events() {
 		if err != nil {
@@ -72,7 +72,7 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 			events = events[:0]
 		}
 		if len(events) > info.Limits.AppendEvents {
-			return fmt.Errorf("there are more than %d events, which are not recorded together: part them, or use --each", info.Limits.AppendEvents)
+			return fmt.Errorf("there are more than %s events, and nothing was recorded: part them, or use --each", count(info.Limits.AppendEvents))
 		}
 	}
 	if a.Each || len(events)+len(cond) == 0 {
@@ -112,7 +112,7 @@ func (a *Append) condition(head daybook.Point) (daybook.Condition, error) {
 		cond = append(cond, daybook.Exists(stream)...)
 	}
 	if n := len(a.After); n > 1 && n != len(a.Nothing) || n > 0 && len(a.Nothing) == 0 {
-		return nil, fmt.Errorf("there are %d --after for %d --nothing, and there can be one for all, or one for each", n, len(a.Nothing))
+		return nil, fmt.Errorf("--after says where --nothing begins: there are %d --after for %d --nothing, and there can be one for all, or one for each", n, len(a.Nothing))
 	}
 	for i, text := range a.Nothing {
 		query, err := parseQuery(text)
@@ -130,10 +130,13 @@ func (a *Append) condition(head daybook.Point) (daybook.Condition, error) {
 	return cond, nil
 }
 
-// parsePoint reads a point, or a position of the log that has come to head.
+// parsePoint reads a point, or a position of the log that has come to head. Nothing was
+// recorded after a position that there is not yet, so one that is mistyped would let
+// everything pass.
 func parsePoint(text string, head daybook.Point) (daybook.Point, error) {
 	if n, err := strconv.ParseUint(text, 10, 63); err == nil {
-		return head.At(daybook.Position(n)), nil
+		at := head.At(daybook.Position(n))
+		return at, at.Precedes(head)
 	}
 	return daybook.ParsePoint(text)
 }

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore"
 )
 
 // How the program ends. People's scripts depend on these.
@@ -25,14 +28,19 @@ var errDamaged = errors.New("what is stored is damaged")
 
 // misused reports a command line that is not understood.
 func (c *console) misused(err error) int {
-	fmt.Fprintf(c.err, "daybook: %v\nTry daybook --help.\n", err)
+	help := "daybook --help"
+	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) && parse.Context.Command() != "" {
+		help = "daybook " + strings.Fields(parse.Context.Command())[0] + " --help"
+	}
+	fmt.Fprintf(c.err, "daybook: %v\nTry %s.\n", err, help)
 	return exitFailed
 }
 
 // exit reports the error that a verb ended with, if any, and returns the exit status.
 func (c *console) exit(ctx context.Context, err error) int {
 	conflict, unknown, corrupt := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil), (*daybook.CorruptError)(nil)
-	code := exitFailed
+	locked := (*logstore.LockedError)(nil)
+	code, hint := exitFailed, ""
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE): // who reads the output has enough
 		return exitDone
@@ -40,8 +48,12 @@ func (c *console) exit(ctx context.Context, err error) int {
 		code = exitConflict
 	case errors.As(err, &unknown):
 		code = exitUnknown
-	case errors.As(err, &corrupt), errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged):
 		code = exitDamaged
+	case errors.As(err, &corrupt):
+		code, hint = exitDamaged, "verify says all that is damaged, and repair mends it"
+	case errors.As(err, &locked):
+		hint = "this needs the log to itself; read, follow, export, backup, verify and stats do not"
 	case ctx.Err() != nil:
 		fmt.Fprintln(c.err, "daybook: interrupted")
 		return exitInterrupted
@@ -49,6 +61,9 @@ func (c *console) exit(ctx context.Context, err error) int {
 	// Each package says whose error it is; here that is known.
 	for line := range strings.Lines(strings.ReplaceAll(err.Error(), "daybook: ", "")) {
 		fmt.Fprintf(c.err, "daybook: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	if hint != "" {
+		fmt.Fprintf(c.err, "daybook: %s\n", hint)
 	}
 	return code
 }

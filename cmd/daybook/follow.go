@@ -17,7 +17,7 @@ type Follow struct {
 	Target
 	Filter
 	Start
-	Limit      int    `group:"span" placeholder:"N" help:"End after so many."`
+	Limit      Limit  `group:"span" placeholder:"N" help:"End after so many."`
 	Checkpoint string `type:"path" placeholder:"FILE" help:"Keep in a file how far it has come, and go on from there if the file is there."`
 }
 
@@ -49,7 +49,7 @@ func (f *Follow) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	left := f.Limit
+	left := int(f.Limit)
 	for reading, err := range daybook.Follow(ctx, store, query, after) {
 		if ctx.Err() != nil {
 			return nil

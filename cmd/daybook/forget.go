@@ -104,15 +104,20 @@ func (f *Forgetting) forget(ctx context.Context, c *console, verb string, event 
 		last = e.Version
 	}
 	what := fmt.Sprintf("Stream %s has %s, and none of them will be forgotten.", f.Stream, events(all))
-	if hidden > 0 {
-		what = fmt.Sprintf("Stream %s has %s; %s of them, from version %d to version %d, will be forgotten.", f.Stream, events(all), count(hidden), first, last)
+	switch {
+	case all == 0:
+		what = fmt.Sprintf("Stream %s has no events, and nothing will be forgotten.", f.Stream)
+	case hidden == 1:
+		what = fmt.Sprintf("Stream %s has %s; the one of version %d will be forgotten.", f.Stream, events(all), first)
+	case hidden > 1:
+		what = fmt.Sprintf("Stream %s has %s; the %s of versions %d to %d will be forgotten.", f.Stream, events(all), count(hidden), first, last)
 	}
 	if event.Type == daybook.TypeTombstoned {
 		what += " It will take no event any more."
 	}
 	fmt.Fprintln(c.err, what)
 	if !f.Yes {
-		if err := c.confirm(f.Stream); err != nil {
+		if err := c.confirm(ctx, f.Stream); err != nil {
 			return err
 		}
 	}
@@ -127,12 +132,16 @@ func events(n int) string {
 }
 
 // confirm asks whoever is at the terminal for the name of what is to be forgotten.
-func (c *console) confirm(name string) error {
+func (c *console) confirm(ctx context.Context, name string) error {
 	if file, ok := c.in.(*os.File); !ok || !isatty.IsTerminal(file.Fd()) {
 		return errors.New("nothing was done: there is no terminal to ask at, and --yes was not given")
 	}
 	fmt.Fprintf(c.err, "Type its name to go on: ")
-	answer, err := bufio.NewReader(c.in).ReadString('\n')
+	answer, err := bufio.NewReader(c.input(ctx)).ReadString('\n')
+	if ctx.Err() != nil {
+		fmt.Fprintln(c.err)
+		return ctx.Err()
+	}
 	if err != nil || strings.TrimSpace(answer) != name {
 		return errors.New("nothing was done: that is not its name")
 	}

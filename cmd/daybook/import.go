@@ -32,13 +32,16 @@ func (i *Import) Run(ctx context.Context, c *console) (err error) {
 	defer closing(store, &err)
 
 	bar := c.progress(c.size(), "bytes")
-	head, lines, err := jsonlines.Import(ctx, store, bar.reader(c.in), nil)
+	head, lines, err := jsonlines.Import(ctx, store, bar.reader(c.input(ctx)), nil)
 	bar.end()
 	if ctx.Err() != nil { // whether the last lines are recorded does not matter: they are compared
 		fmt.Fprintf(c.err, "stopped after %s events; run it again with the same lines to go on\n", count(lines))
 		return ctx.Err()
 	}
 	if err != nil {
+		if lines > 0 {
+			err = fmt.Errorf("%w\nup to position %d all is there; run it again with the right lines to go on", err, head.Position)
+		}
 		return err
 	}
 	fmt.Fprintf(c.err, "%s events, up to position %d\n", count(lines), head.Position)

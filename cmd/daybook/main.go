@@ -78,6 +78,18 @@ type console struct {
 	out, err io.Writer
 }
 
+// input returns what is written to the program, until ctx ends: somebody who presses
+// Ctrl-C while it waits for more is not kept waiting.
+func (c *console) input(ctx context.Context) io.Reader {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(w, c.in)
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit status.
 func (m *Main) Execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) (code int) {

@@ -80,6 +80,20 @@ func (p Place) last(ctx context.Context, store daybook.Store, excluded bool) (da
 	return p.position, nil
 }
 
+// A Limit is how many events there are at most. Zero, which is none given, is no limit, and
+// cannot be given: whoever computed it wants none rather than all.
+type Limit int
+
+// UnmarshalText reads a limit.
+func (l *Limit) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a whole number above zero", text)
+	}
+	*l = Limit(n)
+	return nil
+}
+
 // A Start is where a reading begins.
 type Start struct {
 	After Place `group:"span" xor:"start" placeholder:"PLACE" help:"Those after a position, a point, or a time of recording."`

@@ -20,7 +20,7 @@ type Read struct {
 	KnownAt       Moment `group:"span" placeholder:"TIME" help:"Those that were recorded by then."`
 	AsOf          Moment `group:"span" placeholder:"TIME" help:"Those that had happened by then, whenever they were recorded."`
 	Backward      bool   `group:"span" help:"The newest first."`
-	Limit         int    `group:"span" placeholder:"N" help:"At most so many."`
+	Limit         Limit  `group:"span" placeholder:"N" help:"At most so many."`
 	Forgotten     bool   `help:"Print what is forgotten too, and what scavenging left of it."`
 	Point         string `type:"path" placeholder:"FILE" help:"Write the point up to which was read to a file, for append --after."`
 }
@@ -61,7 +61,7 @@ func (r *Read) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	if by := r.AsOf.Time; !by.IsZero() {
-		reading = part(reading, func(e daybook.Recorded) bool { return !e.Happened().After(by) }, r.Limit)
+		reading = part(reading, func(e daybook.Recorded) bool { return !e.Happened().After(by) }, int(r.Limit))
 	}
 	if err := jsonlines.Write(c.out, reading, nil); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (r *Read) span(ctx context.Context, store daybook.Store) (span daybook.Span
 		Borrowed:      true,
 	}
 	if r.AsOf.IsZero() { // otherwise the limit counts what had happened
-		span.Limit = r.Limit
+		span.Limit = int(r.Limit)
 	}
 	if span.After, err = r.after(ctx, store); err != nil {
 		return span, err

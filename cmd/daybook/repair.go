@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
@@ -28,8 +30,8 @@ With --quarantine the log opens and takes events all the same. Reads that may ha
 
 // Run mends the log.
 func (r *Repair) Run(ctx context.Context, c *console) error {
-	dir, err := r.directory()
-	if err != nil {
+	dir, err := r.existing()
+	if err != nil && !errors.Is(err, errNoManifest) {
 		return err
 	}
 	var from string
@@ -41,6 +43,9 @@ func (r *Repair) Run(ctx context.Context, c *console) error {
 	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: from, Quarantine: r.Quarantine})
 	if repaired != nil && repaired.Now != nil {
 		fmt.Fprintln(c.out, repaired)
+	}
+	if corrupt := (*daybook.CorruptError)(nil); errors.As(err, &corrupt) {
+		return errors.Join(err, fmt.Errorf("%w; --from BACKUP brings back what is lost, --quarantine goes on without it", errDamaged))
 	}
 	return err
 }

@@ -40,7 +40,11 @@ func (s *Stats) Run(ctx context.Context, c *console) error {
 	}
 	fmt.Fprintf(c.out, "\n%-22s %12s %12s %13s %13s\n", "segment", "first", "last", "bytes", "index bytes")
 	for _, segment := range stats.Segments {
-		fmt.Fprintf(c.out, "%-22s %12d %12d %13s %13s\n", segment.Name, segment.First, segment.Last, count(segment.Bytes), count(segment.IndexBytes))
+		last := "none yet"
+		if segment.Last >= segment.First {
+			last = fmt.Sprint(segment.Last)
+		}
+		fmt.Fprintf(c.out, "%-22s %12d %12s %13s %13s\n", segment.Name, segment.First, last, count(segment.Bytes), count(segment.IndexBytes))
 	}
 	return nil
 }

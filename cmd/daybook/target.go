@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
@@ -28,17 +29,46 @@ func (t Target) directory() (string, error) {
 	return t.Log, nil
 }
 
-// existing returns the directory of the target if there is a log in it.
+// errNoManifest is of a directory that has segments: a log that is damaged, and not none.
+var errNoManifest = errors.New("has no MANIFEST: verify says what is damaged, and repair mends it")
+
+// existing returns the directory of the target if there is a log in it, or what is left of
+// one.
 func (t Target) existing() (string, error) {
 	dir, err := t.directory()
 	if err != nil {
 		return "", err
 	}
-	_, err = os.Stat(filepath.Join(dir, "MANIFEST"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no log in %s", dir)
+	entries, err := os.ReadDir(dir)
+	switch {
+	case dir == "":
+		return "", errors.New("the name of the log's directory is empty")
+	case errors.Is(err, syscall.ENOTDIR):
+		return "", fmt.Errorf("%s is a file, and a log is a directory", dir)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", err
 	}
-	return dir, err
+	left := false
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case name == "MANIFEST":
+			return dir, nil
+		case name == "restoring.tmp":
+			return "", fmt.Errorf("there is no log in %s yet: a restore was interrupted there, and goes on when it is run again", dir)
+		case filepath.Ext(name) == ".seg":
+			left = true
+		}
+	}
+	if left {
+		return dir, fmt.Errorf("the log in %s %w", dir, errNoManifest)
+	}
+	for _, entry := range entries {
+		inner := filepath.Join(dir, entry.Name())
+		if _, err := os.Stat(filepath.Join(inner, "MANIFEST")); err == nil {
+			return "", fmt.Errorf("there is no log in %s, but in %s", dir, inner)
+		}
+	}
+	return "", fmt.Errorf("there is no log in %s", dir)
 }
 
 // A log is an open store.

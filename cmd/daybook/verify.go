@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/daybook-es/daybook/store/logstore"
@@ -26,8 +27,8 @@ The log may be in use meanwhile. The exit status is 0 if there is nothing worse 
 
 // Run verifies the log.
 func (v *Verify) Run(ctx context.Context, c *console) error {
-	dir, err := v.directory()
-	if err != nil {
+	dir, err := v.existing()
+	if err != nil && !errors.Is(err, errNoManifest) {
 		return err
 	}
 	bar := c.progress(0, "bytes")
@@ -38,7 +39,7 @@ func (v *Verify) Run(ctx context.Context, c *console) error {
 	}
 	_, err = fmt.Fprintln(c.out, found)
 	if !found.Sound() {
-		return errDamaged // also if nobody reads to the end
+		return fmt.Errorf("%w; repair mends it, and --from BACKUP brings back what is lost", errDamaged) // also if nobody reads to the end
 	}
 	return err
 }

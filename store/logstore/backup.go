@@ -37,8 +37,8 @@ type BackupReport struct {
 
 // String returns the report in one line, for people.
 func (r *BackupReport) String() string {
-	return fmt.Sprintf("up to position %d: %d segments, of which %d were there, %d are linked and %d copied, %d bytes written",
-		r.Head.Position, r.Segments, r.Kept, r.Linked, r.Copied, r.BytesCopied)
+	return fmt.Sprintf("up to position %d: %s, %d there already, %d linked, %d copied, %d bytes written",
+		r.Head.Position, numbered(r.Segments, "segment"), r.Kept, r.Linked, r.Copied, r.BytesCopied)
 }
 
 // Backup makes a directory a backup of a log: a log itself, closed, that [Verify],
@@ -439,5 +439,6 @@ func (b *backuper) copyFile(ctx context.Context, from, temp string, size int64) 
 
 // check makes sure that a file of the backup is a segment as it should be.
 func (b *backuper) check(ctx context.Context, name string, s *segment, size int64, to extent) error {
-	return checkSegment(ctx, b.to, b.want, name, s, size, to, b.passed)
+	err := checkSegment(ctx, b.to, b.want, name, s, size, to, b.passed)
+	return copied(err, b.from.store.home.path(s.name()), b.to.path(name))
 }

@@ -83,7 +83,7 @@ func (h *home) fill(ctx context.Context, backup string) (err error) {
 			return err
 		}
 		if err := checkSegment(ctx, h, &m, s.name(), s, size, to, nil); err != nil {
-			return err
+			return copied(err, from.store.home.path(s.name()), h.path(s.name()))
 		}
 		// An index can be made anew, which takes longer than to copy it.
 		index := from.store.home.path(s.indexName())

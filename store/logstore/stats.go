@@ -175,7 +175,7 @@ func (s *Stats) String() string {
 	}
 	fmt.Fprintf(&b, "segments     %d, %d bytes\nindexes      %d bytes\nper event    %.0f bytes\n", len(s.Segments), s.SegmentBytes, s.IndexBytes, s.BytesPerEvent())
 	if len(s.Aside) > 0 {
-		fmt.Fprintf(&b, "set aside    %d files, %d bytes: %s\n", len(s.Aside), s.AsideBytes, strings.Join(s.Aside, ", "))
+		fmt.Fprintf(&b, "set aside    %s, %d bytes: %s\n", numbered(len(s.Aside), "file"), s.AsideBytes, strings.Join(s.Aside, ", "))
 	}
 	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/daybook-es/daybook"
 )
@@ -150,4 +151,16 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 		return corrupt(w.tail.end, w.tail.head, fmt.Errorf("the frames end at position %d with checksum %08x, and should at %d with %08x", w.tail.head, w.tail.checksum, to.last, to.checksum))
 	}
 	return nil
+}
+
+// copied adds to a damage that was found in a copy what it is a copy of: most likely the
+// damage is there too.
+func copied(err error, original, copy string) error {
+	damage := (*daybook.CorruptError)(nil)
+	if !errors.As(err, &damage) {
+		return err
+	}
+	of := *damage
+	of.Where = strings.Replace(damage.Where, copy, original+", as copied to "+copy+",", 1)
+	return &of
 }

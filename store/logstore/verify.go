@@ -85,12 +85,20 @@ func (v *Verification) String() string {
 	if v.Closed {
 		ending = "closed"
 	}
-	fmt.Fprintf(&b, "%s: %s, %s; %d events in %d appends and %d segments up to position %d, %d bytes read",
-		v.Dir, state, ending, v.Events, v.Appends, v.Segments, v.Head.Position, v.Bytes)
+	fmt.Fprintf(&b, "%s: %s, %s; %s in %s and %s up to position %d, %s read",
+		v.Dir, state, ending, numbered(v.Events, "event"), numbered(v.Appends, "append"), numbered(v.Segments, "segment"), v.Head.Position, numbered(v.Bytes, "byte"))
 	if v.Unsettled > 0 {
-		fmt.Fprintf(&b, "; %d more events are not known to be durable", v.Unsettled)
+		fmt.Fprintf(&b, "; %s more may not be durable", numbered(v.Unsettled, "event"))
 	}
 	return b.String()
+}
+
+// numbered returns a number of things, for people.
+func numbered[N int | int64 | uint64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // A Harm says what comes of a damage.
