@@ -39,8 +39,8 @@ func (i *Import) Run(ctx context.Context, c *console) (err error) {
 		return ctx.Err()
 	}
 	if err != nil {
-		if lines > 0 {
-			err = fmt.Errorf("%w\nup to position %d all is there; run it again with the right lines to go on", err, head.Position)
+		if info, failed := store.Info(ctx); failed == nil && info.Head.Position > 0 {
+			err = fmt.Errorf("%w\nthe log goes up to position %d; run it again with the right lines to go on", err, info.Head.Position)
 		}
 		return err
 	}
