@@ -219,10 +219,15 @@ type hiding struct {
 	known *horizons
 	in    *fetcher
 
-	// Events of one stream often come one after the other.
+	// Events of one stream often come one after the other, and soon again: the view does
+	// not change, and so a stream is looked for once as long as there are not too many.
 	stream  string
 	horizon daybook.Horizon
+	seen    map[string]daybook.Horizon
 }
+
+// So many streams seen by one reading are some hundred kilobytes.
+const hidingSeen = 1 << 10
 
 // hiding returns what tells which events behind a place are forgotten as of a view: nil
 // where none is.
@@ -243,12 +248,26 @@ func (h *hiding) hides(f frame.Frame, e frame.Event) (bool, error) {
 		return false, nil
 	}
 	if string(e.Stream()) != h.stream {
-		stream := string(e.Stream())
-		horizon, err := h.known.find(h.view, h.in, stream)
-		if err != nil {
+		if err := h.look(string(e.Stream())); err != nil {
 			return false, err
 		}
-		h.stream, h.horizon = stream, horizon
 	}
 	return h.horizon.Hides(e.Version(), positionOf(f, e)), nil
+}
+
+// look sees what is forgotten of a stream.
+func (h *hiding) look(stream string) error {
+	horizon, seen := h.seen[stream]
+	if !seen {
+		var err error
+		if horizon, err = h.known.find(h.view, h.in, stream); err != nil {
+			return err
+		}
+		if h.seen == nil || len(h.seen) >= hidingSeen {
+			h.seen = make(map[string]daybook.Horizon)
+		}
+		h.seen[stream] = horizon
+	}
+	h.stream, h.horizon = stream, horizon
+	return nil
 }
