@@ -13,7 +13,6 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
-	"github.com/daybook-es/daybook/store/storetest"
 )
 
 // compressible returns a log of several segments of words.
@@ -38,11 +37,6 @@ func compressible(t testing.TB, world vfs.World, opts *Options) *subject {
 		}
 	}
 	return s
-}
-
-// The promises over segments that are compressed as soon as they are sealed.
-func TestStoreOfCompressedSegments(t *testing.T) {
-	storetest.Run(t, conformance(inMemory, &Options{SegmentBytes: 2000, Compress: true, Logger: quiet}))
 }
 
 func TestACompressedLogIsTheSameLog(t *testing.T) {

@@ -348,10 +348,10 @@ func checkScavengeBesideOthers(t *trial) {
 
 // checkNeverScavenged compares with another store of the subject.
 func checkNeverScavenged(t *trial) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		model := newTrial(t.TB, t.subject, patience)
 		model.use(t.subject.Open(t.TB))
-		Compare(t.TB, model.store, t.subject, seed, 1500)
+		Compare(t.TB, model.store, t.subject, seed, 800)
 	}
 }
 
