@@ -21,7 +21,7 @@ import (
 // was, and what was scavenged by then stays so. Method: as for appends, over histories that forget and scavenge.
 func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 	soak := soaking(t)
-	cuts, steps, seeds := soak.choose(2000, 40_000, 150_000), soak.choose(30, 50, 50), soak.choose(2, 6, 6)
+	cuts, steps, seeds := soak.choose(2000, 2000, 150_000), soak.choose(30, 50, 50), soak.choose(2, 6, 6)
 	rewritten, packed := 0, 0
 	cutEvery(t, cuts, seeds, func(seed uint64) *run {
 		r := newRun(t, soak.base(3000)+seed)
@@ -43,7 +43,7 @@ func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 // directory need not be on the disk.
 func TestNoPowerCutAfterAFailingScavengeTakesBackAPromise(t *testing.T) {
 	soak := soaking(t)
-	cuts, seeds := soak.choose(2500, 40_000, 150_000), soak.choose(2, 4, 4)
+	cuts, seeds := soak.choose(2500, 2500, 150_000), soak.choose(2, 4, 4)
 	call := 0
 	cutEvery(t, cuts, seeds, func(seed uint64) *run {
 		r := newRun(t, soak.base(4000)+seed)
