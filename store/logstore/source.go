@@ -85,17 +85,15 @@ func (s *source) willNeed(offset, n int64) {
 
 // openFile opens the file if it is not open.
 func (s *source) openFile() error {
-	s.mu.RLock()
-	open, closed := s.file != nil, s.closed
-	s.mu.RUnlock()
-	if closed {
-		return daybook.ErrClosed
-	}
-	if open {
-		return nil
+	if open, err := s.isOpen(); open || err != nil {
+		return err
 	}
 	f, err := s.home.world.FS.Open(s.home.path(s.name))
 	if err != nil {
+		// Whoever has it stay open may have opened it meanwhile, and its name is gone since.
+		if open, closed := s.isOpen(); open || closed != nil {
+			return closed
+		}
 		return err
 	}
 	if !s.may {
@@ -117,6 +115,16 @@ func (s *source) openFile() error {
 	s.mu.Unlock()
 	s.attach(f)
 	return nil
+}
+
+// isOpen reports whether the file is open. Its error is [daybook.ErrClosed].
+func (s *source) isOpen() (bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return false, daybook.ErrClosed
+	}
+	return s.file != nil, nil
 }
 
 // attach gives a source its file, which is open. If it has one already, it closes this.

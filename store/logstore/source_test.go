@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/internal/vfs/crashfs"
 )
 
 // manySegments returns a store of so many segments with one event each, and more events
@@ -110,4 +112,57 @@ func TestClosingWhileReadersReadEndsThemWithErrClosed(t *testing.T) {
 		t.Error(err)
 	}
 	wg.Wait()
+}
+
+// opensLate is a file system that holds up who opens a file until release is closed.
+type opensLate struct {
+	vfs.FS
+	waiting, release chan struct{}
+}
+
+func (o opensLate) Open(name string) (vfs.File, error) {
+	close(o.waiting)
+	<-o.release
+	return o.FS.Open(name)
+}
+
+// Goal: who is about to open a file, when somebody else has it stay open and then takes its
+// name away, reads it.
+func TestAFileIsReadThatLosesItsNameWhileItIsOpened(t *testing.T) {
+	machine := crashfs.New(1)
+	name := filepath.Join(t.TempDir(), "00000001.seg")
+	if err := machine.MkdirAll(filepath.Dir(name)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := machine.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("once"), 0); err != nil {
+		t.Fatal(err)
+	}
+
+	late := opensLate{machine, make(chan struct{}), make(chan struct{})}
+	s := &source{home: &home{dir: filepath.Dir(name), world: vfs.World{FS: late}}, name: filepath.Base(name)}
+	read := make(chan error)
+	go func() {
+		b := make([]byte, 4)
+		_, err := s.ReadAt(b, 0)
+		if err == nil && string(b) != "once" {
+			err = fmt.Errorf("it reads %q", b)
+		}
+		read <- err
+	}()
+	<-late.waiting
+	s.attach(f)
+	if err := s.keep(); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	close(late.release)
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
 }
