@@ -116,7 +116,7 @@ func (n *announcer) announce(h *home, life daybook.Point, v *view) {
 		}
 		n.failing = true
 		// One that cannot be brought up to date must not be taken for new.
-		if err := h.world.FS.Remove(h.path(headName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := h.remove(headName); err != nil {
 			h.log.Warn("could not remove a file that is out of date", "name", headName, "err", err)
 		}
 		return

@@ -95,7 +95,7 @@ func backup(ctx context.Context, world vfs.World, dir, target string, o *BackupO
 // apart makes sure that a directory is not the same as another one by another name.
 func apart(to *home, dir string) (err error) {
 	const name = "apart.tmp"
-	if err := to.world.FS.Remove(to.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := to.remove(name); err != nil {
 		return fmt.Errorf("logstore: remove %s: %w", to.path(name), err)
 	}
 	f, err := to.world.FS.Create(to.path(name))
@@ -104,7 +104,7 @@ func apart(to *home, dir string) (err error) {
 	}
 	from := &home{dir: dir, world: to.world}
 	_, same := to.world.FS.Size(from.path(name))
-	if err := errors.Join(f.Close(), to.world.FS.Remove(to.path(name))); err != nil {
+	if err := errors.Join(f.Close(), to.remove(name)); err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", to.dir, err)
 	}
 	if same == nil {
@@ -243,7 +243,7 @@ func (b *backuper) sealed(ctx context.Context, s *segment, i int) error {
 			b.report.Kept++
 			return nil
 		}
-		if err := b.to.world.FS.Remove(b.to.path(name)); err != nil {
+		if err := b.to.remove(name); err != nil {
 			return fmt.Errorf("logstore: remove %s: %w", b.to.path(name), err)
 		}
 	}
@@ -329,7 +329,7 @@ func (b *backuper) removeScavenged() error {
 			continue
 		}
 		s := was.segment(b.to, 0)
-		if err := errors.Join(removeIfThere(b.to, s.name()), removeIfThere(b.to, s.indexName())); err != nil {
+		if err := errors.Join(b.to.remove(s.name()), b.to.remove(s.indexName())); err != nil {
 			return err
 		}
 	}
@@ -357,7 +357,7 @@ func (b *backuper) prune() error {
 		if of, sealed := named[n]; !is || !sealed || of == generation {
 			continue
 		}
-		if err := removeIfThere(b.to, name); err != nil {
+		if err := b.to.remove(name); err != nil {
 			return err
 		}
 	}
@@ -367,7 +367,7 @@ func (b *backuper) prune() error {
 // announce says durably, in HEAD, how far the earlier backup goes.
 func (b *backuper) announce(m *manifest, end *ending) error {
 	a := announcement{log: m.log, incarnation: m.incarnation, head: end.head, at: place{m.active, end.end}, checksum: end.checksum}
-	if err := writeWhole(b.to, headName, a.append(nil, m.salt)); err != nil {
+	if err := b.to.put(headName+".tmp", headName, a.append(nil, m.salt)); err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", b.to.dir, err)
 	}
 	return nil
@@ -387,7 +387,7 @@ func (b *backuper) bring(ctx context.Context, s *segment, name, temp string, siz
 // link gives a file of the log a second name in the backup. It returns false if that
 // cannot be done there.
 func (b *backuper) link(name, temp string) (bool, error) {
-	if err := removeIfThere(b.to, temp); err != nil {
+	if err := b.to.remove(temp); err != nil {
 		return false, err
 	}
 	err := b.to.world.FS.Link(b.from.store.home.path(name), b.to.path(temp))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -356,18 +355,6 @@ func (d *disk) markClean() error {
 	return nil
 }
 
-// syncDir makes the names in the store's directory durable.
-func (h *home) syncDir() error {
-	if planted("no-directory-sync") {
-		return nil
-	}
-	err := h.world.FS.SyncDir(h.dir)
-	if err == nil || vfs.IsTooManyFiles(err) {
-		return err // that would be before the sync, which can then be made up for
-	}
-	return &syncError{err}
-}
-
 // A spare is the file of the next segment, its space reserved while the one before is
 // being filled, so that no append waits for it. The zero spare has none.
 type spare struct {
@@ -401,7 +388,7 @@ func (s *spare) prepare(h *home, size int64) {
 // createSpare creates the file. One of the same name is left from an attempt that
 // failed, or from before a crash, and has nothing in it.
 func createSpare(h *home) (vfs.File, error) {
-	if err := h.world.FS.Remove(h.path(spareName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := h.remove(spareName); err != nil {
 		return nil, err
 	}
 	return h.world.FS.Create(h.path(spareName))
@@ -426,5 +413,5 @@ func (s *spare) discard(h *home) error {
 	}
 	f := s.file
 	s.file, s.made = nil, false
-	return errors.Join(f.Close(), h.world.FS.Remove(h.path(spareName)))
+	return errors.Join(f.Close(), h.remove(spareName))
 }

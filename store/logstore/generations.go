@@ -3,7 +3,6 @@ package logstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
@@ -125,7 +124,7 @@ func closeAll(files []*source) (err error) {
 // removeGeneration removes the files of a generation that is not the segment.
 func (d *disk) removeGeneration(names ...string) {
 	for _, name := range names {
-		if err := d.home.world.FS.Remove(d.home.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.home.remove(name); err != nil {
 			d.home.log.Warn("a file of a segment that was rewritten could not be removed", "file", name, "err", err)
 		}
 	}

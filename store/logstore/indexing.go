@@ -271,18 +271,8 @@ func (s *segment) writeIndex() error {
 // putIndex writes a table into the segment's index file, unless the segment is replaced
 // meanwhile.
 func (s *segment) putIndex(table *index.Table) error {
-	fsys, temp := s.home.world.FS, s.home.path(s.indexName()+".tmp")
-	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(temp)
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteAt(index.Encode(table, s.identity()), 0); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+	temp := s.indexName() + ".tmp"
+	if err := s.home.writeTemp(temp, index.Encode(table, s.identity())); err != nil {
 		return err
 	}
 
@@ -290,9 +280,9 @@ func (s *segment) putIndex(table *index.Table) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	if s.retired.Load() {
-		return fsys.Remove(temp)
+		return s.home.remove(temp)
 	}
-	if err := fsys.Rename(temp, s.home.path(s.indexName())); err != nil {
+	if err := s.home.world.FS.Rename(s.home.path(temp), s.home.path(s.indexName())); err != nil {
 		return err
 	}
 	x, err := s.openIndex()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/daybook-es/daybook/internal/vfs"
 )
@@ -51,7 +50,7 @@ func takeLock(h *home, owner string) (io.Closer, error) {
 }
 
 func releaseLock(h *home, lock io.Closer) error {
-	if err := h.world.FS.Remove(h.path(ownerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := h.remove(ownerName); err != nil {
 		h.log.Warn("could not remove the note of who had the directory open", "err", err)
 	}
 	return lock.Close()
@@ -60,7 +59,7 @@ func releaseLock(h *home, lock io.Closer) error {
 // writeOwner writes down who has the directory open, in place of what an owner that
 // crashed may have left.
 func writeOwner(h *home, owner string) error {
-	if err := h.world.FS.Remove(h.path(ownerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := h.remove(ownerName); err != nil {
 		return err
 	}
 	if owner == "" || planted("owner-not-written") {

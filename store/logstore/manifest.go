@@ -208,26 +208,10 @@ func newLog(h *home) (*manifest, error) {
 // replace makes the manifest the directory's, durably. An error of a sync is a
 // [*syncError]; after one, nobody knows which manifest the directory has after a crash.
 func (m *manifest) replace(h *home) error {
-	fsys := h.world.FS
-	if err := fsys.Remove(h.path(manifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := h.writeTemp(manifestTemp, m.encode()); err != nil {
 		return fmt.Errorf("replace the manifest: %w", err)
 	}
-	f, err := fsys.Create(h.path(manifestTemp))
-	if err != nil {
-		return fmt.Errorf("replace the manifest: %w", err)
-	}
-	if _, err := f.WriteAt(m.encode(), 0); err != nil {
-		return fmt.Errorf("replace the manifest: %w", errors.Join(err, f.Close()))
-	}
-	if !planted("manifest-replaced-without-sync") {
-		if err := f.Sync(); err != nil {
-			return &syncError{fmt.Errorf("replace the manifest: %w", errors.Join(err, f.Close()))}
-		}
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("replace the manifest: %w", err)
-	}
-	if err := fsys.Rename(h.path(manifestTemp), h.path(manifestName)); err != nil {
+	if err := h.world.FS.Rename(h.path(manifestTemp), h.path(manifestName)); err != nil {
 		return fmt.Errorf("replace the manifest: %w", err)
 	}
 	if err := h.syncDir(); err != nil {

@@ -35,21 +35,21 @@ func (r *repairer) mend(ctx context.Context, name string, damages []Damage) erro
 	}
 	fromBackup, err := r.compose(ctx, s, size, to, damages)
 	if err != nil {
-		return errors.Join(err, removeIfThere(r.home, mendTemp))
+		return errors.Join(err, r.home.remove(mendTemp))
 	}
 	corrupt := (*daybook.CorruptError)(nil)
 	if err := checkSegment(ctx, r.home, r.manifest, mendTemp, s, size, to, nil); errors.As(err, &corrupt) {
 		if r.giveUp {
 			return r.quarantine(ctx, name)
 		}
-		return removeIfThere(r.home, mendTemp) // something is still missing
+		return r.home.remove(mendTemp) // something is still missing
 	} else if err != nil {
-		return errors.Join(err, removeIfThere(r.home, mendTemp))
+		return errors.Join(err, r.home.remove(mendTemp))
 	}
 	if damaged, err := r.provedDamaged(ctx, s, size, to); err != nil {
-		return errors.Join(err, removeIfThere(r.home, mendTemp))
+		return errors.Join(err, r.home.remove(mendTemp))
 	} else if damaged {
-		return removeIfThere(r.home, mendTemp)
+		return r.home.remove(mendTemp)
 	}
 	if err := r.putInPlace(ctx, name); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *repairer) compose(ctx context.Context, s *segment, size int64, to exten
 	if err != nil && !missing {
 		return false, fmt.Errorf("logstore: look at %s: %w", name, err)
 	}
-	if err := removeIfThere(r.home, mendTemp); err != nil {
+	if err := r.home.remove(mendTemp); err != nil {
 		return false, err
 	}
 	if !missing {

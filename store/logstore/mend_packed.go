@@ -45,18 +45,18 @@ func (r *repairer) mendWhole(ctx context.Context, s *segment, size int64, to ext
 		if other.name() != s.name() || other.size != size || other.last != to.checksum || other.before != s.before {
 			continue
 		}
-		if err := removeIfThere(r.home, mendTemp); err != nil {
+		if err := r.home.remove(mendTemp); err != nil {
 			return err
 		}
 		if _, err := copyInto(ctx, r.home, r.from.store.home.path(other.name()), mendTemp, size); err != nil {
-			return errors.Join(err, removeIfThere(r.home, mendTemp))
+			return errors.Join(err, r.home.remove(mendTemp))
 		}
 		err := checkSegment(ctx, r.home, r.manifest, mendTemp, s, size, to, nil)
 		if corrupt := (*daybook.CorruptError)(nil); errors.As(err, &corrupt) {
-			return removeIfThere(r.home, mendTemp) // the backup's is damaged too
+			return r.home.remove(mendTemp) // the backup's is damaged too
 		}
 		if err != nil {
-			return errors.Join(err, removeIfThere(r.home, mendTemp))
+			return errors.Join(err, r.home.remove(mendTemp))
 		}
 		if err := r.putInPlace(ctx, s.name()); err != nil {
 			return err

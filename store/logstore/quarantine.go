@@ -25,7 +25,7 @@ func (r *repairer) quarantine(ctx context.Context, name string) error {
 	next.sealed, next.lost = slices.Clone(next.sealed), slices.Clone(next.lost)
 	w, err := r.salvage(ctx, s, to)
 	if err != nil {
-		return errors.Join(err, removeIfThere(r.home, mendTemp))
+		return errors.Join(err, r.home.remove(mendTemp))
 	}
 	line := sealedSegment{
 		number: s.number, first: s.first, last: max(to.last, w.last), end: w.end, size: w.size, checksum: w.checksum,
@@ -72,7 +72,7 @@ func (r *repairer) quarantine(ctx context.Context, name string) error {
 	}
 	r.manifest = &next
 	// The file has its other name now, and this one is another generation's.
-	return errors.Join(removeIfThere(r.home, name), removeIfThere(r.home, s.indexName()))
+	return errors.Join(r.home.remove(name), r.home.remove(s.indexName()))
 }
 
 // A salvage is a segment's file with what was sound of another one.
@@ -88,7 +88,7 @@ type salvage struct {
 // salvage writes the next generation of a segment with what is sound of it, durably but
 // for its name.
 func (r *repairer) salvage(ctx context.Context, s *segment, to extent) (_ *salvage, err error) {
-	if err := removeIfThere(r.home, mendTemp); err != nil {
+	if err := r.home.remove(mendTemp); err != nil {
 		return nil, err
 	}
 	f, err := r.home.world.FS.Create(r.home.path(mendTemp))
@@ -171,7 +171,7 @@ func (r *repairer) salvageFrames(ctx context.Context, s *segment, to extent, old
 // beginAfter makes the file of a segment that is written behind one that was sealed.
 func (r *repairer) beginAfter(sealed sealedSegment) error {
 	s := &segment{home: r.home, number: sealed.number + 1, first: sealed.last + 1, before: sealed.chain}
-	if err := writeWhole(r.home, s.name(), encodeSegmentHeader(s, r.manifest)); err != nil {
+	if err := r.home.put(s.name()+".tmp", s.name(), encodeSegmentHeader(s, r.manifest)); err != nil {
 		return fmt.Errorf("logstore: make segment %s: %w", s.name(), err)
 	}
 	return nil

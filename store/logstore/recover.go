@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -90,7 +89,7 @@ func (d *disk) tidy() error {
 	for _, name := range names {
 		if name == spareName || name == rewriteTemp {
 			// Nothing is in it that is not elsewhere, but it may have a segment's space.
-			if err := d.home.world.FS.Remove(d.home.path(name)); err != nil {
+			if err := d.home.remove(name); err != nil {
 				return fmt.Errorf("logstore: remove %s: %w", name, err)
 			}
 		}
@@ -160,7 +159,7 @@ func (d *disk) removeUnknown(name string, names []string) error {
 	if err == nil {
 		var end int64
 		if end, err = s.lastByte(min(size, segmentHeaderBytes), size); err == nil && end <= segmentHeaderBytes {
-			return errors.Join(s.close(), d.home.world.FS.Remove(d.home.path(name)))
+			return errors.Join(s.close(), d.home.remove(name))
 		}
 	}
 	if err = errors.Join(err, s.close()); err != nil {
@@ -501,36 +500,10 @@ func (d *disk) keepAside(l *leftover) error {
 		return err
 	}
 	name := unusedName(fmt.Sprintf("%s.torn-%d", strings.TrimSuffix(d.active.name(), ".seg"), l.begin), names)
-	if err := d.keep(name, b); err != nil {
+	if err := d.home.put("torn.tmp", name, b); err != nil {
 		return err
 	}
 	d.home.log.Warn("what a crash left of appends that were never acknowledged was set aside",
 		"segment", d.active.name(), "offset", l.begin, "bytes", len(b), "as", name)
 	return nil
-}
-
-// keep makes a file of some bytes, durably. A part of one, left by an attempt that
-// failed, is replaced.
-func (d *disk) keep(name string, b []byte) error {
-	fsys, temp := d.home.world.FS, d.home.path("torn.tmp")
-	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsys.Create(temp)
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteAt(b, 0); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return &syncError{errors.Join(err, f.Close())}
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := fsys.Rename(temp, d.home.path(name)); err != nil {
-		return err
-	}
-	return d.home.syncDir()
 }

@@ -99,7 +99,7 @@ func (h *home) fill(ctx context.Context, backup string) (err error) {
 	if err := m.replace(h); err != nil {
 		return fmt.Errorf("logstore: restore %s: %w", h.dir, err)
 	}
-	return removeIfThere(h, restoringName)
+	return h.remove(restoringName)
 }
 
 // vacant makes sure that a directory has no log, and marks it as one that gets one.

@@ -3,7 +3,6 @@ package logstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
@@ -42,7 +41,7 @@ type rework func(b []byte, offset int64, f frame.Frame, before uint32) []byte
 // then but a file that may be removed at any time.
 func (s *Store) rewrite(from *segment, pack bool, change rework) (_ *segment, err error) {
 	fsys, temp := s.home.world.FS, s.home.path(rewriteTemp)
-	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.home.remove(rewriteTemp); err != nil {
 		return nil, err
 	}
 	f, err := fsys.Create(temp)
@@ -65,7 +64,7 @@ func (s *Store) rewrite(from *segment, pack bool, change rework) (_ *segment, er
 		if f != nil {
 			err = errors.Join(err, f.Close())
 		}
-		if removed := fsys.Remove(temp); removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+		if removed := s.home.remove(rewriteTemp); removed != nil {
 			s.home.log.Warn("a segment that could not be rewritten left a file behind", "file", rewriteTemp, "err", removed)
 		}
 	}()

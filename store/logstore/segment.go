@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -84,25 +83,6 @@ const markBytes = 64 << 10
 // its end, a few events at a time, and begin at a mark. Those of a full segment take
 // 400 KB.
 const fineMarkBytes = 4 << 10
-
-// home is where a store lives and what all of its parts need.
-type home struct {
-	// quiet is a number below which no segment has events about streams.
-	quiet atomic.Uint64
-	// unpacked are blocks of packed segments.
-	unpacked unpackedBlocks
-
-	dir   string
-	world vfs.World
-	salt  uint32 // begins every frame's checksum
-	lost  atomic.Pointer[[]lostRange]
-	log   *logger
-
-	open    openFiles
-	indexer indexer
-}
-
-func (h *home) path(name string) string { return filepath.Join(h.dir, name) }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%08d.seg", number) }
 

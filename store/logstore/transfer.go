@@ -32,7 +32,7 @@ func copyInto(ctx context.Context, to *home, from, name string, size int64) (don
 		return 0, fmt.Errorf("logstore: open %s: %w", from, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := removeIfThere(to, name); err != nil {
+	if err := to.remove(name); err != nil {
 		return 0, err
 	}
 	c, err := fsys.Create(to.path(name))
@@ -58,37 +58,6 @@ func copyInto(ctx context.Context, to *home, from, name string, size int64) (don
 		return done, fmt.Errorf("logstore: sync %s: %w", to.path(name), err)
 	}
 	return done, nil
-}
-
-func removeIfThere(h *home, name string) error {
-	if err := h.world.FS.Remove(h.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("logstore: remove %s: %w", h.path(name), err)
-	}
-	return nil
-}
-
-// writeWhole makes a file of some bytes, durably, in place of one of that name: whoever
-// looks, before a power cut or after it, sees the one or the other.
-func writeWhole(h *home, name string, b []byte) error {
-	temp := name + ".tmp"
-	if err := removeIfThere(h, temp); err != nil {
-		return err
-	}
-	f, err := h.world.FS.Create(h.path(temp))
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(b, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := h.world.FS.Rename(h.path(temp), h.path(name)); err != nil {
-		return err
-	}
-	return h.world.FS.SyncDir(h.dir)
 }
 
 // An extent is how far the frames of a segment's file go.
