@@ -148,7 +148,7 @@ func (c *Codec) Event(fact any) (Event, error) {
 // Fields of the data that the fact's type does not have are passed over.
 func (c *Codec) Facts(r Recorded) ([]any, error) {
 	if r.Stub != nil {
-		return nil, &UnreadableError{Type: "an event", Position: r.Position, Reason: "it was forgotten and scavenged, and only a stub is left"}
+		return nil, &UnreadableError{Position: r.Position, Reason: "it was forgotten and scavenged, and only a stub is left"}
 	}
 	k, known := c.byName[r.Type]
 	if !known {
@@ -261,7 +261,7 @@ func shape(t reflect.Type, within []reflect.Type) string {
 // An UnreadableError reports a recorded event that this program cannot turn into
 // facts. The event is sound; what is missing is a kind that knows it.
 type UnreadableError struct {
-	// Type and Position say which event. What a stub is the stub of has no type any more.
+	// Type and Position say which event. Type is empty if only a stub is left of it.
 	Type     string
 	Position Position
 	// Reason says what stands in the way.
@@ -271,10 +271,14 @@ type UnreadableError struct {
 }
 
 func (e *UnreadableError) Error() string {
-	if e.Err == nil {
-		return fmt.Sprintf("daybook: unreadable: %s at position %d: %s", e.Type, e.Position, e.Reason)
+	what := e.Type
+	if what == "" {
+		what = "the event"
 	}
-	return fmt.Sprintf("daybook: unreadable: %s at position %d: %s: %v", e.Type, e.Position, e.Reason, e.Err)
+	if e.Err == nil {
+		return fmt.Sprintf("daybook: unreadable: %s at position %d: %s", what, e.Position, e.Reason)
+	}
+	return fmt.Sprintf("daybook: unreadable: %s at position %d: %s: %v", what, e.Position, e.Reason, e.Err)
 }
 
 // Unwrap returns the cause.

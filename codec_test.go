@@ -136,6 +136,11 @@ func TestUnreadableEvents(t *testing.T) {
 			t.Errorf("%s is answered %v, want %q", c.event.Type, err, c.says)
 		}
 	}
+	_, err := shop.Facts(Recorded{Position: 7, Stub: new(Stub)})
+	var unreadable *UnreadableError
+	if !errors.As(err, &unreadable) || unreadable.Type != "" || !strings.Contains(err.Error(), "the event at position 7: it was forgotten") {
+		t.Errorf("a stub is answered %v", err)
+	}
 	cause := errors.New("cause")
 	if !errors.Is(&UnreadableError{Err: cause}, cause) {
 		t.Error("the cause is not found")
