@@ -43,7 +43,7 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 	if !can {
 		return errors.New("logstore: the journal of this log replaces no segments")
 	}
-	return s.eachSealed(ctx, "compress", journal, from, func(_ *view, seg *segment) error {
+	return s.eachSealed(ctx, "compress", from, func(_ *view, seg *segment) error {
 		report.Segments++
 		is, err := seg.isPacked()
 		if is || err != nil {

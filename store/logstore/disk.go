@@ -62,12 +62,6 @@ func (d *disk) ready() (turn, error) {
 	return turn{}, nil
 }
 
-// wellEnough implements scavenger.
-func (d *disk) wellEnough() error {
-	_, err := d.ready()
-	return err
-}
-
 // durability implements journal.
 func (d *disk) durability() daybook.Durability { return daybook.Disk }
 

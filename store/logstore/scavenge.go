@@ -50,8 +50,6 @@ type scavenger interface {
 	adopt(next *segment) *fault
 	retire(old *segment)
 	removeGeneration(names ...string)
-	// wellEnough returns why nothing is written any more, or nil.
-	wellEnough() error
 }
 
 // Scavenge gives back the space of what is forgotten: of each event that was forgotten when
@@ -74,8 +72,7 @@ func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, e
 	if s.isClosed() {
 		return report, daybook.ErrClosed
 	}
-	journal, can := s.journal.(scavenger)
-	if !can {
+	if _, can := s.journal.(scavenger); !can {
 		return report, errors.New("logstore: the journal of this log replaces no segments")
 	}
 	if o.Newest {
@@ -83,7 +80,7 @@ func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, e
 			return report, err
 		}
 	}
-	return report, s.eachSealed(ctx, "scavenge", journal, 0, func(v *view, seg *segment) error {
+	return report, s.eachSealed(ctx, "scavenge", 0, func(v *view, seg *segment) error {
 		if err := s.scavenge(v, seg, o, report); err != nil {
 			return err
 		}
@@ -98,7 +95,7 @@ func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, e
 // eachSealed does something with each segment, from a number on, that is sealed when it
 // begins, in a view of its own: one that was kept would keep the segments that are
 // replaced, and their room on the disk.
-func (s *Store) eachSealed(ctx context.Context, doing string, journal scavenger, from uint64, do func(v *view, seg *segment) error) error {
+func (s *Store) eachSealed(ctx context.Context, doing string, from uint64, do func(v *view, seg *segment) error) error {
 	for end := s.view.Load().endPlace().segment; ; {
 		v := s.view.Load()
 		i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= from })
@@ -109,7 +106,7 @@ func (s *Store) eachSealed(ctx context.Context, doing string, journal scavenger,
 			return &daybook.UnavailableError{Doing: doing, Err: err}
 		}
 		// After a fault nobody knows which generations the manifest names.
-		if err := journal.wellEnough(); err != nil {
+		if _, err := s.journal.ready(); err != nil {
 			return &daybook.UnavailableError{Doing: doing, Err: err}
 		}
 		from = v.segments[i].number + 1
