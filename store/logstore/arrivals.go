@@ -12,7 +12,8 @@ import (
 // being written, and an error if it cannot be had.
 func (q *sequencer) beginTurn(t turn) (bool, error) {
 	head := q.store.view.Load().head
-	if head < t.from && !planted("turn-begun-before-all-is-here") || q.filling != nil {
+	allHere := head >= t.from || planted("turn-begun-before-all-is-here")
+	if !allHere || q.filling != nil {
 		if q.writing != nil || q.filling != nil || q.takeIn() {
 			return false, nil
 		}

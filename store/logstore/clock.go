@@ -52,7 +52,10 @@ func (c *clock) now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wall := c.source.Now().UnixNano()
-	if since := wall - c.looked; since >= 0 && since < int64(lookEvery) && c.jump == 0 || planted("jump-of-the-clock-followed") {
+	if planted("jump-of-the-clock-followed") {
+		return wall
+	}
+	if since := wall - c.looked; since >= 0 && since < int64(lookEvery) && c.jump == 0 {
 		return wall
 	}
 	boot := int64(c.source.Boot())

@@ -126,8 +126,14 @@ func (d *disk) fault(err error) *fault {
 	if err == nil {
 		return nil
 	}
-	synced := (*syncError)(nil)
-	f := &fault{err: err, unknown: planted("full-disk-answered-as-unknown"), fatal: !vfs.IsNoSpace(err) && !vfs.IsTooManyFiles(err) || errors.As(err, &synced) || planted("full-disk-ends-all-writing")}
+	passing := vfs.IsNoSpace(err) || vfs.IsTooManyFiles(err)
+	f := &fault{err: err, fatal: !passing || errors.As(err, new(*syncError))}
+	if planted("full-disk-answered-as-unknown") {
+		f.unknown = true
+	}
+	if planted("full-disk-ends-all-writing") {
+		f.fatal = true
+	}
 	if f.fatal {
 		d.failed.Store(&err)
 	}

@@ -133,7 +133,8 @@ func decodeFooter(b []byte, s *segment, salt uint32) ([]mark, error) {
 	}
 	table, trailer := b[:len(b)-trailerBytes], b[len(b)-trailerBytes:]
 	sealed, n, sum, ok := decodeTrailer(trailer, salt)
-	if !ok || sealed.number != s.number || sealed.end != s.end || n*markSize != len(table) || !planted("footer-believed-without-its-checksum") && crc32.Checksum(table, castagnoli) != sum {
+	sound := crc32.Checksum(table, castagnoli) == sum || planted("footer-believed-without-its-checksum")
+	if !ok || !sound || sealed.number != s.number || sealed.end != s.end || n*markSize != len(table) {
 		return nil, errors.New("the footer is not what was written")
 	}
 	marks := make([]mark, n)

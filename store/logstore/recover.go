@@ -390,7 +390,10 @@ func (d *disk) judge(s *segment, t tail, size int64) error {
 	if ok && footer.number == s.number && footer.last > t.head {
 		return s.corrupt(t.end, t.head, fmt.Errorf("the segment was sealed at position %d, and from here on its frames cannot be read: %w", footer.last, orNone(t.err)))
 	}
-	for at := 0; at+frame.HeaderBytes <= len(rest) && !planted("cut-at-the-first-bad-record-in-the-middle"); at += frame.Align {
+	for at := 0; at+frame.HeaderBytes <= len(rest); at += frame.Align {
+		if planted("cut-at-the-first-bad-record-in-the-middle") {
+			break
+		}
 		n := frame.Length(rest[at:])
 		if n == 0 {
 			continue
