@@ -43,6 +43,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			path, err := filepath.Abs(guide)
 			env.Setenv("GUIDE", path)
+			// Under the race detector each program would sleep for a second before it ends, lest
+			// another goroutine has still a race to tell of; the scripts run hundreds.
+			env.Setenv("GORACE", "atexit_sleep_ms=10 "+os.Getenv("GORACE"))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
