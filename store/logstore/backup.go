@@ -269,7 +269,7 @@ func (b *backuper) sealed(ctx context.Context, s *segment, i int) error {
 		return nil
 	}
 	if err := b.to.world.FS.Rename(b.to.path(temp), b.to.path(name)); err != nil {
-		return fmt.Errorf("logstore: back up %s: %w", name, err)
+		return fmt.Errorf("logstore: back up %s: %w", b.to.path(name), err)
 	}
 	return nil
 }
@@ -306,7 +306,7 @@ func (b *backuper) commit() error {
 	}
 	for name, temp := range b.staged {
 		if err := fsys.Rename(b.to.path(temp), b.to.path(name)); err != nil {
-			return fmt.Errorf("logstore: back up %s: %w", name, err)
+			return fmt.Errorf("logstore: back up %s: %w", b.to.path(name), err)
 		}
 	}
 	if err := fsys.SyncDir(b.to.dir); err != nil {
@@ -392,7 +392,7 @@ func (b *backuper) link(name, temp string) (bool, error) {
 	}
 	err := b.to.world.FS.Link(b.from.store.home.path(name), b.to.path(temp))
 	if errors.Is(err, fs.ErrNotExist) || vfs.IsNoSpace(err) {
-		return false, fmt.Errorf("logstore: back up %s: %w", name, err)
+		return false, fmt.Errorf("logstore: back up %s: %w", b.from.store.home.path(name), err)
 	}
 	return err == nil, nil
 }
@@ -406,7 +406,7 @@ func (b *backuper) bringIndex(ctx context.Context, s *segment) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", name, err)
+		return fmt.Errorf("logstore: look at %s: %w", s.home.path(name), err)
 	}
 	temp := name + ".tmp"
 	linked := false
@@ -421,13 +421,13 @@ func (b *backuper) bringIndex(ctx context.Context, s *segment) error {
 		}
 	}
 	if err := b.to.world.FS.Rename(b.to.path(temp), b.to.path(name)); err != nil {
-		return fmt.Errorf("logstore: back up %s: %w", name, err)
+		return fmt.Errorf("logstore: back up %s: %w", b.to.path(name), err)
 	}
 	return nil
 }
 
 func (b *backuper) copyFrom(ctx context.Context, s *segment, temp string, size int64) error {
-	return b.copyFile(ctx, s.home.path(s.name()), temp, size)
+	return b.copyFile(ctx, s.path(), temp, size)
 }
 
 // copyFile copies the first bytes of a file into the backup, durably but for the name.

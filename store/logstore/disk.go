@@ -97,14 +97,14 @@ func (d *disk) commit(g *group) *fault {
 	}
 
 	if _, err := d.file.WriteAt(g.bytes, g.offset); err != nil {
-		return d.cutBack(g, fmt.Errorf("write %s at %d: %w", g.segment.name(), g.offset, err))
+		return d.cutBack(g, fmt.Errorf("write %s at %d: %w", g.segment.path(), g.offset, err))
 	}
 	if err := d.file.Sync(); err != nil {
 		if planted("retry-a-failed-sync") && d.file.Sync() == nil {
 			d.advance(g)
 			return nil
 		}
-		f := d.fault(&syncError{fmt.Errorf("sync %s: %w", g.segment.name(), err)})
+		f := d.fault(&syncError{fmt.Errorf("sync %s: %w", g.segment.path(), err)})
 		f.unknown = !planted("unknown-answered-as-unavailable")
 		return f
 	}
@@ -187,7 +187,7 @@ func (d *disk) reopen() error {
 	if d.file == nil {
 		f, err := d.home.world.FS.OpenWrite(d.home.path(d.active.name()))
 		if err != nil {
-			return fmt.Errorf("open %s for writing: %w", d.active.name(), err)
+			return fmt.Errorf("open %s for writing: %w", d.active.path(), err)
 		}
 		d.file = f
 	}
@@ -263,14 +263,14 @@ func (d *disk) seal() error {
 	footer := encodeFooter(d.active.thin(), sealed, d.home.salt)
 	sealed.size = d.end + int64(len(footer))
 	if _, err := d.file.WriteAt(footer, d.end); err != nil {
-		return fmt.Errorf("write the footer of %s: %w", d.active.name(), err)
+		return fmt.Errorf("write the footer of %s: %w", d.active.path(), err)
 	}
 	if err := d.file.Truncate(sealed.size); err != nil {
-		return fmt.Errorf("cut %s to its end: %w", d.active.name(), err)
+		return fmt.Errorf("cut %s to its end: %w", d.active.path(), err)
 	}
 	if !planted("sealed-footer-before-sync") {
 		if err := d.file.Sync(); err != nil {
-			return &syncError{fmt.Errorf("sync %s: %w", d.active.name(), err)}
+			return &syncError{fmt.Errorf("sync %s: %w", d.active.path(), err)}
 		}
 	}
 	d.sealed = &sealed
@@ -287,7 +287,7 @@ func (d *disk) create(next *segment) (_ vfs.File, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("make segment %s: %w", next.name(), errors.Join(err, f.Close()))
+			err = fmt.Errorf("make segment %s: %w", next.path(), errors.Join(err, f.Close()))
 		}
 	}()
 	if size, err := f.Size(); err != nil {
@@ -339,10 +339,10 @@ func (d *disk) markClean() error {
 		return nil
 	}
 	if err := d.file.Truncate(d.end); err != nil {
-		return fmt.Errorf("logstore: cut %s to its end: %w", d.active.name(), err)
+		return fmt.Errorf("logstore: cut %s to its end: %w", d.active.path(), err)
 	}
 	if err := d.file.Sync(); err != nil {
-		return fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)
+		return fmt.Errorf("logstore: sync %s: %w", d.active.path(), err)
 	}
 	if planted("closing-not-marked") {
 		return nil

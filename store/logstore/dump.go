@@ -105,7 +105,7 @@ func (d *dumper) dump() error {
 func (d *dumper) read(at, n int64) ([]byte, error) {
 	b := make([]byte, n)
 	if got, err := d.file.ReadAt(b, at); int64(got) < n {
-		return nil, fmt.Errorf("logstore: read %s at %d: %w", d.name, at, err)
+		return nil, fmt.Errorf("logstore: read %s at %d: %w", d.home.path(d.name), at, err)
 	}
 	return b, nil
 }

@@ -72,7 +72,7 @@ func (r *repairer) provedDamaged(ctx context.Context, s *segment, size int64, to
 	}
 	f, err := r.home.world.FS.Open(r.home.path(mendTemp))
 	if err != nil {
-		return false, fmt.Errorf("logstore: open %s: %w", mendTemp, err)
+		return false, fmt.Errorf("logstore: open %s: %w", r.home.path(mendTemp), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := &sweep{file: f, name: mendTemp, salt: r.manifest.salt, end: size, judged: to.end, limit: to.last}
@@ -88,7 +88,7 @@ func (r *repairer) putInPlace(ctx context.Context, name string) error {
 		return err
 	}
 	if err := r.home.world.FS.Rename(r.home.path(mendTemp), r.home.path(name)); err != nil {
-		return fmt.Errorf("logstore: repair %s: %w", name, err)
+		return fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 	if err := r.home.world.FS.SyncDir(r.home.dir); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", r.home.dir, err)
@@ -126,7 +126,7 @@ func (r *repairer) compose(ctx context.Context, s *segment, size int64, to exten
 	is, err := r.home.world.FS.Size(r.home.path(name))
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		return false, fmt.Errorf("logstore: look at %s: %w", name, err)
+		return false, fmt.Errorf("logstore: look at %s: %w", r.home.path(name), err)
 	}
 	if err := r.home.remove(mendTemp); err != nil {
 		return false, err
@@ -136,21 +136,21 @@ func (r *repairer) compose(ctx context.Context, s *segment, size int64, to exten
 			return false, err
 		}
 	} else if f, err := r.home.world.FS.Create(r.home.path(mendTemp)); err != nil {
-		return false, fmt.Errorf("logstore: repair %s: %w", name, err)
+		return false, fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	} else if err := f.Close(); err != nil {
-		return false, fmt.Errorf("logstore: repair %s: %w", name, err)
+		return false, fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 
 	f, err := r.home.world.FS.OpenWrite(r.home.path(mendTemp))
 	if err != nil {
-		return false, fmt.Errorf("logstore: repair %s: %w", name, err)
+		return false, fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.Truncate(size); err != nil {
-		return false, fmt.Errorf("logstore: repair %s: %w", name, err)
+		return false, fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 	if _, err := f.WriteAt(encodeSegmentHeader(s, r.manifest), 0); err != nil {
-		return false, fmt.Errorf("logstore: repair %s: %w", name, err)
+		return false, fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 	for _, d := range damages {
 		begin, end := max(d.Begin, segmentHeaderBytes), d.End
@@ -175,7 +175,7 @@ func (r *repairer) compose(ctx context.Context, s *segment, size int64, to exten
 		}
 	}
 	if err := f.Sync(); err != nil {
-		return false, fmt.Errorf("logstore: sync %s: %w", mendTemp, err)
+		return false, fmt.Errorf("logstore: sync %s: %w", r.home.path(mendTemp), err)
 	}
 	return fromBackup, nil
 }
@@ -201,7 +201,7 @@ func (r *repairer) takeFromBackup(ctx context.Context, f vfs.File, s *segment, b
 				return false, err
 			}
 			if _, err := f.WriteAt(b, at); err != nil {
-				return false, fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+				return false, fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 			}
 		}
 		return begin < end, nil
@@ -214,7 +214,7 @@ func (r *repairer) takeFromBackup(ctx context.Context, f vfs.File, s *segment, b
 func (r *repairer) composeFooter(f vfs.File, s *segment, size int64, to extent) error {
 	b := make([]byte, size-to.end)
 	if n, err := f.ReadAt(b, to.end); n < len(b) {
-		return fmt.Errorf("logstore: read %s: %w", mendTemp, err)
+		return fmt.Errorf("logstore: read %s: %w", r.home.path(mendTemp), err)
 	}
 	if _, err := decodeFooter(b, s, r.manifest.salt); err == nil {
 		return nil
@@ -232,7 +232,7 @@ func (r *repairer) composeFooter(f vfs.File, s *segment, size int64, to extent) 
 		return nil // it had other marks; without them reading goes through the frames
 	}
 	if _, err := f.WriteAt(footer, to.end); err != nil {
-		return fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+		return fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 	}
 	return nil
 }

@@ -22,12 +22,12 @@ func (r *repairer) mayBePacked(s *segment, size int64, to extent) (_ bool, err e
 		return size < to.end, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("logstore: open %s: %w", s.name(), err)
+		return false, fmt.Errorf("logstore: open %s: %w", s.path(), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	header := make([]byte, segmentHeaderBytes)
 	if n, err := f.ReadAt(header, 0); n < len(header) && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("logstore: read %s: %w", s.name(), err)
+		return false, fmt.Errorf("logstore: read %s: %w", s.path(), err)
 	}
 	if le.Uint32(header[60:]) == crc32.Checksum(header[:60], castagnoli) {
 		return le.Uint32(header[56:])&packedFlag != 0, nil

@@ -62,7 +62,7 @@ func (r *repairer) quarantine(ctx context.Context, name string) error {
 	}
 	rewritten := generationName(s.number, line.generation)
 	if err := r.home.world.FS.Rename(r.home.path(mendTemp), r.home.path(rewritten)); err != nil {
-		return fmt.Errorf("logstore: repair %s: %w", name, err)
+		return fmt.Errorf("logstore: repair %s: %w", r.home.path(name), err)
 	}
 	if err := r.home.world.FS.SyncDir(r.home.dir); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", r.home.dir, err)
@@ -93,20 +93,20 @@ func (r *repairer) salvage(ctx context.Context, s *segment, to extent) (_ *salva
 	}
 	f, err := r.home.world.FS.Create(r.home.path(mendTemp))
 	if err != nil {
-		return nil, fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+		return nil, fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	made := &salvage{end: segmentHeaderBytes, last: s.first - 1, checksum: s.before, chain: s.before}
 	next := &segment{home: r.home, number: s.number, generation: s.generation + 1, first: s.first, before: s.before}
 	if _, err := f.WriteAt(encodeSegmentHeader(next, r.manifest), 0); err != nil {
-		return nil, fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+		return nil, fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 	}
 
 	old, err := r.home.world.FS.Open(r.home.path(s.name()))
 	if errors.Is(err, fs.ErrNotExist) {
 		made.damages = []Damage{{File: s.name(), Begin: segmentHeaderBytes, End: to.end, Harm: Loss, First: s.first, Last: to.last, Err: err}}
 	} else if err != nil {
-		return nil, fmt.Errorf("logstore: open %s: %w", s.name(), err)
+		return nil, fmt.Errorf("logstore: open %s: %w", s.path(), err)
 	} else if err := r.salvageFrames(ctx, s, to, old, f, next, made); err != nil {
 		return nil, err
 	}
@@ -114,11 +114,11 @@ func (r *repairer) salvage(ctx context.Context, s *segment, to extent) (_ *salva
 	sealed := sealedSegment{number: s.number, last: max(to.last, made.last), end: made.end, checksum: made.checksum}
 	footer := encodeFooter(next.thin(), sealed, r.manifest.salt)
 	if _, err := f.WriteAt(footer, made.end); err != nil {
-		return nil, fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+		return nil, fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 	}
 	made.size = made.end + int64(len(footer))
 	if err := f.Sync(); err != nil {
-		return nil, fmt.Errorf("logstore: sync %s: %w", mendTemp, err)
+		return nil, fmt.Errorf("logstore: sync %s: %w", r.home.path(mendTemp), err)
 	}
 	return made, nil
 }
@@ -132,11 +132,11 @@ func (r *repairer) salvageFrames(ctx context.Context, s *segment, to extent, old
 	if plain, err := unpacked(old, r.manifest.salt); err == nil {
 		old = plain
 	} else if !errors.Is(err, errPacked) {
-		return fmt.Errorf("logstore: read %s: %w", s.name(), err)
+		return fmt.Errorf("logstore: read %s: %w", s.path(), err)
 	}
 	size, err := old.Size()
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+		return fmt.Errorf("logstore: look at %s: %w", s.path(), err)
 	}
 	end := size
 	if s.number != r.manifest.active {
@@ -152,7 +152,7 @@ func (r *repairer) salvageFrames(ctx context.Context, s *segment, to extent, old
 		// What was durable when it was written may be among what is lost.
 		now.Seal(r.manifest.salt, frame.Seal{Before: made.checksum, First: now.First(), Durable: min(was.Durable(), made.last), Stamp: now.Stamp()})
 		if _, err := f.WriteAt(now, made.end); err != nil && failed == nil {
-			failed = fmt.Errorf("logstore: repair %s: %w", s.name(), err)
+			failed = fmt.Errorf("logstore: repair %s: %w", s.path(), err)
 		}
 		next.mark(now, made.end)
 		made.end += int64(len(now))
@@ -172,7 +172,7 @@ func (r *repairer) salvageFrames(ctx context.Context, s *segment, to extent, old
 func (r *repairer) beginAfter(sealed sealedSegment) error {
 	s := &segment{home: r.home, number: sealed.number + 1, first: sealed.last + 1, before: sealed.chain}
 	if err := r.home.put(s.name()+".tmp", s.name(), encodeSegmentHeader(s, r.manifest)); err != nil {
-		return fmt.Errorf("logstore: make segment %s: %w", s.name(), err)
+		return fmt.Errorf("logstore: make segment %s: %w", s.path(), err)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (r *repairer) keepIndex(ctx context.Context, s *segment, l *lostRange) erro
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", s.indexName(), err)
+		return fmt.Errorf("logstore: look at %s: %w", s.home.path(s.indexName()), err)
 	}
 	_, err = copyInto(ctx, r.home, from, l.indexName(), size)
 	return err

@@ -198,9 +198,9 @@ func (r *Reader) walk(end int64) (terms []uint64, bad, err error) {
 // written. It is needed only where HEAD tells nothing.
 func (r *Reader) prove() error {
 	s := r.active()
-	size, err := s.home.world.FS.Size(s.home.path(s.name()))
+	size, err := s.home.world.FS.Size(s.path())
 	if err != nil {
-		return r.unavailable(fmt.Errorf("look at %s: %w", s.name(), err))
+		return r.unavailable(fmt.Errorf("look at %s: %w", s.path(), err))
 	}
 	ends := []frameEnd{}
 	t, durable := r.tail, r.tail.head

@@ -90,7 +90,7 @@ func (d *disk) tidy() error {
 		if name == spareName || name == rewriteTemp {
 			// Nothing is in it that is not elsewhere, but it may have a segment's space.
 			if err := d.home.remove(name); err != nil {
-				return fmt.Errorf("logstore: remove %s: %w", name, err)
+				return fmt.Errorf("logstore: remove %s: %w", d.home.path(name), err)
 			}
 		}
 		n, generation, segment := segmentFile(name)
@@ -107,7 +107,7 @@ func (d *disk) tidy() error {
 			continue
 		}
 		if err := d.removeUnknown(name, names); err != nil {
-			return fmt.Errorf("logstore: set aside %s, which the manifest does not name: %w", name, err)
+			return fmt.Errorf("logstore: set aside %s, which the manifest does not name: %w", d.home.path(name), err)
 		}
 		moved = true
 	}
@@ -190,7 +190,7 @@ func (d *disk) openSealed() error {
 		s := sealed.segment(d.home, d.checksum)
 		size, err := d.home.world.FS.Size(d.home.path(s.name()))
 		if err != nil {
-			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+			return fmt.Errorf("logstore: look at %s: %w", s.path(), err)
 		}
 		if size != sealed.size {
 			return s.corrupt(min(size, sealed.size), 0, fmt.Errorf("the sealed file had %d bytes and has %d", sealed.size, size))
@@ -215,7 +215,7 @@ func (s *sealedSegment) segment(h *home, before uint32) *segment {
 func (d *disk) checkActive(s *segment) (int64, error) {
 	size, err := d.home.world.FS.Size(d.home.path(s.name()))
 	if err != nil {
-		return 0, fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+		return 0, fmt.Errorf("logstore: look at %s: %w", s.path(), err)
 	}
 	if size < segmentHeaderBytes {
 		return 0, s.corrupt(size, d.head, errors.New("the file is too short for its header"))
@@ -451,7 +451,7 @@ func (s *segment) lastByte(begin, end int64) (int64, error) {
 func (d *disk) secure(s *segment, t tail) error {
 	f, err := d.home.world.FS.OpenWrite(d.home.path(s.name()))
 	if err != nil {
-		return fmt.Errorf("logstore: open %s for writing: %w", s.name(), err)
+		return fmt.Errorf("logstore: open %s for writing: %w", s.path(), err)
 	}
 	d.file = f
 	group := make([]byte, t.end-t.group)
@@ -460,11 +460,11 @@ func (d *disk) secure(s *segment, t tail) error {
 	}
 	if len(group) > 0 && !planted("last-group-not-written-again") {
 		if _, err := f.WriteAt(group, t.group); err != nil {
-			return fmt.Errorf("logstore: write the last group of %s again: %w", s.name(), err)
+			return fmt.Errorf("logstore: write the last group of %s again: %w", s.path(), err)
 		}
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("logstore: sync %s: %w", s.name(), err)
+		return fmt.Errorf("logstore: sync %s: %w", s.path(), err)
 	}
 	return nil
 }
@@ -475,7 +475,7 @@ func (d *disk) setAside() error {
 	l := d.leftover
 	if !l.footer && !planted("torn-group-not-kept") {
 		if err := d.keepAside(l); err != nil {
-			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", l.end-l.begin, d.active.name(), l.begin, err)
+			return fmt.Errorf("logstore: set aside %d bytes of %s from %d on: %w", l.end-l.begin, d.active.path(), l.begin, err)
 		}
 	}
 	if planted("torn-group-not-cut-off") {
@@ -483,10 +483,10 @@ func (d *disk) setAside() error {
 		return nil
 	}
 	if err := d.file.Truncate(l.begin); err != nil {
-		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.name(), l.begin, err)
+		return fmt.Errorf("logstore: cut %s at %d: %w", d.active.path(), l.begin, err)
 	}
 	if err := d.file.Sync(); err != nil {
-		return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.name(), err)}
+		return &syncError{fmt.Errorf("logstore: sync %s: %w", d.active.path(), err)}
 	}
 	d.leftover = nil
 	return nil

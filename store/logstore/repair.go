@@ -221,7 +221,7 @@ func (r *repairer) keep(ctx context.Context, name string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", name, err)
+		return fmt.Errorf("logstore: look at %s: %w", r.home.path(name), err)
 	}
 	aside := unusedName(name+".damaged", names)
 	if err := r.home.world.FS.Link(r.home.path(name), r.home.path(aside)); err != nil {

@@ -82,19 +82,19 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 func readRemnant(h *home, name string, number uint64) (r remnant, ok bool, err error) {
 	f, err := h.world.FS.Open(h.path(name))
 	if err != nil {
-		return r, false, fmt.Errorf("logstore: open %s: %w", name, err)
+		return r, false, fmt.Errorf("logstore: open %s: %w", h.path(name), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	size, err := f.Size()
 	if err != nil {
-		return r, false, fmt.Errorf("logstore: look at %s: %w", name, err)
+		return r, false, fmt.Errorf("logstore: look at %s: %w", h.path(name), err)
 	}
 	b := make([]byte, segmentHeaderBytes)
 	if size < segmentHeaderBytes {
 		return r, false, nil
 	}
 	if n, err := f.ReadAt(b, 0); n < len(b) {
-		return r, false, fmt.Errorf("logstore: read %s: %w", name, err)
+		return r, false, fmt.Errorf("logstore: read %s: %w", h.path(name), err)
 	}
 	if string(b[:8]) != segmentMagic || le.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli) || le.Uint64(b[32:]) != number {
 		return r, false, nil
@@ -106,7 +106,7 @@ func readRemnant(h *home, name string, number uint64) (r remnant, ok bool, err e
 	}
 	b = make([]byte, trailerBytes)
 	if n, err := f.ReadAt(b, size-trailerBytes); n < len(b) {
-		return r, false, fmt.Errorf("logstore: read %s: %w", name, err)
+		return r, false, fmt.Errorf("logstore: read %s: %w", h.path(name), err)
 	}
 	if t, _, _, sealed := decodeTrailer(b, r.salt); sealed && t.number == number {
 		t.first, t.size = r.sealed.first, size

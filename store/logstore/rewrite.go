@@ -168,7 +168,7 @@ func (w *rewriting) flush(last bool) error {
 
 func (w *rewriting) writeOut(b []byte) error {
 	if _, err := w.file.WriteAt(b, w.written); err != nil {
-		return fmt.Errorf("write %s: %w", rewriteTemp, err)
+		return fmt.Errorf("write %s: %w", w.store.home.path(rewriteTemp), err)
 	}
 	w.written += int64(len(b))
 	return nil

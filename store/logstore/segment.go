@@ -96,9 +96,11 @@ func generationName(number, generation uint64) string {
 
 func (s *segment) name() string { return generationName(s.number, s.generation) }
 
+func (s *segment) path() string { return s.home.path(s.name()) }
+
 // corrupt says that something in the segment is not what was written there.
 func (s *segment) corrupt(offset int64, sound daybook.Position, err error) error {
-	return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", s.home.path(s.name()), offset), Position: sound, Err: err}
+	return &daybook.CorruptError{Where: fmt.Sprintf("%s at %d", s.path(), offset), Position: sound, Err: err}
 }
 
 // source returns the segment's file.
@@ -125,7 +127,7 @@ func (s *segment) readAt(b []byte, offset int64) error {
 	if errors.Is(err, daybook.ErrClosed) {
 		return err
 	}
-	return &daybook.UnavailableError{Doing: fmt.Sprintf("read %s at %d", s.home.path(s.name()), offset), Err: err}
+	return &daybook.UnavailableError{Doing: fmt.Sprintf("read %s at %d", s.path(), offset), Err: err}
 }
 
 // isPacked reports whether a sealed segment is packed.

@@ -107,12 +107,12 @@ func statsOf(ctx context.Context, world vfs.World, dir string) (_ *Stats, err er
 		if part.Sealed {
 			part.Last = m.sealed[i].last
 		}
-		if part.Bytes, err = world.FS.Size(r.store.home.path(part.Name)); err != nil {
-			return nil, fmt.Errorf("logstore: look at %s: %w", part.Name, err)
+		if part.Bytes, err = world.FS.Size(seg.path()); err != nil {
+			return nil, fmt.Errorf("logstore: look at %s: %w", seg.path(), err)
 		}
 		part.IndexBytes, err = world.FS.Size(r.store.home.path(seg.indexName()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("logstore: look at %s: %w", seg.indexName(), err)
+			return nil, fmt.Errorf("logstore: look at %s: %w", seg.home.path(seg.indexName()), err)
 		}
 		if s.Oldest.IsZero() {
 			marks, err := seg.marksBefore(v.endOf(i))
@@ -144,7 +144,7 @@ func (s *Stats) setAside(h *home) error {
 		}
 		size, err := h.world.FS.Size(h.path(name))
 		if err != nil {
-			return fmt.Errorf("logstore: look at %s: %w", name, err)
+			return fmt.Errorf("logstore: look at %s: %w", h.path(name), err)
 		}
 		s.Aside = append(s.Aside, name)
 		s.AsideBytes += size

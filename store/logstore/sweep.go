@@ -259,7 +259,7 @@ func (w *sweep) load(at int64, n int) error {
 	}
 	w.window = w.window[:0]
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("logstore: read %s at %d: %w", w.name, at+int64(kept+got), errCutShort)
+		return fmt.Errorf("logstore: read %s at %d: %w", w.file.Name(), at+int64(kept+got), errCutShort)
 	}
-	return fmt.Errorf("logstore: read %s: %w", w.name, err)
+	return fmt.Errorf("logstore: read %s: %w", w.file.Name(), err)
 }

@@ -109,7 +109,7 @@ func checkSegment(ctx context.Context, h *home, m *manifest, name string, s *seg
 	}
 	if err := w.run(ctx); err != nil {
 		if ctx.Err() != nil {
-			return &daybook.UnavailableError{Doing: "verify " + name, Err: ctx.Err()}
+			return &daybook.UnavailableError{Doing: "verify " + h.path(name), Err: ctx.Err()}
 		}
 		return err
 	}

@@ -276,7 +276,7 @@ func (v *verifier) measure(names []string) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("logstore: look at %s: %w", name, err)
+			return fmt.Errorf("logstore: look at %s: %w", v.home.path(name), err)
 		}
 		if strings.HasSuffix(name, ".seg") || strings.HasSuffix(name, ".idx") {
 			v.total += size

@@ -48,7 +48,7 @@ func (v *verifier) sealed(ctx context.Context, s *segment, sealed sealedSegment,
 	if _, is := f.(*plainFile); is {
 		// From here on the segment is looked at as if it were not packed.
 		if size, err = f.Size(); err != nil {
-			return fmt.Errorf("logstore: look at %s: %w", s.name(), err)
+			return fmt.Errorf("logstore: look at %s: %w", s.path(), err)
 		}
 	}
 	if bad, err := v.header(f, s, size); err != nil {
@@ -220,7 +220,7 @@ func (v *verifier) rest(f vfs.File, s *segment, w *sweep, size int64, found *str
 			if now, sizeErr := f.Size(); sizeErr == nil && now < size {
 				break // what was reserved has been cut off since
 			}
-			return fmt.Errorf("logstore: read %s at %d: %w", s.name(), at, err)
+			return fmt.Errorf("logstore: read %s at %d: %w", s.path(), at, err)
 		}
 	}
 	if behind > 0 {
@@ -246,15 +246,15 @@ func (v *verifier) durable(head daybook.Position) (end int64, last daybook.Posit
 func (v *verifier) open(s *segment) (vfs.File, int64, error) {
 	f, err := v.home.world.FS.Open(v.home.path(s.name()))
 	if err != nil {
-		return nil, 0, fmt.Errorf("logstore: open %s: %w", s.name(), err)
+		return nil, 0, fmt.Errorf("logstore: open %s: %w", s.path(), err)
 	}
 	size, err := f.Size()
 	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("logstore: look at %s: %w", s.name(), err), f.Close())
+		return nil, 0, errors.Join(fmt.Errorf("logstore: look at %s: %w", s.path(), err), f.Close())
 	}
 	plain, err := unpacked(f, v.manifest.salt)
 	if err != nil && !errors.Is(err, errPacked) {
-		return nil, 0, errors.Join(fmt.Errorf("logstore: read %s: %w", s.name(), err), f.Close())
+		return nil, 0, errors.Join(fmt.Errorf("logstore: read %s: %w", s.path(), err), f.Close())
 	}
 	return plain, size, nil
 }
@@ -274,7 +274,7 @@ func (v *verifier) header(f vfs.File, s *segment, size int64) (bad, err error) {
 
 func (v *verifier) read(f vfs.File, name string, b []byte, at int64) error {
 	if n, err := f.ReadAt(b, at); n < len(b) {
-		return fmt.Errorf("logstore: read %s at %d: %w", name, at, err)
+		return fmt.Errorf("logstore: read %s at %d: %w", v.home.path(name), at, err)
 	}
 	return nil
 }
@@ -287,12 +287,12 @@ func (v *verifier) index(s *segment, table *index.Table, found *stretchOfLog) (e
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("logstore: open %s: %w", s.indexName(), err)
+		return fmt.Errorf("logstore: open %s: %w", s.home.path(s.indexName()), err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	size, err := f.Size()
 	if err != nil {
-		return fmt.Errorf("logstore: look at %s: %w", s.indexName(), err)
+		return fmt.Errorf("logstore: look at %s: %w", s.home.path(s.indexName()), err)
 	}
 	var failed error // of the disk, which is no damage
 	read := func(b []byte, at int64) error {
