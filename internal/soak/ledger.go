@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -91,8 +93,8 @@ func (l *ledger) add(e entry) error {
 	return err
 }
 
-// next returns the piece to be done next: one that failed when an earlier run did it last, else the first that was not
-// done of the kind that has had the least of its share of the time.
+// next returns the piece to be done next: the first that failed when an earlier run did it last, else the first that was
+// not done of the kind that has had the least of its share of the time.
 func (l *ledger) next(kinds []kind, seed uint64) piece {
 	type state struct {
 		seconds float64
@@ -120,8 +122,8 @@ func (l *ledger) next(kinds []kind, seed uint64) piece {
 	least := -1.0
 	for _, k := range kinds {
 		s := states[k.name]
-		for number := range s.failed {
-			return piece{k, number, seed}
+		if len(s.failed) > 0 {
+			return piece{k, slices.Min(slices.Collect(maps.Keys(s.failed))), seed}
 		}
 		if had := s.seconds / float64(k.share); least < 0 || had < least {
 			next, least = piece{k, s.next, seed}, had

@@ -69,6 +69,26 @@ func TestARunGoesOnWhereTheOneBeforeWasStopped(t *testing.T) {
 	}
 }
 
+func TestWhatFailedIsTriedAgainFromTheFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	l := newLedger(t, path)
+	for number := range 20 {
+		if err := l.add(entry{Kind: "rot", Seed: 7, Number: 19 - number, Result: failed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l = newLedger(t, path)
+	for number := range 20 {
+		p := l.next([]kind{{name: "rot", share: 1}}, 7)
+		if p.number != number {
+			t.Fatalf("piece %d is tried again, want %d", p.number, number)
+		}
+		if err := l.add(entry{Kind: "rot", Seed: 7, Number: p.number, Result: passed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestEveryKindNamesATestThatThereIs(t *testing.T) {
 	all, err := kinds("../..")
 	if err != nil {
