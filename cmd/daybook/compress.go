@@ -29,6 +29,6 @@ func (s *Compress) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(c.out, "%s of %s segments compressed; %s given back\n",
-		count(done.Packed), count(done.Segments), humanize.IBytes(uint64(max(done.Bytes, 0))))
+		count(done.Rewritten), count(done.Segments), humanize.IBytes(uint64(max(done.Bytes, 0))))
 	return err
 }

@@ -40,7 +40,7 @@ func (r *Repair) Run(ctx context.Context, c *console) error {
 			return err
 		}
 	}
-	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: from, Quarantine: r.Quarantine})
+	repaired, err := logstore.Repair(ctx, dir, &logstore.RepairOptions{From: from, Quarantine: r.Quarantine})
 	if repaired != nil && repaired.Now != nil {
 		fmt.Fprintln(c.out, repaired)
 	}

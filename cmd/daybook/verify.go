@@ -32,7 +32,7 @@ func (v *Verify) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	bar := c.progress(0, "bytes")
-	found, err := logstore.Verify(ctx, dir, &logstore.VerifyOptions{Postings: v.Indexes, Progress: bar.setOf})
+	found, err := logstore.Verify(ctx, dir, &logstore.VerifyOptions{Indexes: v.Indexes, Progress: bar.setOf})
 	bar.end()
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func Example_operations() {
 	fmt.Println("a token of the life before is refused:", errors.As(receipt.Point.Precedes(info.Head), &life), err)
 
 	fmt.Println("close:", errors.Join(restored.Close(), reader.Close(), owner.Close()))
-	repaired, err := logstore.Repair(ctx, dir, logstore.RepairOptions{From: backup})
+	repaired, err := logstore.Repair(ctx, dir, &logstore.RepairOptions{From: backup})
 	fmt.Println("nothing to repair:", len(repaired.Restored)+len(repaired.Remade), err)
 	// Output:
 	// open: <nil>

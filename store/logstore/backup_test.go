@@ -67,7 +67,7 @@ func TestABackupIsBroughtUpToDateByWhatIsNew(t *testing.T) {
 			if more == 0 && (report.BytesCopied > 0 || report.Kept != report.Segments) {
 				t.Errorf("round %d: nothing is new, and %v", round, report)
 			}
-			if v := verified(t, target, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || !v.Closed && n > 0 || int(v.Events) != n || len(v.Notes) > 0 {
+			if v := verified(t, target, &VerifyOptions{Indexes: true}); len(v.Damages) > 0 || !v.Closed && n > 0 || int(v.Events) != n || len(v.Notes) > 0 {
 				t.Errorf("round %d: %v", round, v)
 			}
 			want, err := everything(s)
@@ -108,7 +108,7 @@ func TestWhatWasScavengedGoesFromTheBackupToo(t *testing.T) {
 	if err != nil || report.Linked < done.Rewritten {
 		t.Fatalf("%v, %v", report, err)
 	}
-	if v := verified(t, target, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
+	if v := verified(t, target, &VerifyOptions{Indexes: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
 		t.Errorf("%v", v)
 	}
 	for _, name := range list(t, target) {
@@ -184,7 +184,7 @@ func TestARestoredLogIsTheSameLogInAnotherLife(t *testing.T) {
 	if err := RestoreBackup(t.Context(), target, restored); err != nil {
 		t.Fatal(err)
 	}
-	if v := verified(t, restored, &VerifyOptions{Postings: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
+	if v := verified(t, restored, &VerifyOptions{Indexes: true}); len(v.Damages) > 0 || len(v.Notes) > 0 {
 		t.Errorf("%v", v)
 	}
 	if diff := cmp.Diff(before, readAll(t, restored)); diff != "" {

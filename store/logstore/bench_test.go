@@ -229,7 +229,7 @@ func BenchmarkCompressed(b *testing.B) {
 		if packed {
 			before := cpuTime()
 			report, err := s.Compress(b.Context())
-			if err != nil || report.Packed == 0 {
+			if err != nil || report.Rewritten == 0 {
 				b.Fatalf("compressing did %+v: %v", report, err)
 			}
 			size := int64(0)

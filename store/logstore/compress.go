@@ -11,9 +11,9 @@ import (
 
 // Compressed is what [Store.Compress] did.
 type Compressed struct {
-	// Segments is how many sealed segments there are, and Packed how many of them were
-	// compressed now.
-	Segments, Packed int
+	// Segments is how many sealed segments there are, and Rewritten how many of them were
+	// compressed now, and replaced by their next generation.
+	Segments, Rewritten int
 	// Bytes is by how much those are smaller.
 	Bytes int64
 }
@@ -63,7 +63,7 @@ func (s *Store) compress(ctx context.Context, from uint64, report *Compressed) e
 		if err := s.replace(seg, next); err != nil {
 			return s.rewriteError(seg, err)
 		}
-		report.Packed++
+		report.Rewritten++
 		report.Bytes += seg.size - next.size
 		return nil
 	})

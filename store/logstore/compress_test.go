@@ -47,7 +47,7 @@ func TestACompressedLogIsTheSameLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := s.Compress(t.Context())
-	if err != nil || report.Packed != report.Segments || report.Packed < 3 || report.Bytes < 200_000 {
+	if err != nil || report.Rewritten != report.Segments || report.Rewritten < 3 || report.Bytes < 200_000 {
 		t.Fatalf("compressing did %+v: %v", report, err)
 	}
 	same := func(when string) {
@@ -78,13 +78,13 @@ func TestACompressedLogIsTheSameLog(t *testing.T) {
 	if events, err := held.Collect(); err != nil || len(events) != len(want) {
 		t.Errorf("a reading begun before yields %d events: %v", len(events), err)
 	}
-	if again, err := s.Compress(t.Context()); err != nil || again.Packed != 0 {
+	if again, err := s.Compress(t.Context()); err != nil || again.Rewritten != 0 {
 		t.Errorf("compressing again did %+v: %v", again, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := Verify(t.Context(), s.dir, &VerifyOptions{Postings: true}); err != nil || len(found.Damages)+len(found.Notes) > 0 {
+	if found, err := Verify(t.Context(), s.dir, &VerifyOptions{Indexes: true}); err != nil || len(found.Damages)+len(found.Notes) > 0 {
 		t.Errorf("a compressed log has damages %v and notes %q: %v", found.Damages, found.Notes, err)
 	}
 	removed := segmentIndex(t, s.dir)
@@ -156,7 +156,7 @@ func TestWhatDoesNotBecomeSmallerIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if report, err := s.Compress(t.Context()); err != nil || report.Packed != 0 || report.Segments < 3 {
+	if report, err := s.Compress(t.Context()); err != nil || report.Rewritten != 0 || report.Segments < 3 {
 		t.Errorf("compressing did %+v: %v", report, err)
 	}
 	names, err := s.real.FS.List(s.dir)
@@ -252,10 +252,10 @@ func TestACompressedSegmentIsBackedUpAndMended(t *testing.T) {
 	}
 
 	change(t, s.dir, generationName(1, 1), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
-	if report, err := Repair(t.Context(), s.dir, RepairOptions{}); err == nil {
+	if report, err := Repair(t.Context(), s.dir, nil); err == nil {
 		t.Errorf("without a backup a damaged block is mended: %+v", report)
 	}
-	report, err := Repair(t.Context(), s.dir, RepairOptions{From: backup})
+	report, err := Repair(t.Context(), s.dir, &RepairOptions{From: backup})
 	if err != nil || len(report.Restored) == 0 {
 		t.Fatalf("repairing did %+v: %v", report, err)
 	}

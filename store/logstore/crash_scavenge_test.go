@@ -182,7 +182,7 @@ func (r *run) compress() {
 	if err != nil && r.faults.Met() == 0 && !r.disarmed {
 		r.t.Errorf("nothing fails, and compressing says: %v", err)
 	}
-	r.packed += report.Packed
+	r.packed += report.Rewritten
 }
 
 // forget appends an event about a stream.

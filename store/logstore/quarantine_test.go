@@ -80,17 +80,17 @@ func TestALogIsUsedWithoutWhatNobodyHasAnyMore(t *testing.T) {
 	first := verified(t, dir, nil).Damages[0].First
 	gone := log[first-1]
 	damaged := content(t, dir, name)
-	if _, err := Repair(t.Context(), dir, RepairOptions{}); !errors.As(err, new(*daybook.CorruptError)) {
+	if _, err := Repair(t.Context(), dir, nil); !errors.As(err, new(*daybook.CorruptError)) {
 		t.Fatalf("without being told to it gave up what was lost: %v", err)
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{Quarantine: true})
+	report, err := Repair(t.Context(), dir, &RepairOptions{Quarantine: true})
 	if err != nil || len(report.Lost) != 1 || report.Lost[0].First != first || report.Lost[0].Last != first {
 		t.Fatalf("%v: %v", err, report)
 	}
 	if kept := content(t, dir, report.Aside[0]); string(kept) != string(damaged) {
 		t.Error("what was damaged is not kept as it was")
 	}
-	if v := verified(t, dir, &VerifyOptions{Postings: true}); !v.Sound() || v.Events != 39 {
+	if v := verified(t, dir, &VerifyOptions{Indexes: true}); !v.Sound() || v.Events != 39 {
 		t.Errorf("%v", v)
 	}
 
@@ -173,7 +173,7 @@ func TestNoDecisionRestsOnWhatMayHaveBeenLost(t *testing.T) {
 		s.Close()
 		t.Fatal("a log without a segment opens")
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{Quarantine: true})
+	report, err := Repair(t.Context(), dir, &RepairOptions{Quarantine: true})
 	if err != nil {
 		t.Fatalf("%v: %v", err, report)
 	}
@@ -204,7 +204,7 @@ func TestAnActiveSegmentIsSealedWithoutWhatItLost(t *testing.T) {
 	if _, err := Open(dir, quietly); !errors.As(err, new(*daybook.CorruptError)) {
 		t.Fatalf("it opens: %v", err)
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{Quarantine: true})
+	report, err := Repair(t.Context(), dir, &RepairOptions{Quarantine: true})
 	if err != nil || len(report.Lost) != 1 || report.Lost[0].First != 5 {
 		t.Fatalf("%v: %v", err, report)
 	}
@@ -250,7 +250,7 @@ func TestACompressedSegmentIsUsedWithoutWhatItLost(t *testing.T) {
 	if v := verified(t, dir, nil); v.Sound() {
 		t.Fatal("the damage is not found")
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{Quarantine: true})
+	report, err := Repair(t.Context(), dir, &RepairOptions{Quarantine: true})
 	if err != nil || len(report.Lost) != 1 {
 		t.Fatalf("%v: %v", err, report)
 	}

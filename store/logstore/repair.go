@@ -14,8 +14,8 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs"
 )
 
-// RepairOptions adjust [Repair]. The zero value makes anew what can be made from the log
-// itself, and loses nothing.
+// RepairOptions adjust [Repair]. The zero value, and nil, make anew what can be made from
+// the log itself, and lose nothing.
 type RepairOptions struct {
 	// From is the directory of a backup of the same log, or of a copy that is damaged
 	// elsewhere. What it has of the damaged places is taken from it, if the checksums prove
@@ -76,17 +76,21 @@ func (r *Repaired) String() string {
 // done, and what is left.
 //
 // It may be interrupted at any moment, and called again.
-func Repair(ctx context.Context, dir string, o RepairOptions) (*Repaired, error) {
+func Repair(ctx context.Context, dir string, o *RepairOptions) (*Repaired, error) {
 	absolute, err := directory(dir)
 	if err != nil {
 		return nil, err
 	}
-	if o.From != "" {
-		if o.From, err = directory(o.From); err != nil {
+	var options RepairOptions
+	if o != nil {
+		options = *o
+	}
+	if options.From != "" {
+		if options.From, err = directory(options.From); err != nil {
 			return nil, err
 		}
 	}
-	return repair(ctx, vfs.OS(), absolute, o)
+	return repair(ctx, vfs.OS(), absolute, options)
 }
 
 func repair(ctx context.Context, world vfs.World, dir string, o RepairOptions) (_ *Repaired, err error) {

@@ -59,7 +59,7 @@ func TestADamagedLogIsMendedFromItsBackup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, err := Repair(t.Context(), victim, RepairOptions{From: target})
+			report, err := Repair(t.Context(), victim, &RepairOptions{From: target})
 			if err != nil {
 				t.Fatalf("%s, damage %d: %v\n%v", name, n, err, report.Found)
 			}
@@ -103,7 +103,7 @@ func TestACrashedLogIsMendedFromItsBackup(t *testing.T) {
 	if _, err := Open(dir, quietly); !errors.As(err, new(*daybook.CorruptError)) {
 		t.Fatalf("it opens: %v", err)
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{From: target})
+	report, err := Repair(t.Context(), dir, &RepairOptions{From: target})
 	if err != nil || len(report.Restored) != 1 {
 		t.Fatalf("%v: %v", err, report)
 	}
@@ -127,7 +127,7 @@ func TestWhatNoBackupHasIsNamedAndLeftAsItIs(t *testing.T) {
 	flip(t, dir, name, places[2]+80)
 	before := directoryOf(t, dir)
 	for _, from := range []string{target, ""} {
-		report, err := Repair(t.Context(), dir, RepairOptions{From: from})
+		report, err := Repair(t.Context(), dir, &RepairOptions{From: from})
 		corrupt := (*daybook.CorruptError)(nil)
 		if !errors.As(err, &corrupt) || !strings.Contains(corrupt.Where, fmt.Sprintf("%s at %d", name, places[2])) {
 			t.Errorf("error %v", err)
@@ -145,10 +145,10 @@ func TestALogThatIsOpenIsNotRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := Repair(t.Context(), dir, RepairOptions{}); !errors.As(err, new(*LockedError)) {
+	if _, err := Repair(t.Context(), dir, nil); !errors.As(err, new(*LockedError)) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Repair(t.Context(), closed(t, 3, nil), RepairOptions{From: closed(t, 3, nil)}); !errors.As(err, new(*daybook.InvalidError)) {
+	if _, err := Repair(t.Context(), closed(t, 3, nil), &RepairOptions{From: closed(t, 3, nil)}); !errors.As(err, new(*daybook.InvalidError)) {
 		t.Errorf("a backup of another log: %v", err)
 	}
 }
@@ -225,11 +225,11 @@ func TestALossIsNotSaidToBeMendedWhereOnlyLaterAppendsProveIt(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, headName)); err != nil {
 		t.Fatal(err)
 	}
-	report, err := Repair(t.Context(), dir, RepairOptions{})
+	report, err := Repair(t.Context(), dir, nil)
 	if !errors.As(err, new(*daybook.CorruptError)) || len(report.Remade)+len(report.Restored)+len(report.Aside) > 0 {
 		t.Fatalf("without a backup: %v: %v", err, report)
 	}
-	report, err = Repair(t.Context(), dir, RepairOptions{From: target})
+	report, err = Repair(t.Context(), dir, &RepairOptions{From: target})
 	if err != nil || len(report.Restored) != 1 {
 		t.Fatalf("%v: %v", err, report)
 	}

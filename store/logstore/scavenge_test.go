@@ -255,7 +255,7 @@ func TestAScavengedLogIsSound(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if found, err = Verify(t.Context(), s.dir, &VerifyOptions{Postings: true}); err != nil || len(found.Damages) > 0 || len(found.Notes) > 0 {
+	if found, err = Verify(t.Context(), s.dir, &VerifyOptions{Indexes: true}); err != nil || len(found.Damages) > 0 || len(found.Notes) > 0 {
 		t.Errorf("a scavenged log has damages %v and notes %q: %v", found.Damages, found.Notes, err)
 	}
 }

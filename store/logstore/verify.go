@@ -18,10 +18,10 @@ import (
 
 // VerifyOptions adjust [Verify]. The zero value, and nil, verify every byte.
 type VerifyOptions struct {
-	// Postings compares each index file with one that is made anew from its segment.
+	// Indexes compares each index file with one that is made anew from its segment.
 	// Otherwise the checksums of an index file are verified, which say that it is what was
 	// written for this segment. It costs several times as much.
-	Postings bool
+	Indexes bool
 
 	// Progress, if it is not nil, is told how many bytes were verified and about how many
 	// there are. It is called about once for each MiB, by one goroutine at a time, and

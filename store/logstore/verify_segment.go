@@ -59,7 +59,7 @@ func (v *verifier) sealed(ctx context.Context, s *segment, sealed sealedSegment,
 	}
 
 	var table *index.Table
-	if v.options.Postings {
+	if v.options.Indexes {
 		table = new(index.Table)
 	}
 	w := v.sweep(f, s, found, table)

@@ -80,7 +80,7 @@ func TestALogThatIsSoundIsVerifiedAsSound(t *testing.T) {
 	} {
 		before := directoryOf(t, dir)
 		var done, total int64
-		v := verified(t, dir, &VerifyOptions{Postings: true, Progress: func(d, all int64) { done, total = d, all }})
+		v := verified(t, dir, &VerifyOptions{Indexes: true, Progress: func(d, all int64) { done, total = d, all }})
 		if len(v.Damages) > 0 || !v.Sound() || v.Events != 30 || v.Appends != 30 || v.Head.Position != 30 || v.Unsettled != 0 || v.Closed != (name == "closed") {
 			t.Errorf("%s: %+v", name, v)
 		}
