@@ -154,6 +154,10 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 			return err
 		}
 	}
+	n, err := copyLost(ctx, b.to, b.from.store.home, want.lost)
+	if b.report.BytesCopied += n; err != nil {
+		return err
+	}
 	if want.active > 0 {
 		if err := b.tail(ctx, v.segments[len(v.segments)-1]); err != nil {
 			return err

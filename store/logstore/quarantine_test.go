@@ -264,3 +264,39 @@ func TestACompressedSegmentIsUsedWithoutWhatItLost(t *testing.T) {
 		t.Errorf("%d events were read, and %d to %d were lost: %v", len(read), lost.First, lost.Last, err)
 	}
 }
+
+func TestABackupOfALogWithAGapTellsAsMuchOfIt(t *testing.T) {
+	dir, log := several(t)
+	name := "00000002.seg"
+	flip(t, dir, name, placesOf(t, dir, name)[1]+80)
+	gone := log[verified(t, dir, nil).Damages[0].First-1]
+	if _, err := Repair(t.Context(), dir, &RepairOptions{Quarantine: true}); err != nil {
+		t.Fatal(err)
+	}
+	target, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := RestoreBackup(t.Context(), target, restored); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{target, restored} {
+		r, err := OpenReader(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, stream := range []string{"order-1", "order-2", "order-3"} {
+			read, err := readUntil(t, r, daybook.Stream(stream), daybook.Span{})
+			if stream == gone.Stream {
+				wantLost(t, err, "reading the stream that lost an event")
+				continue
+			}
+			if want := positions(log, func(e daybook.Recorded) bool { return e.Stream == stream }); err != nil || !slices.Equal(read, want) {
+				t.Errorf("%s is whole, and %v was read (%v), want %v", stream, read, err, want)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -93,6 +93,9 @@ func (h *home) fill(ctx context.Context, backup string) (err error) {
 			}
 		}
 	}
+	if _, err := copyLost(ctx, h, from.store.home, m.lost); err != nil {
+		return err
+	}
 	if err := world.FS.SyncDir(h.dir); err != nil {
 		return fmt.Errorf("logstore: sync %s: %w", h.dir, err)
 	}

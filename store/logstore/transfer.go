@@ -60,6 +60,29 @@ func copyInto(ctx context.Context, to *home, from, name string, size int64) (don
 	return done, nil
 }
 
+// copyLost copies the indexes that tell what was not among events that were lost, as far
+// as there are any and they are not there yet. One that a power cut tears tells nothing.
+func copyLost(ctx context.Context, to, from *home, lost []lostRange) (done int64, err error) {
+	for i := range lost {
+		name := lost[i].indexName()
+		size, err := from.world.FS.Size(from.path(name))
+		if errors.Is(err, fs.ErrNotExist) || lost[i].frames == 0 {
+			continue
+		}
+		if err != nil {
+			return done, fmt.Errorf("logstore: look at %s: %w", from.path(name), err)
+		}
+		if is, err := to.world.FS.Size(to.path(name)); err == nil && is == size {
+			continue
+		}
+		n, err := copyInto(ctx, to, from.path(name), name, size)
+		if done += n; err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
 // An extent is how far the frames of a segment's file go.
 type extent struct {
 	end      int64
