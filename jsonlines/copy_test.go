@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,7 +122,9 @@ func TestAnAppendIsNotSplitOverTwoBatches(t *testing.T) {
 		record(t, from, events...)
 	}
 	var ends []daybook.Position
-	_, n, err := jsonlines.Import(t.Context(), new(memstore.Store), bytes.NewReader(export(t, from)), func(r daybook.Recorded) { ends = append(ends, r.Position) })
+	_, n, err := jsonlines.Import(t.Context(), new(memstore.Store), bytes.NewReader(export(t, from)), &jsonlines.ImportOptions{
+		Each: func(r daybook.Recorded) { ends = append(ends, r.Position) },
+	})
 	if err != nil || n != 8100 {
 		t.Fatalf("%d lines, %v", n, err)
 	}
@@ -132,5 +135,64 @@ func TestAnAppendIsNotSplitOverTwoBatches(t *testing.T) {
 		if end%900 != 0 {
 			t.Errorf("a batch ends at position %d, within an append", end)
 		}
+	}
+}
+
+// Goal: an import does not make a log of less than was exported without saying so. Method:
+// each line of an export is left out, and its end is cut off at each line.
+func TestAnImportTellsWhatIsMissing(t *testing.T) {
+	exported := slices.Collect(bytes.Lines(export(t, nastyLog(t))))
+	whole := daybook.Position(len(exported))
+	imported := func(lines [][]byte, o *jsonlines.ImportOptions) (*memstore.Store, error) {
+		to := new(memstore.Store)
+		_, _, err := jsonlines.Import(t.Context(), to, bytes.NewReader(bytes.Join(lines, nil)), o)
+		return to, err
+	}
+	for i := range exported {
+		at := daybook.Position(i + 1)
+		without := slices.Concat(exported[:i], exported[i+1:])
+		want := jsonlines.MissingError{Line: i + 1, First: at, Last: at}
+		if at == whole {
+			want.Line, want.End = i, true
+		}
+		to, err := imported(without, &jsonlines.ImportOptions{UpTo: whole})
+		if missing := (*jsonlines.MissingError)(nil); !errors.As(err, &missing) || *missing != want {
+			t.Errorf("without line %d: %v, want %v", i+1, err, &want)
+		}
+		if info, _ := to.Info(t.Context()); info.Head.Position >= at {
+			t.Errorf("without line %d the log goes up to position %d", i+1, info.Head.Position)
+		}
+
+		if at < whole {
+			if _, err := imported(without, nil); err == nil {
+				t.Errorf("without line %d, and nobody knows how many there were, nothing is said", i+1)
+			}
+		}
+		_, err = imported(exported[:i], &jsonlines.ImportOptions{UpTo: whole})
+		want = jsonlines.MissingError{Line: i, First: at, Last: whole, End: true}
+		if missing := (*jsonlines.MissingError)(nil); !errors.As(err, &missing) || *missing != want {
+			t.Errorf("without line %d and those behind it: %v, want %v", i+1, err, &want)
+		}
+	}
+	if _, err := imported(exported, &jsonlines.ImportOptions{UpTo: whole - 1}); err == nil {
+		t.Error("more lines than there were to be are no error")
+	}
+	if _, err := imported(exported, &jsonlines.ImportOptions{UpTo: whole}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALogWithGapsIsImportedWhenSomebodySaysSo(t *testing.T) {
+	exported := slices.Collect(bytes.Lines(export(t, nastyLog(t))))
+	lines := bytes.Join(slices.Delete(exported, 1, 3), nil)
+	to := new(memstore.Store)
+	for range 2 { // the second time all of it is there
+		_, n, err := jsonlines.Import(t.Context(), to, bytes.NewReader(lines), &jsonlines.ImportOptions{Gaps: true})
+		if err != nil || n != len(exported)-2 {
+			t.Fatalf("%d lines, %v", n, err)
+		}
+	}
+	if again := export(t, to); !bytes.Equal(again, lines) {
+		t.Errorf("the export of what was imported differs:\n%s\nwas\n%s", again, lines)
 	}
 }
