@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/jsonlines"
+	"github.com/daybook-es/daybook/store/logstore"
 )
 
 // Append records events.
@@ -40,10 +41,27 @@ All conditions must hold; if one does not, the exit status is 3. Give events an 
   daybook read LOG --tag seat:12A --point P; daybook append LOG --nothing tag=seat:12A --after $(cat P) < events`
 }
 
-// Run records what is on standard input.
+// Run records what is on standard input. It is read and checked before the log is opened,
+// so that the log is not kept from others meanwhile, nor made for what cannot be recorded.
 func (a *Append) Run(ctx context.Context, c *console) (err error) {
 	if a.Each && len(a.Expect)+len(a.New)+len(a.Exists)+len(a.Nothing) > 0 {
 		return errors.New("--each goes without conditions: what holds for the first event may not for the second")
+	}
+	if _, err := a.ownable("append", a.Create); err != nil {
+		return err
+	}
+	if a.Each {
+		return a.recordEach(ctx, c)
+	}
+	events, err := readAll(jsonlines.NewReader(c.input(ctx)))
+	if err != nil {
+		return err
+	}
+	if len(events)+len(a.Expect)+len(a.New)+len(a.Exists)+len(a.Nothing) == 0 {
+		return c.nothingRead()
+	}
+	if err := a.check(events); err != nil {
+		return err
 	}
 	store, err := a.own(c, "append", a.Create)
 	if err != nil {
@@ -59,26 +77,73 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
+	return record(ctx, c, store, events, cond)
+}
+
+// recordEach records each event by itself, as soon as its line is there.
+func (a *Append) recordEach(ctx context.Context, c *console) (err error) {
 	reader := jsonlines.NewReader(c.input(ctx))
-	var events []daybook.Event
+	var store *logstore.Store
+	defer func() {
+		if store != nil {
+			closing(store, &err)
+		}
+	}()
 	for event, err := range reader.Events() {
 		if err != nil {
 			return err
 		}
-		if events = append(events, event); a.Each {
-			if err := record(ctx, c, store, events, nil); err != nil {
+		events := []daybook.Event{event}
+		if store == nil {
+			if err := a.check(events); err != nil {
 				return fmt.Errorf("line %d: %w", reader.Line(), err)
 			}
-			events = events[:0]
+			if store, err = a.own(c, "append", a.Create); err != nil {
+				return err
+			}
 		}
-		if len(events) > info.Limits.AppendEvents {
-			return fmt.Errorf("there are more than %s events, and nothing was recorded: part them, or use --each", count(info.Limits.AppendEvents))
+		if err := record(ctx, c, store, events, nil); err != nil {
+			return fmt.Errorf("line %d: %w", reader.Line(), err)
 		}
 	}
-	if a.Each || len(events)+len(cond) == 0 {
-		return nil
+	if store == nil {
+		return c.nothingRead()
 	}
-	return record(ctx, c, store, events, cond)
+	return nil
+}
+
+// readAll returns the events of an append that is not too large.
+func readAll(reader *jsonlines.Reader) (events []daybook.Event, err error) {
+	most := logstore.Limits().AppendEvents
+	for event, err := range reader.Events() {
+		if err != nil {
+			return nil, err
+		}
+		if events = append(events, event); len(events) > most {
+			return nil, fmt.Errorf("there are more than %s events, and nothing was recorded: part them, or use --each", count(most))
+		}
+	}
+	return events, nil
+}
+
+// check returns what is wrong with an append whatever the log, and with its condition if
+// there is no log yet.
+func (a *Append) check(events []daybook.Event) error {
+	var cond daybook.Condition
+	if _, none := a.existing(); none != nil {
+		var err error
+		if cond, err = a.condition(daybook.Point{}); err != nil {
+			return err
+		}
+	}
+	_, err := daybook.Prepare(events, cond, logstore.Limits())
+	return err
+}
+
+// nothingRead says that there is nothing to be recorded.
+func (c *console) nothingRead() error {
+	_, err := fmt.Fprintln(c.err, "There are no events on standard input, and nothing was recorded.")
+	return err
 }
 
 // record appends events and prints the receipt.

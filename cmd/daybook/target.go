@@ -86,15 +86,22 @@ func (t Target) look(c *console) (log, error) {
 	return logstore.OpenReader(dir, c.options(""))
 }
 
-// own opens the target for recording. Without create there must be a log.
-func (t Target) own(c *console, verb string, create bool) (*logstore.Store, error) {
+// ownable returns the directory of the target if it can be opened for recording. Without
+// create there must be a log.
+func (t Target) ownable(verb string, create bool) (string, error) {
+	if create {
+		return t.directory()
+	}
 	dir, err := t.existing()
-	switch {
-	case create:
-		dir, err = t.directory()
-	case err != nil && verb == "append":
+	if err != nil && verb == "append" {
 		err = fmt.Errorf("%w; --create makes one", err)
 	}
+	return dir, err
+}
+
+// own opens the target for recording. Without create there must be a log.
+func (t Target) own(c *console, verb string, create bool) (*logstore.Store, error) {
+	dir, err := t.ownable(verb, create)
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,10 @@ const (
 // one the others wait. 16 MiB and 10,000 events are some ten milliseconds.
 var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
 
+// Limits returns what an append to a log in a directory may have, as Info of each such
+// store says: for whoever checks events before there is one.
+func Limits() daybook.Limits { return limits }
+
 // segmentBytes returns the size at which a segment is sealed.
 func (s *Store) segmentBytes(number uint64) int64 {
 	if s.options.SegmentBytes > 0 {
