@@ -39,7 +39,7 @@ type Tombstone struct {
 // forgettingHelp is said of all three.
 const forgettingHelp = ` Reads do not show them from then on, ids stay taken, and conditions are answered as if nothing had been forgotten; scavenge then gives back their room. That they are forgotten is an event in the stream "$$STREAM", and cannot be undone.
 
-It says what will be forgotten and asks, and does nothing if the stream changes meanwhile. It prints the receipt.`
+It says what will be forgotten and asks, and does nothing if that is nothing or the stream changes meanwhile. It prints the receipt.`
 
 // Help returns what the flags do not say.
 func (Truncate) Help() string {
@@ -103,10 +103,16 @@ func (f *Forgetting) forget(ctx context.Context, c *console, verb string, event 
 		}
 		last = e.Version
 	}
-	what := fmt.Sprintf("Stream %s has %s, and none of them will be forgotten.", f.Stream, events(all))
+	if hidden == 0 && event.Type != daybook.TypeTombstoned {
+		what := "no events"
+		if all > 0 {
+			what = fmt.Sprintf("%s, and none of a version below %d", events(all), before)
+		}
+		_, err := fmt.Fprintf(c.err, "Stream %s has %s: there is nothing to forget, and nothing was recorded.\n", f.Stream, what)
+		return err
+	}
+	what := fmt.Sprintf("Stream %s has no events.", f.Stream)
 	switch {
-	case all == 0:
-		what = fmt.Sprintf("Stream %s has no events, and nothing will be forgotten.", f.Stream)
 	case hidden == 1:
 		what = fmt.Sprintf("Stream %s has %s; the one of version %d will be forgotten.", f.Stream, events(all), first)
 	case hidden > 1:
