@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -26,13 +27,17 @@ const (
 // errDamaged is the end of a verb that has reported damage.
 var errDamaged = errors.New("what is stored is damaged")
 
+// belowZero is what the parser says of a number below zero, which it takes for a flag.
+var belowZero = regexp.MustCompile(`expected \w+ value but got "(-\d+)" \(short flag\).*`)
+
 // misused reports a command line that is not understood.
 func (c *console) misused(err error) int {
 	help := "daybook --help"
 	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) && parse.Context.Command() != "" {
 		help = "daybook " + strings.Fields(parse.Context.Command())[0] + " --help"
 	}
-	fmt.Fprintf(c.err, "daybook: %v\nTry %s.\n", err, help)
+	what := belowZero.ReplaceAllString(err.Error(), "$1 is below zero")
+	fmt.Fprintf(c.err, "daybook: %s\nTry %s.\n", what, help)
 	return exitFailed
 }
 

@@ -30,7 +30,7 @@ func (e *Export) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer closing(store, &err)
-	after, err := e.After.last(ctx, store, false)
+	after, err := e.After.begin(ctx, store, false)
 	if err != nil {
 		return err
 	}

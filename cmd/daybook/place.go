@@ -80,6 +80,20 @@ func (p Place) last(ctx context.Context, store daybook.Store, excluded bool) (da
 	return p.position, nil
 }
 
+// begin returns the position after which to begin, as last does. A position that there is
+// not yet is an error: nothing comes after it, and whoever gave it has it from elsewhere.
+func (p Place) begin(ctx context.Context, store daybook.Store, excluded bool) (daybook.Position, error) {
+	last, err := p.last(ctx, store, excluded)
+	if err != nil {
+		return 0, err
+	}
+	info, err := store.Info(ctx)
+	if err == nil && last > info.Head.Position {
+		err = fmt.Errorf("the log goes up to position %d: nothing can begin after position %d", info.Head.Position, last)
+	}
+	return last, err
+}
+
 // A Limit is how many events there are at most. Zero, which is none given, is no limit, and
 // cannot be given: whoever computed it wants none rather than all.
 type Limit int
@@ -103,9 +117,9 @@ type Start struct {
 // after returns the position after which to begin.
 func (s Start) after(ctx context.Context, store daybook.Store) (daybook.Position, error) {
 	if s.From.given {
-		return s.From.last(ctx, store, true)
+		return s.From.begin(ctx, store, true)
 	}
-	return s.After.last(ctx, store, false)
+	return s.After.begin(ctx, store, false)
 }
 
 // An End is where a reading ends.
