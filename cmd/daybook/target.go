@@ -48,16 +48,21 @@ func (t Target) existing() (string, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}
-	left := false
+	left, backup := false, false
 	for _, entry := range entries {
 		switch name := entry.Name(); {
 		case name == "MANIFEST":
 			return dir, nil
 		case name == "restoring.tmp":
 			return "", fmt.Errorf("there is no log in %s yet: a restore was interrupted there, and goes on when it is run again", dir)
+		case name == "BACKUP":
+			backup = true
 		case filepath.Ext(name) == ".seg":
 			left = true
 		}
+	}
+	if backup {
+		return "", fmt.Errorf("there is no backup in %s yet: it was interrupted before it was whole, and goes on when it is run again", dir)
 	}
 	if left {
 		return dir, fmt.Errorf("the log in %s %w", dir, errNoManifest)

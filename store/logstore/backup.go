@@ -52,9 +52,12 @@ func (r *BackupReport) String() string {
 // Backup, and a later call goes on with what is there. What was scavenged in the log is then
 // removed from the backup too. Everything new is verified. A damage
 // of the log is a [*daybook.CorruptError] that names the place, and the earlier backup
-// stands; a backup of another log, of another incarnation, or of a log that was ahead of
-// this one is a [*daybook.InvalidError]; a directory that somebody has open is a
-// [*LockedError].
+// stands. A directory with other files, with a backup of another log or of another
+// incarnation, or with events that this log does not have is a [*daybook.InvalidError],
+// and left as it is; one that somebody has open is a [*LockedError].
+//
+// A backup is marked as one, by a file BACKUP: [Open] refuses it, because what was appended
+// to it would be missing in the log, and in the way of the next Backup.
 func Backup(ctx context.Context, dir, target string, o *BackupOptions) (*BackupReport, error) {
 	from, err := directory(dir)
 	if err != nil {
@@ -68,10 +71,13 @@ func Backup(ctx context.Context, dir, target string, o *BackupOptions) (*BackupR
 }
 
 func backup(ctx context.Context, world vfs.World, dir, target string, o *BackupOptions) (_ *BackupReport, err error) {
+	to := &home{dir: target, world: world, log: &logger{slog.New(slog.DiscardHandler)}}
+	if err := receptive(to); err != nil {
+		return nil, err
+	}
 	if err := vfs.MkdirSync(world.FS, target); err != nil {
 		return nil, fmt.Errorf("logstore: make directory %s: %w", target, err)
 	}
-	to := &home{dir: target, world: world, log: &logger{slog.New(slog.DiscardHandler)}}
 	lock, err := takeLock(to, "a backup of "+dir)
 	if err != nil {
 		return nil, err
@@ -92,19 +98,21 @@ func backup(ctx context.Context, world vfs.World, dir, target string, o *BackupO
 	return &b.report, err
 }
 
+// apartName is a file by which two names of one directory are told from two directories.
+const apartName = "apart.tmp"
+
 // apart makes sure that a directory is not the same as another one by another name.
 func apart(to *home, dir string) (err error) {
-	const name = "apart.tmp"
-	if err := to.remove(name); err != nil {
-		return fmt.Errorf("logstore: remove %s: %w", to.path(name), err)
+	if err := to.remove(apartName); err != nil {
+		return fmt.Errorf("logstore: remove %s: %w", to.path(apartName), err)
 	}
-	f, err := to.world.FS.Create(to.path(name))
+	f, err := to.world.FS.Create(to.path(apartName))
 	if err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", to.dir, err)
 	}
 	from := &home{dir: dir, world: to.world}
-	_, same := to.world.FS.Size(from.path(name))
-	if err := errors.Join(f.Close(), to.remove(name)); err != nil {
+	_, same := to.world.FS.Size(from.path(apartName))
+	if err := errors.Join(f.Close(), to.remove(apartName)); err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", to.dir, err)
 	}
 	if same == nil {
@@ -141,7 +149,10 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 	b.want, b.staged = &want, make(map[string]string)
 	b.to.salt = want.salt
 	b.report = BackupReport{Head: b.from.store.life.At(v.head), Segments: len(v.segments)}
-	if err := b.compare(); err != nil {
+	if err := b.compare(ctx); err != nil {
+		return err
+	}
+	if err := b.to.markBackup(b.report.Head); err != nil {
 		return err
 	}
 	if b.have != nil && b.have.lastLine() == b.want.lastLine() {
@@ -174,7 +185,7 @@ func (b *backuper) run(ctx context.Context, dir string) (err error) {
 
 // compare reads what backup there is, and makes sure that it is one of this log, that it
 // can be brought up to date.
-func (b *backuper) compare() error {
+func (b *backuper) compare(ctx context.Context) error {
 	have, err := existingManifest(b.to)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b.measure()
@@ -190,8 +201,9 @@ func (b *backuper) compare() error {
 		return invalid(fmt.Sprintf("holds log %s, and this is log %s", have.log, b.want.log))
 	case have.incarnation != b.want.incarnation:
 		return invalid(fmt.Sprintf("holds incarnation %s of the log, which is now in incarnation %s: back it up elsewhere", have.incarnation, b.want.incarnation))
-	case have.clean != nil && have.clean.head > b.report.Head.Position:
-		return invalid(fmt.Sprintf("goes up to position %d, and the log to %d", have.clean.head, b.report.Head.Position))
+	}
+	if err := b.precedes(ctx); err != nil {
+		return err
 	}
 	b.have = have
 	return b.measure()

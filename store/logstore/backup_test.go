@@ -134,20 +134,8 @@ func TestABackupIsNotMadeOfSomethingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	invalid := (*daybook.InvalidError)(nil)
-	for name, from := range map[string]string{"another log": closed(t, 9, nil), "less of the log": dir} {
-		if name == "less of the log" {
-			s, err := Open(target, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fill(t, s, 6, 9)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := Backup(t.Context(), from, target, nil); !errors.As(err, &invalid) {
-			t.Errorf("%s: %v", name, err)
-		}
+	if _, err := Backup(t.Context(), closed(t, 9, nil), target, nil); !errors.As(err, &invalid) {
+		t.Errorf("another log: %v", err)
 	}
 	if _, err := Backup(t.Context(), dir, dir, nil); !errors.As(err, &invalid) {
 		t.Errorf("a log over itself: %v", err)
@@ -161,6 +149,107 @@ func TestABackupIsNotMadeOfSomethingElse(t *testing.T) {
 	}
 	if _, err := Backup(t.Context(), t.TempDir(), target, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no log: %v", err)
+	}
+}
+
+func TestNothingIsRecordedInABackup(t *testing.T) {
+	dir, target := closed(t, 5, nil), t.TempDir()
+	for range 2 { // made, and brought up to date
+		if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+			t.Fatal(err)
+		}
+		invalid := (*daybook.InvalidError)(nil)
+		if s, err := Open(target, nil); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "is a backup") {
+			t.Errorf("the backup opens for appending: %v", err)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := RestoreBackup(t.Context(), target, filepath.Join(target, "again")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(filepath.Join(target, "again"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 6, 7)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Goal: bringing a backup up to date takes no event away from it. Method: somebody makes
+// a log of it by hand and appends, fewer events than the original got since, as many, or more.
+func TestABackupWithEventsOfItsOwnIsLeftAsItIs(t *testing.T) {
+	for _, segmentBytes := range []int64{900, 0} {
+		dir, target := closed(t, 30, &Options{SegmentBytes: segmentBytes}), t.TempDir()
+		if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+			t.Fatal(err)
+		}
+		record := func(dir string, first, last int) {
+			s, err := Open(dir, &Options{SegmentBytes: segmentBytes, Logger: quiet})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill(t, s, first, last)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Remove(filepath.Join(target, backupName)); err != nil {
+			t.Fatal(err)
+		}
+		record(target, 31, 40)
+		own := readAll(t, target)
+		for _, more := range []int{32, 40, 60} {
+			record(dir, len(readAll(t, dir))+1, more)
+			invalid := (*daybook.InvalidError)(nil)
+			if _, err := Backup(t.Context(), dir, target, nil); !errors.As(err, &invalid) {
+				t.Errorf("the log goes up to position %d: %v", more, err)
+			}
+			if diff := cmp.Diff(own, readAll(t, target)); diff != "" {
+				t.Fatalf("the log goes up to position %d: %s", more, diff)
+			}
+		}
+	}
+}
+
+func TestABackupGoesIntoADirectoryOfItsOwn(t *testing.T) {
+	dir, target := closed(t, 5, nil), t.TempDir()
+	for _, name := range []string{"letters", "00000007.seg"} {
+		foreign := filepath.Join(target, name)
+		if err := os.WriteFile(foreign, []byte("dear"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		invalid := (*daybook.InvalidError)(nil)
+		if _, err := Backup(t.Context(), dir, target, nil); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "has "+name+" in it") {
+			t.Errorf("a directory with %s: %v", name, err)
+		}
+		if names := list(t, target); len(names) != 1 {
+			t.Errorf("it was refused, and there are %q", names)
+		}
+		if err := os.Remove(foreign); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Fatal(err)
+	}
+	// What somebody puts there later is in nobody's way.
+	if err := os.WriteFile(filepath.Join(target, "letters"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Backup(t.Context(), dir, target, nil); err != nil {
+		t.Error(err)
+	}
+	begun := t.TempDir()
+	if err := os.WriteFile(filepath.Join(begun, backupName), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	invalid := (*daybook.InvalidError)(nil)
+	if err := RestoreBackup(t.Context(), target, begun); !errors.As(err, &invalid) {
+		t.Errorf("restoring to what was going to be a backup: %v", err)
 	}
 }
 

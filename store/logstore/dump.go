@@ -88,7 +88,7 @@ func (d *dumper) dump() error {
 	switch {
 	case d.name == manifestName || bytes.HasPrefix(begin, []byte("daybook manifest ")):
 		return d.dumpManifest()
-	case d.name == ownerName:
+	case d.name == ownerName, d.name == backupName:
 		return d.dumpText()
 	case bytes.HasPrefix(begin, []byte(announcementMagic)) || d.name == headName:
 		return d.dumpHead()

@@ -61,7 +61,8 @@ type Store struct {
 // are moved to a file of their own in the directory, which the logger names.
 //
 // An empty name of a directory is a [*daybook.InvalidError]: the directory that the
-// program happens to be in is called ".". If another store has the directory open, the
+// program happens to be in is called ".". So is a directory that [Backup] has made:
+// [RestoreBackup] makes a log of it, and [OpenReader] reads it. If another store has the directory open, the
 // error is a [*LockedError]; if the log has damage that no crash can explain, it is a
 // [*daybook.CorruptError], and the log's segments are left as they are.
 func Open(dir string, options *Options) (*Store, error) {
@@ -88,6 +89,9 @@ func directory(dir string) (string, error) {
 // open opens a log in a world, which is the machine's or a simulated one.
 func open(world vfs.World, dir string, options *Options) (*Store, error) {
 	return openOn(world, dir, options, func(s *Store) (journal, error) {
+		if err := s.home.notBackup(); err != nil {
+			return nil, err
+		}
 		m, err := readManifest(s.home)
 		if err != nil {
 			return nil, err

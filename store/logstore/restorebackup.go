@@ -119,6 +119,8 @@ func vacant(h *home) error {
 			begun = true
 		case name == manifestName:
 			return &daybook.InvalidError{What: "directory to restore to", Value: h.dir, Reason: "has a log"}
+		case name == backupName:
+			return &daybook.InvalidError{What: "directory to restore to", Value: h.dir, Reason: "is a backup, or was going to be one"}
 		case segment:
 			found = name
 		}

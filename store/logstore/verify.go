@@ -399,7 +399,7 @@ func (v *verifier) rewritten(i int, was *segment) (*segment, sealedSegment, bool
 // names looks at what else lies in the directory.
 func (v *verifier) names(names []string) {
 	m := v.manifest
-	own := map[string]bool{lockName: true, ownerName: true, manifestName: true, headName: true}
+	own := map[string]bool{lockName: true, ownerName: true, manifestName: true, headName: true, backupName: true}
 	for i := range m.sealed {
 		s := v.sealedSegment(i)
 		own[s.name()], own[s.indexName()] = true, true
