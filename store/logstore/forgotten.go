@@ -2,6 +2,7 @@ package logstore
 
 import (
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -253,6 +254,27 @@ func (h *hiding) hides(f frame.Frame, e frame.Event) (bool, error) {
 		}
 	}
 	return h.horizon.Hides(e.Version(), positionOf(f, e)), nil
+}
+
+// hidingThen returns what tells which events were forgotten when the head was at a
+// position, for those who go on in a newer view.
+func (s *Store) hidingThen(now *view, head daybook.Position) (*hiding, error) {
+	then, err := now.until(head)
+	return &hiding{view: then, known: &s.hidden, in: &fetcher{}}, err
+}
+
+// hid reports whether an event was forgotten as of the view, of which only a stub may be
+// left by now.
+func (h *hiding) hid(e daybook.Recorded) (bool, error) {
+	if e.Stream == "" {
+		return false, nil
+	}
+	if e.Stream != h.stream {
+		if err := h.look(strings.Clone(e.Stream)); err != nil { // the event may be borrowed
+			return false, err
+		}
+	}
+	return h.horizon.Hides(e.Version, e.Position), nil
 }
 
 // look sees what is forgotten of a stream.

@@ -15,15 +15,21 @@ import (
 // Read implements [daybook.Store]. Its snapshot is a view: it holds nobody up, and
 // costs nothing to keep.
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	reading, _, err := s.read(ctx, q, span)
+	return reading, err
+}
+
+// read does what Read says, and also returns the view that the reading goes by.
+func (s *Store) read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, *view, error) {
 	if err := daybook.CheckRead(ctx, q, span); err != nil {
-		return daybook.Reading{}, err
+		return daybook.Reading{}, nil, err
 	}
 	if s.isClosed() {
-		return daybook.Reading{}, daybook.ErrClosed
+		return daybook.Reading{}, nil, daybook.ErrClosed
 	}
 	if !span.KnownAt.IsZero() {
 		if err := s.knownAt(ctx, span.KnownAt.UnixNano()); err != nil {
-			return daybook.Reading{}, err
+			return daybook.Reading{}, nil, err
 		}
 	}
 
@@ -31,13 +37,13 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 	v := s.view.Load()
 	last, err := upperBound(v, p, span)
 	if err != nil {
-		return daybook.Reading{}, err
+		return daybook.Reading{}, nil, err
 	}
 	within := span
 	if span.AfterVersion > 0 {
 		next, err := v.atVersion(p[0].item.Streams[0], span.AfterVersion+1)
 		if err != nil {
-			return daybook.Reading{}, err
+			return daybook.Reading{}, nil, err
 		}
 		if next == 0 {
 			next = v.head + 1
@@ -59,7 +65,7 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 	if lost := s.lossIn(p, within, last); lost != nil {
 		selected = s.untilLoss(lost, within, last, events)
 	}
-	return daybook.NewReading(q, span, s.life.At(last), selected), nil
+	return daybook.NewReading(q, span, s.life.At(last), selected), v, nil
 }
 
 // upperBound returns the last position of a span: the head, or less.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -130,34 +129,35 @@ func (r *Reader) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 	if err := r.look(); err != nil {
 		return daybook.Reading{}, err
 	}
+	_, q = planQuery(q) // which is a copy
 	for {
-		by, begun := r.current(), r.store.view.Load().head
-		reading, err := r.store.Read(ctx, q, span)
+		by := r.store.view.Load()
+		reading, v, err := r.store.read(ctx, q, span)
 		if err != nil && r.replaced(err, by) {
 			continue
 		}
 		if err != nil {
 			return daybook.Reading{}, err
 		}
-		return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading, begun, by)), nil
+		return daybook.NewReading(q, span, reading.Snapshot(), r.through(ctx, q, span, reading, v)), nil
 	}
 }
 
 // replaced reports whether an error is that a file is gone because the owner has replaced
-// a segment by one that it rewrote: whether the reader goes by another manifest now than
-// the one by which it looked for the file.
-func (r *Reader) replaced(err error, by *manifest) bool {
-	return errors.Is(err, fs.ErrNotExist) && r.look() == nil && r.current() != by
+// a segment by one that it rewrote: whether the reader has other segments now than those
+// by which it looked for the file.
+func (r *Reader) replaced(err error, by *view) bool {
+	return errors.Is(err, fs.ErrNotExist) && r.look() == nil && !slices.Equal(r.store.view.Load().segments, by.segments)
 }
 
-// through yields the events of a reading that was begun with the head at a position, by a
-// manifest. If the owner has replaced a segment since by a rewritten one, and removed the
-// file that the reading was to go on with, it goes on with the new one. What was forgotten
-// since the reading began may be a stub there, and is yielded as that.
-func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading, begun daybook.Position, by *manifest) iter.Seq2[daybook.Recorded, error] {
+// through yields the events of a reading that goes by a view. If the owner has replaced a
+// segment since by a rewritten one, and removed the file that the reading was to go on
+// with, it goes on with the new one. What was forgotten since the reading began may be a
+// stub there, and is yielded as that.
+func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span, reading daybook.Reading, begun *view) iter.Seq2[daybook.Recorded, error] {
 	return func(yield func(daybook.Recorded, error) bool) {
-		reading, rest, by, yielded := reading, span, by, 0
-		var then *hiddenThen // nil as long as the reading goes on that was begun
+		reading, rest, by, yielded := reading, span, begun, 0
+		var then *hiding // as of the view; nil as long as the reading goes on that was begun
 		for {
 			var failed error
 			for e, err := range reading.Events() {
@@ -166,7 +166,7 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 					break
 				}
 				if then != nil {
-					if e.Forgotten, failed = then.hides(ctx, e); failed != nil {
+					if e.Forgotten, failed = then.hid(e); failed != nil {
 						break
 					}
 				}
@@ -192,14 +192,16 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 				return
 			}
 			for r.replaced(failed, by) {
-				by = r.current()
+				by = r.store.view.Load()
 				last := reading.Snapshot().Position
 				if rest.Before == 0 || rest.Before > last+1 {
 					rest.Before = last + 1
 				}
 				rest.Limit, rest.KnownAt, rest.Forgotten = 0, time.Time{}, true
-				then = &hiddenThen{store: r.store, head: begun, horizons: make(map[string]daybook.Horizon)}
-				again, err := r.store.Read(ctx, q, rest)
+				if then, failed = r.store.hidingThen(by, begun.head); failed != nil {
+					continue
+				}
+				again, _, err := r.store.read(ctx, q, rest)
 				if failed = err; err == nil {
 					reading = again
 				}
@@ -210,35 +212,6 @@ func (r *Reader) through(ctx context.Context, q daybook.Query, span daybook.Span
 			}
 		}
 	}
-}
-
-// A hiddenThen tells what was forgotten when the head was at a position.
-type hiddenThen struct {
-	store    *Store
-	head     daybook.Position
-	horizons map[string]daybook.Horizon // of the streams that were asked for
-}
-
-// hides reports whether an event was forgotten then.
-func (h *hiddenThen) hides(ctx context.Context, e daybook.Recorded) (bool, error) {
-	if e.Stream == "" {
-		return false, nil
-	}
-	horizon, known := h.horizons[e.Stream]
-	if !known {
-		about, err := h.store.Read(ctx, daybook.Stream(daybook.StreamAbout(e.Stream)), daybook.Span{Before: h.head + 1})
-		if err != nil {
-			return false, err
-		}
-		for said, err := range about.Events() {
-			if err != nil {
-				return false, err
-			}
-			horizon = horizon.With(said)
-		}
-		h.horizons[strings.Clone(e.Stream)] = horizon // the event may be borrowed
-	}
-	return horizon.Hides(e.Version, e.Position), nil
 }
 
 // Info implements [daybook.Store]. Limits are those of the store that has the log open.
@@ -271,13 +244,6 @@ func (r *Reader) Close() error {
 		r.closeErr = errors.Join(r.closeErr, closeRetired(r.retired))
 	})
 	return r.closeErr
-}
-
-// current returns the manifest that the reader goes by.
-func (r *Reader) current() *manifest {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.manifest
 }
 
 // look brings the reader's view up to what is known to be durable now.

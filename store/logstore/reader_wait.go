@@ -18,7 +18,7 @@ func (r *Reader) Wait(ctx context.Context, q daybook.Query, after daybook.Positi
 		return 0, err
 	}
 	for {
-		by := r.current()
+		by := r.store.view.Load()
 		p, err := r.store.wait(ctx, q, after, r.watch, r.unwatch)
 		if err == nil || !r.replaced(err, by) {
 			return p, err

@@ -70,6 +70,30 @@ func (v *view) after(p daybook.Position) (place, error) {
 	return at, nil
 }
 
+// until returns the view that ended with a position, which was the head then.
+func (v *view) until(head daybook.Position) (*view, error) {
+	if head >= v.head {
+		return v, nil
+	}
+	at, err := v.after(head)
+	if err != nil {
+		return nil, err
+	}
+	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= at.segment })
+	end, in := v.endOf(i), &fetcher{}
+	for at.offset < end {
+		f, err := in.frameAt(v.segments[i], at.offset, end)
+		if err != nil {
+			return nil, err
+		}
+		if f.First() > head {
+			break
+		}
+		at.offset += int64(len(f))
+	}
+	return &view{segments: v.segments[:i+1], end: at.offset, head: head}, nil
+}
+
 // newest finds the newest event behind a place that has one of the terms of a group and
 // that match accepts. It returns nil if there is none.
 //
