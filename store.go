@@ -12,10 +12,10 @@ import (
 // done with any store, such as following the log, is a function over this
 // interface.
 //
-// If the context ends while a call waits, the call returns: Append as it says below,
-// the others with an [*UnavailableError] that wraps the context's error. Once the
-// store is closed, every call returns [ErrClosed]. How a store is opened and closed,
-// and what else it can do, its own package says.
+// If the context ends while a call waits, or has ended before, the call returns: Append
+// as it says below, the others with an [*UnavailableError] that wraps the context's
+// error. Once the store is closed, every call returns [ErrClosed]. How a store is opened
+// and closed, and what else it can do, its own package says.
 type Store interface {
 	// Append records events if cond holds: all of them or none, in order, with nothing
 	// between them in the log. When it returns a receipt, the events survive what the

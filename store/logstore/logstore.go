@@ -184,7 +184,10 @@ func (s *Store) isClosed() bool {
 }
 
 // Info implements [daybook.Store].
-func (s *Store) Info(context.Context) (daybook.Info, error) {
+func (s *Store) Info(ctx context.Context) (daybook.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return daybook.Info{}, &daybook.UnavailableError{Doing: "info", Err: err}
+	}
 	if s.isClosed() {
 		return daybook.Info{}, daybook.ErrClosed
 	}

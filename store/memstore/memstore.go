@@ -242,7 +242,10 @@ func (s *Store) look(q daybook.Query, after daybook.Position) (head daybook.Posi
 }
 
 // Info implements [daybook.Store].
-func (s *Store) Info(context.Context) (daybook.Info, error) {
+func (s *Store) Info(ctx context.Context) (daybook.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return daybook.Info{}, &daybook.UnavailableError{Doing: "info", Err: err}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -14,6 +14,7 @@ var errorPromises = []promise{
 	{sentence: "a reading begun before the store was closed is read whole or ends with an error", check: checkReadingAcrossClose},
 	{sentence: "an append whose context ended before is unavailable and records nothing", check: checkAppendContext},
 	{sentence: "a read whose context ended before is unavailable", check: checkReadContext},
+	{sentence: "an info whose context ended before is unavailable", check: checkInfoContext},
 	{sentence: "a reading whose context ends stops with an error and does not pretend to be whole", check: checkReadingContext},
 	{sentence: "an error is of one kind only", check: checkKinds},
 	{sentence: "an error says what was wrong", check: checkErrorTexts},
@@ -92,6 +93,14 @@ func checkReadContext(t *trial) {
 	}
 	if kind(err) != "unavailable" || !errors.Is(err, context.Canceled) {
 		t.Errorf("read answers %v, want it to be unavailable and wrap the context's error", err)
+	}
+}
+
+func checkInfoContext(t *trial) {
+	ended, cancel := context.WithCancel(t.ctx)
+	cancel()
+	if _, err := t.store.Info(ended); kind(err) != "unavailable" || !errors.Is(err, context.Canceled) {
+		t.Errorf("info answers %v, want it to be unavailable and wrap the context's error", err)
 	}
 }
 

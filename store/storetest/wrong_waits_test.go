@@ -134,6 +134,7 @@ var wrongWaits = []wrong{
 	{mistake: "does not look at contexts", breaks: []string{
 		"an append whose context ended before is unavailable and records nothing",
 		"a read whose context ended before is unavailable",
+		"an info whose context ended before is unavailable",
 	}, bend: func(s daybook.Store) *bent {
 		return &bent{
 			append: func(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
@@ -141,6 +142,9 @@ var wrongWaits = []wrong{
 			},
 			read: func(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
 				return s.Read(context.WithoutCancel(ctx), q, span)
+			},
+			info: func(ctx context.Context) (daybook.Info, error) {
+				return s.Info(context.WithoutCancel(ctx))
 			},
 		}
 	}},
