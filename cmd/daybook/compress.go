@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-
-	"github.com/dustin/go-humanize"
 )
 
 // Compress compresses the sealed segments of a log.
@@ -28,7 +26,6 @@ func (s *Compress) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s of %s segments compressed; %s given back\n",
-		count(done.Rewritten), count(done.Segments), humanize.IBytes(uint64(max(done.Bytes, 0))))
+	_, err = fmt.Fprintln(c.out, done)
 	return err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
@@ -39,15 +37,6 @@ func (s *Scavenge) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	freed := humanize.IBytes(uint64(max(done.Bytes, -done.Bytes))) + " given back"
-	if done.Bytes < 0 {
-		freed = humanize.IBytes(uint64(-done.Bytes)) + " more are taken, because stubs are longer than events of little data"
-	}
-	stubs := "stubs"
-	if done.Events == 1 {
-		stubs = "a stub"
-	}
-	_, err = fmt.Fprintf(c.out, "%s of %s segments rewritten; %s became %s; %s\n",
-		count(done.Rewritten), count(done.Segments), events(done.Events), stubs, freed)
+	_, err = fmt.Fprintln(c.out, done)
 	return err
 }

@@ -37,8 +37,8 @@ type BackupReport struct {
 
 // String returns the report in one line, for people.
 func (r *BackupReport) String() string {
-	return fmt.Sprintf("up to position %d: %s, %d there already, %d linked, %d copied, %d bytes written",
-		r.Head.Position, numbered(r.Segments, "segment"), r.Kept, r.Linked, r.Copied, r.BytesCopied)
+	return fmt.Sprintf("up to position %d: %s, %s there already, %s linked, %s copied, %s written",
+		r.Head.Position, numbered(r.Segments, "segment"), grouped(r.Kept), grouped(r.Linked), grouped(r.Copied), numbered(r.BytesCopied, "byte"))
 }
 
 // Backup makes a directory a backup of a log: a log itself, closed, that [Verify],

@@ -161,8 +161,8 @@ func TestNothingIsRecordedInABackup(t *testing.T) {
 		invalid := (*daybook.InvalidError)(nil)
 		if s, err := Open(target, nil); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "is a backup") {
 			t.Errorf("the backup opens for appending: %v", err)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
+			if err == nil {
+				abandonStore(s)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package logstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/daybook-es/daybook"
@@ -16,6 +17,11 @@ type Compressed struct {
 	Segments, Rewritten int
 	// Bytes is by how much those are smaller.
 	Bytes int64
+}
+
+// String returns what was done in one line, for people.
+func (c *Compressed) String() string {
+	return fmt.Sprintf("%s of %s compressed; %s", grouped(c.Rewritten), numbered(c.Segments, "segment"), givenBack(c.Bytes))
 }
 
 // leastPacked is what a segment must lose by being compressed: reading costs more

@@ -61,7 +61,7 @@ func (r *Repaired) String() string {
 	for _, name := range r.Aside {
 		fmt.Fprintf(&b, "kept as it was: %s\n", name)
 	}
-	b.WriteString(r.Now.String())
+	b.WriteString(r.Now.text("not closed before it is opened again"))
 	return b.String()
 }
 

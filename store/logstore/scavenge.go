@@ -45,6 +45,22 @@ type Scavenged struct {
 	Bytes int64
 }
 
+// String returns what was done in one line, for people.
+func (s *Scavenged) String() string {
+	events := numbered(s.Events, "event") + " became stubs"
+	if s.Events == 1 {
+		events = "1 event became a stub"
+	}
+	if s.Kept > 0 {
+		events += ", " + grouped(s.Kept) + " were kept"
+	}
+	bytes := givenBack(s.Bytes)
+	if s.Bytes < 0 {
+		bytes += ", because stubs are longer than events of little data"
+	}
+	return fmt.Sprintf("%s of %s rewritten; %s; %s", grouped(s.Rewritten), numbered(s.Segments, "segment"), events, bytes)
+}
+
 // A scavenger is a journal that can replace a sealed segment by its next generation.
 type scavenger interface {
 	adopt(next *segment) *fault

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 	"time"
 
@@ -161,7 +162,7 @@ func isAside(name string) bool {
 // String returns the stats as a table for people.
 func (s *Stats) String() string {
 	var b strings.Builder
-	state := "open, or not closed properly"
+	state := notClosed
 	if s.Closed {
 		state = "closed"
 	}
@@ -169,13 +170,14 @@ func (s *Stats) String() string {
 	if s.Owner != "" {
 		fmt.Fprintf(&b, "owner        %s\n", s.Owner)
 	}
-	fmt.Fprintf(&b, "head         %d\nevents       %d\n", s.Head.Position, s.Events)
+	fmt.Fprintf(&b, "head         %d\nevents       %s\n", s.Head.Position, grouped(s.Events))
 	if s.Events > 0 {
 		fmt.Fprintf(&b, "recorded     %s to %s\n", s.Oldest.Format(time.RFC3339), s.Newest.Format(time.RFC3339))
 	}
-	fmt.Fprintf(&b, "segments     %d, %d bytes\nindexes      %d bytes\nper event    %.0f bytes\n", len(s.Segments), s.SegmentBytes, s.IndexBytes, s.BytesPerEvent())
+	fmt.Fprintf(&b, "segments     %s, %s\nindexes      %s\nper event    %s\n", grouped(len(s.Segments)), numbered(s.SegmentBytes, "byte"),
+		numbered(s.IndexBytes, "byte"), numbered(int64(math.Round(s.BytesPerEvent())), "byte"))
 	if len(s.Aside) > 0 {
-		fmt.Fprintf(&b, "set aside    %s, %d bytes: %s\n", numbered(len(s.Aside), "file"), s.AsideBytes, strings.Join(s.Aside, ", "))
+		fmt.Fprintf(&b, "set aside    %s, %s: %s\n", numbered(len(s.Aside), "file"), numbered(s.AsideBytes, "byte"), strings.Join(s.Aside, ", "))
 	}
 	return b.String()
 }

@@ -69,7 +69,13 @@ func (v *Verification) Sound() bool {
 
 // String returns what was found, for people: a line for each damage and each note, and
 // one that sums up.
-func (v *Verification) String() string {
+func (v *Verification) String() string { return v.text(notClosed) }
+
+// notClosed is said of a log that may be in use.
+const notClosed = "not closed (it is in use, or was left by a crash or a repair)"
+
+// text does that, with what is to be said if the log is not closed.
+func (v *Verification) text(ending string) string {
 	var b strings.Builder
 	for i := range v.Damages {
 		fmt.Fprintln(&b, v.Damages[i].String())
@@ -81,7 +87,6 @@ func (v *Verification) String() string {
 	if v.Sound() {
 		state = "sound"
 	}
-	ending := "open, or not closed properly"
 	if v.Closed {
 		ending = "closed"
 	}
@@ -91,14 +96,6 @@ func (v *Verification) String() string {
 		fmt.Fprintf(&b, "; %s more may not be durable", numbered(v.Unsettled, "event"))
 	}
 	return b.String()
-}
-
-// numbered returns a number of things, for people.
-func numbered[N int | int64 | uint64](n N, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // A Harm says what comes of a damage.
