@@ -69,7 +69,7 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 	v := s.view.Load()
 	c := &r.check
 	c.reset(v, place{}, s.life)
-	c.known = &s.hidden
+	c.known, c.heads = &s.hidden, &s.heads
 	before, err := c.recorded(r)
 	if err != nil {
 		return daybook.Receipt{}, err
@@ -81,20 +81,15 @@ func (s *Store) precheck(r *request) (daybook.Receipt, error) {
 		return daybook.Receipt{}, err
 	}
 	losses := s.losses()
-	var newest []daybook.Position // of each stream, where something was lost
 	for i := range r.streams {
 		st := &r.streams[i]
-		var at daybook.Position
-		if st.version, at, err = s.heads.find(c, st.name, st.term); err != nil {
+		if st.head, err = s.heads.find(c, st.name, st.term); err != nil {
 			return daybook.Receipt{}, err
-		}
-		if losses != nil {
-			newest = append(newest, at)
 		}
 	}
 	failures, final, err := c.clauses(r)
 	if err == nil && losses != nil && !final {
-		err = s.undecided(r, newest)
+		err = s.undecided(r)
 	}
 	if err != nil {
 		return daybook.Receipt{}, err

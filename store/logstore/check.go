@@ -19,8 +19,10 @@ type check struct {
 	life  daybook.Point
 	in    fetcher
 
-	// known is what is known of forgotten streams, for a check of a whole view.
+	// known is what is known of forgotten streams, and heads of the newest events of
+	// others, for a check of a whole view.
 	known *horizons
+	heads *heads
 }
 
 // reset makes the check one of a view behind a place.
@@ -125,18 +127,21 @@ func (c *check) head(name string, hash uint64, version daybook.Version, newest d
 	if c.since == c.view.endPlace() {
 		return version, newest, nil
 	}
-	return c.headWithin(name, hash, c.since, len(c.view.segments), head{version: version, newest: newest})
+	if c.heads != nil {
+		known, err := c.heads.find(c, name, hash)
+		return known.version, known.newest, err
+	}
+	return c.headWithin(name, hash, version, newest)
 }
 
-// headWithin is head with the place given, and it looks only at the first so many
-// segments.
-func (c *check) headWithin(name string, hash uint64, since place, segments int, known head) (daybook.Version, daybook.Position, error) {
+// headWithin does the work of head.
+func (c *check) headWithin(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
 	hashes := [1]uint64{hash}
 	v := c.view
-	for i := segments - 1; i >= 0 && v.segments[i].number >= since.segment; i-- {
+	for i := len(v.segments) - 1; i >= 0 && v.segments[i].number >= c.since.segment; i-- {
 		from := uint32(0)
-		if v.segments[i].number == since.segment {
-			from = posting(since.offset)
+		if v.segments[i].number == c.since.segment {
+			from = posting(c.since.offset)
 		}
 		ix, err := v.segments[i].terms()
 		if err != nil {
@@ -152,7 +157,7 @@ func (c *check) headWithin(name string, hash uint64, since place, segments int, 
 			return e.Version(), positionOf(f, e), nil
 		}
 	}
-	return known.version, known.newest, nil
+	return version, newest, nil
 }
 
 // clauses looks at what is behind the place for each clause of the request, and returns

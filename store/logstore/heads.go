@@ -1,134 +1,198 @@
 package logstore
 
 import (
-	"strings"
+	"hash/maphash"
 	"sync"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/logstore/internal/frame"
+	"github.com/daybook-es/daybook/store/logstore/internal/term"
 )
 
-// heads remembers the versions, as far as sealed segments tell, of streams that were
-// asked for lately, so that the index files of all segments need not be read each
-// time. It is bounded: there may be a hundred million streams. The zero heads are
-// empty.
+// heads remembers the newest event of the streams that were written or asked for lately,
+// so that an append need not go through the indexes for the versions of its streams, and
+// read the events that it finds there: that was half of all the work of filling a log of
+// a million streams. It is bounded, because there may be a hundred million.
+//
+// A head that is there is that of the newest event that is durable: each group puts its
+// own before it is published, and what somebody found out by reading is only put where
+// nothing newer can have been since.
 type heads struct {
-	mu    sync.Mutex
-	sets  [][headWays]head // as many as a power of two; nil until the first is put
-	given int              // how many were given up since there are so many sets
-	next  uint8            // which of a set is given up next
+	seed   maphash.Seed
+	shards [headShards]headShard
 }
 
-// A head is a stream's newest event in all segments below a number.
+// A headShard has the heads of a part of the streams. Its sets are as many as a power of
+// two, and none until the first head is put.
+type headShard struct {
+	mu   sync.Mutex
+	sets []headSet
+	gave int // how many heads were given up since there are so many sets
+}
+
+// A headSet has the heads of streams whose keys end alike. Unlike with a map nothing is
+// thrown away at once when there is no more room.
+type headSet struct {
+	heads [headWays]head
+	// gone is the newest event of all whose heads were given up for others.
+	gone daybook.Position
+	next uint8 // which is given up next
+}
+
+// A head is a stream's newest event. Two streams may have the same term; that they have
+// the same key of 64 bits too, which nobody outside can know, is left out of account. The
+// zero head is none.
 type head struct {
-	name    string
-	hash    uint64
-	version daybook.Version
-	newest  daybook.Position
-	below   uint64
+	term, key uint64
+	version   daybook.Version
+	newest    daybook.Position // zero if the stream has no events
 }
 
-// A stream has its place in one of some sets, and takes it from another one when the set
-// is full: unlike with a map nothing is thrown away at once. There are more sets where
-// more streams are asked for than there is room for, up to some four megabytes beside the
-// names: many logs are small, and a program may have hundreds of them open.
+// There are more sets where more streams are asked for than there is room for, up to a
+// million heads in 36 MB in all: many logs are small, and a program may have hundreds of
+// them open.
 const (
-	fewestHeadSets = 1 << 4
-	mostHeadSets   = 1 << 14
-	headWays       = 4
+	headShards   = 16
+	fewestInOne  = 1 << 2
+	mostInOne    = 1 << 14
+	headWays     = 4
+	headShardBit = 60
 )
 
-// find returns the version of a stream and the position of its newest event, in the
-// view of c, which must look at everything.
-func (h *heads) find(c *check, name string, hash uint64) (daybook.Version, daybook.Position, error) {
-	n := len(c.view.segments)
-	if n < 2 {
-		return c.head(name, hash, 0, 0) // the only index is in memory
+// find returns the head of a stream in the view of c, which must look at everything.
+func (h *heads) find(c *check, name string, hash uint64) (head, error) {
+	key := maphash.String(h.seed, name)
+	if known, ok := h.get(hash, key); ok && known.newest <= c.view.head {
+		return known, nil
 	}
-	active := c.view.segments[n-1].number
-	// What the active segment has is the newest, and its index is in memory. Whoever asks
-	// for many streams is spared to go back and forth between two segments, of which the
-	// frames may be large.
-	version, newest, err := c.headWithin(name, hash, place{segment: active}, n, head{})
-	if err != nil || newest > 0 {
-		return version, newest, err
+	version, newest, err := c.headWithin(name, hash, 0, 0)
+	if err != nil {
+		return head{}, err
 	}
-	known, ok := h.get(name, hash)
-	if !ok || known.below > active {
-		known = head{}
-	}
-	if known.below < active && !(ok && planted("heads-not-brought-up")) {
-		version, newest, err := c.headWithin(name, hash, place{segment: known.below}, n-1, known)
-		if err != nil {
-			return 0, 0, err
-		}
-		known = head{name, hash, version, newest, active}
-		h.put(known)
-	}
-	return known.version, known.newest, nil
+	found := head{hash, key, version, newest}
+	h.learn(found, c.view.head)
+	return found, nil
 }
 
-func (h *heads) get(name string, hash uint64) (head, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.sets == nil {
-		return head{}, false
-	}
-	set := h.set(hash)
-	for i := range set {
-		if set[i].below > 0 && set[i].name == name {
-			return set[i], true
+// headsOf appends to heads those that a frame leaves to the streams of its events.
+func (h *heads) headsOf(heads []head, f frame.Frame) []head {
+	for _, e := range f.Events() {
+		if stream := e.Stream(); len(stream) > 0 {
+			heads = append(heads, head{term.Hash(term.Stream, stream), maphash.Bytes(h.seed, stream), e.Version(), positionOf(f, e)})
 		}
+	}
+	return heads
+}
+
+// settle takes note of the events of a group that is durable and that nobody can read
+// yet.
+func (h *heads) settle(g *group) {
+	if planted("heads-not-brought-up") {
+		return
+	}
+	for _, r := range g.requests {
+		for i := range r.streams {
+			h.put(r.streams[i].head)
+		}
+	}
+	for _, arrived := range g.heads {
+		h.put(arrived)
+	}
+}
+
+func (h *heads) shard(key uint64) *headShard { return &h.shards[key>>headShardBit] }
+
+func (h *heads) get(term, key uint64) (head, bool) {
+	s := h.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.of(term, key); known != nil {
+		return *known, true
 	}
 	return head{}, false
 }
 
-func (h *heads) put(known head) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.sets == nil {
-		h.sets = make([][headWays]head, fewestHeadSets)
+// put takes note of a stream's newest event.
+func (h *heads) put(newest head) {
+	s := h.shard(newest.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.of(newest.term, newest.key); known != nil {
+		*known = newest
+		return
 	}
-	set := h.set(known.hash)
-	for i := range set {
-		if set[i].name == known.name {
-			known.name = set[i].name
-			set[i] = known
-			return
+	s.place(newest)
+}
+
+// learn takes note of what somebody found in a view that ends at a position.
+func (h *heads) learn(found head, at daybook.Position) {
+	s := h.shard(found.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of(found.term, found.key) != nil {
+		return
+	}
+	if len(s.sets) > 0 && s.set(found.key).gone > at && !planted("stale-head-learned") {
+		return // one that was given up may have been newer
+	}
+	s.place(found)
+}
+
+// set returns the set of a key. There must be sets.
+func (s *headShard) set(key uint64) *headSet { return &s.sets[key&uint64(len(s.sets)-1)] }
+
+// of returns the head of a stream, nil if it is not there.
+func (s *headShard) of(term, key uint64) *head {
+	if s.sets == nil {
+		return nil
+	}
+	set := s.set(key)
+	for i := range set.heads {
+		if known := &set.heads[i]; known.key == key && known.term == term {
+			return known
 		}
 	}
-	known.name = strings.Clone(known.name) // the caller's may be part of something long
-	if h.place(known) {
-		h.given++
+	return nil
+}
+
+// place gives a head that is not there a place.
+func (s *headShard) place(newest head) {
+	if s.sets == nil {
+		s.sets = make([]headSet, fewestInOne)
 	}
-	if h.given > len(h.sets) && len(h.sets) < mostHeadSets {
-		h.grow()
+	if s.set(newest.key).place(newest) {
+		s.gave++
+	}
+	if s.gave > len(s.sets) && len(s.sets) < mostInOne {
+		s.grow()
 	}
 }
 
-func (h *heads) set(hash uint64) *[headWays]head { return &h.sets[hash%uint64(len(h.sets))] }
-
-// place puts a head into its set, and reports whether another one was given up for it.
-func (h *heads) place(known head) (gave bool) {
-	set := h.set(known.hash)
-	for i := range set {
-		if set[i].below == 0 {
-			set[i] = known
+// place gives a head a place, and reports whether another one was given up for it.
+func (s *headSet) place(newest head) (gave bool) {
+	for i := range s.heads {
+		if s.heads[i] == (head{}) {
+			s.heads[i] = newest
 			return false
 		}
 	}
-	h.next++
-	set[h.next%headWays] = known
+	s.next++
+	at := &s.heads[s.next%headWays]
+	s.gone = max(s.gone, at.newest)
+	*at = newest
 	return true
 }
 
 // grow makes room for twice as many heads.
-func (h *heads) grow() {
-	before := h.sets
-	h.sets, h.given = make([][headWays]head, 2*len(before)), 0
+func (s *headShard) grow() {
+	before := s.sets
+	s.sets, s.gave = make([]headSet, 2*len(before)), 0
 	for i := range before {
-		for _, known := range before[i] {
-			if known.below > 0 {
-				h.place(known)
+		s.sets[i].gone = before[i].gone
+		s.sets[i+len(before)].gone = before[i].gone
+		for _, known := range before[i].heads {
+			if known != (head{}) {
+				s.set(known.key).place(known)
 			}
 		}
 	}

@@ -123,6 +123,7 @@ type group struct {
 
 	requests []*request
 	terms    []uint64 // those of the events of a group that has arrived
+	heads    []head   // those that they leave
 	// resting are answers that rest on this group.
 	resting []resting
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -124,6 +125,7 @@ func openOn(world vfs.World, dir string, options *Options, newJournal func(*Stor
 	if s.options.Logger == nil {
 		s.options.Logger = slog.Default()
 	}
+	s.heads.seed = maphash.MakeSeed()
 	s.home = &home{dir: dir, world: world, log: &logger{s.options.Logger.With("log", dir)}}
 	s.home.open.most, s.home.open.log = s.options.OpenFiles, s.home.log
 	if err := vfs.MkdirSync(world.FS, dir); err != nil {

@@ -151,12 +151,11 @@ func (s *Store) untilLoss(l *lostRange, span daybook.Span, last daybook.Position
 
 // undecided returns an error if an append depends on what was lost: if a stream that it
 // writes, or that its condition is about, may have had newer events there than the newest
-// that is known, or if a query of its condition may have selected some. Newest is the
-// position of the newest event of each stream that it writes.
-func (s *Store) undecided(r *request, newest []daybook.Position) error {
+// that is known, or if a query of its condition may have selected some.
+func (s *Store) undecided(r *request) error {
 	for _, l := range s.losses() {
 		for i := range r.streams {
-			if newest[i] < l.first && l.mayHave(s.home, []uint64{r.streams[i].term}) {
+			if r.streams[i].newest < l.first && l.mayHave(s.home, []uint64{r.streams[i].term}) {
 				return l.err(s.home)
 			}
 		}

@@ -44,9 +44,8 @@ type request struct {
 // A streamHead is a stream that an append writes, and where it stood when the append
 // was checked.
 type streamHead struct {
-	name    string
-	term    uint64
-	version daybook.Version
+	name string
+	head
 }
 
 // written says of an event of a request where it lies in the frame, which of the
@@ -83,7 +82,7 @@ func (rs *requests) release(r *request) {
 		return
 	}
 	clear(r.streams)
-	r.check.view, r.check.known = nil, nil
+	r.check.view, r.check.known, r.check.heads = nil, nil, nil
 	r.check.in.reset(nil)
 	*r = request{
 		ids: r.ids[:0], frame: r.frame[:0], streams: r.streams[:0], written: r.written[:0], terms: r.terms[:0],
@@ -163,7 +162,7 @@ func (r *request) stream(name []byte, hash uint64, byName map[string]int) int {
 			}
 		}
 	}
-	r.streams = append(r.streams, streamHead{name: string(name), term: hash})
+	r.streams = append(r.streams, streamHead{string(name), head{term: hash}})
 	return len(r.streams) - 1
 }
 
@@ -176,14 +175,18 @@ func (r *request) versions() map[string]daybook.Version {
 	return versions
 }
 
-// number gives the events the next versions of their streams.
-func (r *request) number() {
+// number gives the events the next versions of their streams, or takes note of those
+// with which they were recorded before. They are at positions from first on.
+func (r *request) number(first daybook.Position) {
 	for _, w := range r.written {
-		if w.stream >= 0 {
-			s := &r.streams[w.stream]
-			s.version++
-			r.frame.At(w.offset).SetVersion(s.version)
+		if w.stream < 0 {
+			continue
 		}
+		s, e := &r.streams[w.stream], r.frame.At(w.offset)
+		if r.given == nil {
+			e.SetVersion(s.version + 1)
+		}
+		s.version, s.newest = e.Version(), first+daybook.Position(e.Place())
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *Store) precheckGiven(v *view, r *request) error {
 	c.known = &s.hidden
 	for i := range r.streams {
 		var err error
-		if r.streams[i].version, _, err = s.heads.find(c, r.streams[i].name, r.streams[i].term); err != nil {
+		if r.streams[i].head, err = s.heads.find(c, r.streams[i].name, r.streams[i].term); err != nil {
 			return err
 		}
 	}

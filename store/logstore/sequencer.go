@@ -315,11 +315,11 @@ func (q *sequencer) place(r *request) {
 	}
 	if r.given == nil {
 		seal.First, seal.Stamp = t.head+1, q.store.stamps.next(q.store.clock.now())
-		r.number()
 	} else {
 		seal.First, seal.Stamp = r.given.first, r.given.stamp
 		q.store.stamps.given(seal.Stamp)
 	}
+	r.number(seal.First)
 	r.frame.Seal(q.store.home.salt, seal)
 
 	table := (*g.segment.index.Load()).(*index.Table)
@@ -485,6 +485,7 @@ func (q *sequencer) settle(g *group) {
 		return
 	}
 	after := g.after
+	q.store.heads.settle(g)
 	q.store.publish(&after, g)
 	q.store.stamps.settle(after.stamp)
 	if g.opens && len(after.segments) > 1 && q.store.options.Compress {
