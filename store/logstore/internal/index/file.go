@@ -67,17 +67,17 @@ type File struct {
 // Encode returns the bytes of an index file with what a table holds. Nothing may be
 // added to the table any more.
 func Encode(t *Table, id Identity) []byte {
-	terms := t.terms()
-	filter := make(bloom, bloomWords(len(terms)))
-	entries := make([]byte, 0, 8*len(terms))
+	chains := t.chains()
+	filter := make(bloom, bloomWords(len(chains)))
+	entries := make([]byte, 0, 8*len(chains))
 	var firsts, lists []byte
 	var postings []uint32
-	for i := 0; i < len(terms); {
-		hash := uint32(terms[i] >> 32)
+	for i := 0; i < len(chains); {
+		hash := uint32(chains[i].term >> 32)
 		postings = postings[:0]
-		for n := i; i < len(terms) && uint32(terms[i]>>32) == hash; i++ {
-			filter.add(terms[i])
-			postings, _ = t.Postings(terms[i], 0, ^uint32(0), postings)
+		for n := i; i < len(chains) && uint32(chains[i].term>>32) == hash; i++ {
+			filter.add(chains[i].term)
+			postings = t.postings(chains[i].newest, 0, ^uint32(0), postings)
 			if i > n {
 				slices.Sort(postings)
 				postings = slices.Compact(postings)

@@ -166,8 +166,14 @@ func (t *Table) Count(term uint64) (int, error) {
 
 // Postings implements [Index].
 func (t *Table) Postings(term uint64, from, to uint32, into []uint32) ([]uint32, error) {
+	at, _ := t.chain(term)
+	return t.postings(at, from, to, into), nil
+}
+
+// postings appends to into the postings of a chain that begins with an entry.
+func (t *Table) postings(at, from, to uint32, into []uint32) []uint32 {
 	begin := len(into)
-	for at, _ := t.chain(term); at > 0; {
+	for at > 0 {
 		e := t.entry(at)
 		if e.posting < from {
 			break
@@ -178,7 +184,7 @@ func (t *Table) Postings(term uint64, from, to uint32, into []uint32) ([]uint32,
 		at = e.before
 	}
 	slices.Reverse(into[begin:])
-	return into, nil
+	return into
 }
 
 // Newest implements [Index].
@@ -213,10 +219,9 @@ func (t *Table) Before(place uint32) *Table {
 		term    uint64
 	}
 	var additions []addition
-	for _, term := range t.terms() {
-		postings, _ := t.Postings(term, 0, place, nil) // a table in memory does not fail
-		for _, p := range postings {
-			additions = append(additions, addition{p, term})
+	for _, c := range t.chains() {
+		for _, p := range t.postings(c.newest, 0, place, nil) {
+			additions = append(additions, addition{p, c.term})
 		}
 	}
 	slices.SortFunc(additions, func(a, b addition) int { return cmp.Compare(a.posting, b.posting) })
@@ -226,14 +231,20 @@ func (t *Table) Before(place uint32) *Table {
 	return kept
 }
 
-// terms returns every term, rising. It is called by the goroutine that adds, or when
-// nobody does any more.
-func (t *Table) terms() []uint64 {
+// A chain is a term and its newest entry.
+type chain struct {
+	term   uint64
+	newest uint32
+}
+
+// chains returns the chain of every term, by rising term. It is called by the goroutine
+// that adds, or when nobody does any more.
+func (t *Table) chains() []chain {
 	p := t.slots.Load()
 	if p == nil {
 		return nil
 	}
-	// They are numbers as good as random, so dealt out by their first bits they are
+	// Terms are numbers as good as random, so dealt out by their first bits they are
 	// sorted nearly: in a quarter of the time that sorting them at once takes.
 	const dealt = 16
 	ends := make([]int, 1<<dealt)
@@ -247,18 +258,19 @@ func (t *Table) terms() []uint64 {
 		ends[i] = n
 		n += count
 	}
-	terms := make([]uint64, n)
+	chains := make([]chain, n)
 	for i := range *p {
-		if term := (*p)[i].term.Load(); term != 0 {
+		s := &(*p)[i]
+		if term := s.term.Load(); term != 0 {
 			end := &ends[term>>(64-dealt)]
-			terms[*end] = term
+			chains[*end] = chain{term, uint32(s.chain.Load())}
 			*end++
 		}
 	}
 	begin := 0
 	for _, end := range ends {
-		slices.Sort(terms[begin:end])
+		slices.SortFunc(chains[begin:end], func(a, b chain) int { return cmp.Compare(a.term, b.term) })
 		begin = end
 	}
-	return terms
+	return chains
 }
