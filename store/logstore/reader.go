@@ -28,7 +28,8 @@ var ErrReadOnly = errors.New("logstore: the log is open for reading only; append
 // A Reader sees what is known to be durable, and never anything that is not. What was
 // acknowledged to an appender before a Read or an Info is begun is seen by it; only where
 // the owner's disk began to fail at that moment, and took the events but not the note that
-// they are durable (see FORMAT.md, HEAD), they are seen after the next append.
+// they are durable (see FORMAT.md, HEAD), they are seen after the next append. What is
+// recorded may be seen here a moment before the owner itself reads or answers with it.
 //
 // A Reader goes on when the log gets another segment, when old ones are scavenged, and
 // when its owner is closed, crashes and opens it again. If nobody has the log open after a

@@ -3,6 +3,7 @@ package logstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -30,14 +31,30 @@ func besides(t testing.TB, s *subject) *pair {
 }
 
 func (p *pair) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
-	return p.reader.Read(ctx, q, span)
+	reading, err := p.reader.Read(ctx, q, span)
+	p.settle(reading.Snapshot().Position)
+	return reading, err
 }
 
 func (p *pair) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
-	return p.reader.Wait(ctx, q, after)
+	position, err := p.reader.Wait(ctx, q, after)
+	p.settle(position)
+	return position, err
 }
 
-func (p *pair) Info(ctx context.Context) (daybook.Info, error) { return p.reader.Info(ctx) }
+func (p *pair) Info(ctx context.Context) (daybook.Info, error) {
+	info, err := p.reader.Info(ctx)
+	p.settle(info.Head.Position)
+	return info, err
+}
+
+// settle waits until the owner answers with what the reader has seen, which is a moment
+// before. What is promised of one store is not promised of two.
+func (p *pair) settle(head daybook.Position) {
+	for p.view.Load().head < head {
+		runtime.Gosched()
+	}
+}
 
 func (p *pair) Close() error { return errors.Join(p.reader.Close(), p.subject.Close()) }
 
@@ -67,6 +84,8 @@ func besideConformance(world func() vfs.World, opts *Options) storetest.Subject 
 		LoseAnswer: func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {
 			return owner.LoseAnswer(t, s.(*pair).subject, events, cond)
 		},
+		// The owner replaces segments, and removes files that the reader may not have opened.
+		Scavenge: func(t testing.TB, s daybook.Store) { owner.Scavenge(t, s.(*pair).subject) },
 		NotPromised: map[string]string{
 			"what many clients were answered while the disk began to fail is explained by what is there later": "a disk that fails while HEAD is written leaves a reader with what it knew, until the next append",
 		},
