@@ -39,6 +39,7 @@ func kinds(root string) ([]kind, error) {
 		{name: "rot of a large log", unit: "damages", dir: engine, test: "TestNoDamageOfALargeLogGoesUnnoticed", share: 4},
 		{name: "kills", unit: "kills", dir: engine, test: "TestAKilledProcessLosesNothingThatWasAcknowledged", share: 2},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
+		{name: "random histories beside the owner", unit: "operations", dir: engine, test: "TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel", share: 1},
 	}
 	targets, err := fuzzTargets(root)
 	return append(all, targets...), err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/memstore"
 	"github.com/daybook-es/daybook/store/storetest"
 )
 
@@ -100,4 +101,14 @@ func TestAReaderBesideTheOwner(t *testing.T) {
 // It has so few files open that those which the owner removes are gone when it comes to them.
 func TestAReaderBesideAnOwnerOfTinySegments(t *testing.T) {
 	storetest.Run(t, besideConformance(inMemory, &Options{SegmentBytes: 512, OpenFiles: 2, Logger: quiet}))
+}
+
+func TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel(t *testing.T) {
+	soak := soaking(t)
+	runs := soak.choose(2, 4, 40)
+	for run := range runs {
+		subject := besideConformance(inMemory, &Options{SegmentBytes: 2000, OpenFiles: 2, Stride: 1000, Logger: quiet})
+		storetest.Compare(t, memstore.New(), subject, soak.base(900)+uint64(run), 1500)
+	}
+	tried(t, runs*1500)
 }
