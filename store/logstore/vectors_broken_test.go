@@ -28,6 +28,7 @@ var broken = []struct {
 	{"a frame has no magic", "00000002.seg", func(b []byte, _ uint32) []byte { b[segmentHeaderBytes+8] = 'd'; return b }},
 	{"a frame is shorter than its events", "00000002.seg", inFrame(func(f frame.Frame) { le.PutUint32(f[40:], 2) })},
 	{"a frame has a flag", "00000002.seg", inFrame(func(f frame.Frame) { f[44] = 2 })},
+	{"a frame with gaps does not begin at its first position", "00000002.seg", inFrame(func(f frame.Frame) { f[44], f[frame.HeaderBytes+8] = 1, 1 })},
 	{"an event has a flag that is not known", "00000002.seg", inFrame(func(f frame.Frame) { f[frame.HeaderBytes+10] = 0x80 })},
 	{"an event is not where it says that it is", "00000002.seg", inFrame(func(f frame.Frame) { f[frame.HeaderBytes+4] += 8 })},
 	{"an event's parts are longer than the event", "00000002.seg", inFrame(func(f frame.Frame) { le.PutUint32(f[frame.HeaderBytes+24:], 1<<20) })},
@@ -51,6 +52,8 @@ var broken = []struct {
 	{"the manifest is of a version that is not known", manifestName, inManifest("manifest 1", "manifest 9")},
 	{"the manifest has a line that is not known", manifestName, inManifest("active", "passive")},
 	{"the manifest lacks a number", manifestName, inManifest(" first 5", "")},
+	{"the manifest does not say where events were lost", manifestName, inManifest("active", "lost first 1 last 1\nactive")},
+	{"the manifest says in the wrong place that events were lost", manifestName, inManifest("closed", "lost first 1 last 1 segment 1 begin 64 end 272 frames 0 checksum 00000000\nclosed")},
 	{"the manifest names a segment that is not there", manifestName, inManifest("active 2", "active 3")},
 	{"the manifest ends too early", manifestName, func(b []byte, _ uint32) []byte { return b[:len(b)-10] }},
 }
