@@ -110,6 +110,7 @@ var aims = []aim{
 	{"the same, each everything", "complete, in order, p50 ≤ 5 ms", "tail", tailVerdict(2)},
 	{"load a 100-event stream, warm, scattered / gathered", "≤ 50 µs", "load", loadVerdict(50, "%.0f µs", 1, scatteredWarm, gatheredWarm)},
 	{"the same, cold", "≤ 1 ms", "load", loadVerdict(1, "%.1f ms", 1000, scatteredCold, gatheredCold)},
+	{"the same, cold, the store just opened", "(none)", "load", loadVerdict(1e6, "%.1f ms", 1000, scatteredNew, gatheredNew)},
 	{"open after kill -9, worst", "< 0.5 s", "reopen", func(r *Results, p *Part) verdict {
 		var c check
 		for _, in := range []string{"open, warm", "open, cold"} {

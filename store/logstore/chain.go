@@ -52,15 +52,7 @@ const blockBytes = 4096
 // wrong place or damaged, and all frames from the mark before are gone through.
 func (in *fetcher) vouch(end int64) error {
 	begins := in.begins
-	if far := min(begins+max(blockBytes, int64(len(in.frame)))+frame.HeaderBytes, end); !in.has(begins, int(far-begins)) {
-		if err := in.read(begins, int(far-begins), end); err != nil {
-			return err
-		}
-		if err := in.load(begins, end); err != nil {
-			return err
-		}
-	}
-	at, last := begins, in.frame
+	at, last := begins, in.frame.Checksum()
 	for n := len(in.frame); at <= begins+blockBytes; {
 		if at += int64(n); at == end {
 			break
@@ -68,18 +60,17 @@ func (in *fetcher) vouch(end int64) error {
 		if at+frame.HeaderBytes > end {
 			return in.vouchFromMark()
 		}
-		header := frame.Frame(in.behind[:])
-		if in.has(at, frame.HeaderBytes) {
-			header = frame.Frame(in.window[at-in.start:][:frame.HeaderBytes])
-		} else if err := in.seg.readAt(header, at); err != nil {
+		b, err := in.bytes(at, frame.HeaderBytes)
+		if err != nil {
 			return err
 		}
-		if n = frame.Length(header); n == 0 || header.Before() != last.Checksum() {
+		header := frame.Frame(b)
+		if n = frame.Length(header); n == 0 || header.Before() != last {
 			return in.vouchFromMark()
 		}
-		last = header
+		last = header.Checksum()
 	}
-	if sealed := in.seg.ending.Load(); at == end && sealed != nil && last.Checksum() != *sealed {
+	if sealed := in.seg.ending.Load(); at == end && sealed != nil && last != *sealed {
 		return in.vouchFromMark()
 	}
 	return nil

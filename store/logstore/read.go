@@ -252,12 +252,16 @@ func (sel *selection) segment(i int, begin int64, deliver func(frame.Frame, fram
 			at = len(postings) - 1 - n
 		}
 		in.ahead = ahead(postings, at, sel.span.Backward)
-		begun := clock.Now()
+		first := n == 0 && len(postings) > 1
+		var begun time.Time
+		if first {
+			begun = clock.Now()
+		}
 		f, e, err := in.event(seg, postings[at], end)
 		if err != nil {
 			return false, err
 		}
-		if n == 0 && clock.Now().Sub(begun) > coldFetch {
+		if first && clock.Now().Sub(begun) > coldFetch {
 			sel.willNeed(seg, postings)
 		}
 		if !deliver(f, e) {

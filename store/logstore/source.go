@@ -73,6 +73,14 @@ func (s asItIs) ReadAt(b []byte, offset int64) (int, error) {
 	return s.file.ReadAt(b, offset)
 }
 
+// isMapped reports whether reading a few bytes costs no call to the system. It is false
+// until the file was read.
+func (s *source) isMapped() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mapping != nil && s.packed == nil
+}
+
 // willNeed has the system begin to read what is read soon, if the file is mapped. Blocks of
 // a packed file are read whole as it is.
 func (s *source) willNeed(offset, n int64) {

@@ -56,8 +56,8 @@ func (v *view) after(p daybook.Position) (place, error) {
 		return v.endPlace(), nil
 	}
 	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > p+1 }) - 1
-	if i < 0 {
-		return place{}, nil
+	if i < 0 || i == 0 && v.segments[0].first == p+1 {
+		return place{}, nil // the marks need not be read
 	}
 	marks, err := v.segments[i].marksBefore(v.endOf(i))
 	if err != nil {
@@ -212,10 +212,10 @@ type fetcher struct {
 
 	seg    *segment
 	window []byte
-	start  int64       // where the window lies in seg's file
-	frame  frame.Frame // the frame found last, checked, in the window or in an unsynced group
-	begins int64       // where it lies
-	behind [frame.HeaderBytes]byte
+	start  int64                        // where the window lies in seg's file
+	frame  frame.Frame                  // the frame found last, checked, in the window or in an unsynced group
+	begins int64                        // where it lies
+	some   [frame.EventHeaderBytes]byte // of the file
 }
 
 // What is read on either side of an event to find it: most frames of one event are
@@ -264,12 +264,12 @@ func (in *fetcher) event(seg *segment, p uint32, end int64) (frame.Frame, frame.
 		end = min(end, g.offset) // the file need not go on from there, if space could not be reserved
 	}
 
-	if err := in.readAround(offset, end); err != nil {
-		return nil, nil, err
+	begins, err := in.frameOf(offset, end)
+	if err == nil {
+		err = in.readWhole(begins, offset, end)
 	}
-	begins := offset - frame.Event(in.window[offset-in.start:]).FrameStart()
-	if begins < segmentHeaderBytes || begins > offset-frame.HeaderBytes {
-		return nil, nil, seg.corrupt(offset, 0, errNoEvent)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := in.load(begins, end); err != nil {
 		// Where the frame begins was read from an event that nothing vouches for yet.
@@ -319,18 +319,50 @@ func (in *fetcher) load(offset, end int64) error {
 	return nil
 }
 
-// readAround sees to it that the window has the head of an event, and tries to have its whole
-// frame there too: an event's frame begins before it, one cannot know how far, and
-// a second call to the system costs more than a page that was read in vain.
-func (in *fetcher) readAround(offset, end int64) error {
-	if in.has(offset, frame.EventHeaderBytes) {
-		return nil
-	}
+// frameOf returns where the frame of an event begins, which is before it, one cannot know
+// how far.
+func (in *fetcher) frameOf(offset, end int64) (int64, error) {
 	if offset < segmentHeaderBytes || offset+frame.EventHeaderBytes > end {
-		return in.seg.corrupt(offset, 0, errNoEvent)
+		return 0, in.seg.corrupt(offset, 0, errNoEvent)
 	}
-	start := max(offset-fetchBytes, segmentHeaderBytes)
-	return in.read(start, int(min(offset+max(fetchBytes+frame.HeaderBytes, int64(in.ahead)), end)-start), end)
+	if !in.has(offset, frame.EventHeaderBytes) && !in.seg.source().isMapped() {
+		// A second call to the system costs more than a page that was read in vain.
+		start := max(offset-fetchBytes, segmentHeaderBytes)
+		if err := in.read(start, int(min(offset+max(fetchBytes+frame.HeaderBytes, int64(in.ahead)), end)-start), end); err != nil {
+			return 0, err
+		}
+	}
+	event, err := in.bytes(offset, frame.EventHeaderBytes)
+	if err != nil {
+		return 0, err
+	}
+	begins := offset - frame.Event(event).FrameStart()
+	if begins < segmentHeaderBytes || begins > offset-frame.HeaderBytes {
+		return 0, in.seg.corrupt(offset, 0, errNoEvent)
+	}
+	return begins, nil
+}
+
+// readWhole sees to it that the window has the whole frame of an event, and what is behind
+// it as far as vouch and whoever reads on look there. So a frame is copied once, which
+// is most of what an event costs that lies in a large one.
+func (in *fetcher) readWhole(begins, offset, end int64) error {
+	header, err := in.bytes(begins, frame.HeaderBytes)
+	if err != nil {
+		return err
+	}
+	far := begins + max(int64(frame.Length(header)), blockBytes) + frame.HeaderBytes
+	far = min(max(far, offset+int64(in.ahead)), end)
+	return in.read(begins, int(far-begins), end)
+}
+
+// bytes returns n bytes of the file, fewer than an event's header has, from an offset on.
+// They may be used until something is read.
+func (in *fetcher) bytes(offset int64, n int) ([]byte, error) {
+	if in.has(offset, n) {
+		return in.window[offset-in.start:][:n], nil
+	}
+	return in.some[:n], in.seg.readAt(in.some[:n], offset)
 }
 
 // has reports whether the window has n bytes from an offset on.
