@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -184,7 +185,7 @@ func (r *repairer) mendManifest(ctx context.Context, found *Verification) error 
 	if err != nil {
 		return fmt.Errorf("logstore: list %s: %w", r.home.dir, err)
 	}
-	m, err := manifestOfSegments(r.home, names)
+	m, endless, err := manifestOfSegments(r.home, names)
 	if err != nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func (r *repairer) mendManifest(ctx context.Context, found *Verification) error 
 		return &daybook.CorruptError{Where: r.home.path(manifestName), Err: errors.New("no segment's header can be read, so nothing tells which log this is")}
 	}
 	for i, s := range m.sealed {
-		if s.number != uint64(i)+1 || s.end >= s.size {
+		if s.number != uint64(i)+1 || slices.Contains(endless, s.number) {
 			return &daybook.CorruptError{Where: r.home.path(segmentName(s.number)), Position: s.first - 1, Err: errors.New("this segment's trailer, or the header of the one before it, is needed to make the manifest anew")}
 		}
 	}

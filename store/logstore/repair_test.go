@@ -211,6 +211,33 @@ func TestAPowerCutDuringARepairLosesNothing(t *testing.T) {
 	}
 }
 
+func TestTheManifestOfACompressedLogIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, &Options{SegmentBytes: 2000, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		if _, err := s.Append(t.Context(), []daybook.Event{{Stream: "order-1", Type: "Placed", Data: make([]byte, 300)}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done, err := s.Compress(t.Context()); err != nil || done.Rewritten == 0 {
+		t.Fatalf("%v, %v", done, err)
+	}
+	log, err := everything(s)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, dir, manifestName, 60)
+	if report, err := Repair(t.Context(), dir, nil); err != nil || len(report.Remade) != 1 {
+		t.Fatalf("%v: %v", err, report)
+	}
+	if diff := cmp.Diff(log, readAll(t, dir)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Goal: where nothing but a later append proves that one is damaged, a repair mends it from the backup, or says that it
 // did not. Method: the log crashed, and its file HEAD is lost.
 func TestALossIsNotSaidToBeMendedWhereOnlyLaterAppendsProveIt(t *testing.T) {

@@ -24,8 +24,9 @@ type remnant struct {
 
 // manifestOfSegments makes a manifest from the segments alone, as far as they tell. It
 // returns nil if there is none whose header can be read. The incarnation is the one that
-// HEAD names, or zero.
-func manifestOfSegments(h *home, names []string) (*manifest, error) {
+// HEAD names, or zero. Of the sealed segments in endless nothing says where they end; they
+// are taken to end with their files.
+func manifestOfSegments(h *home, names []string) (m *manifest, endless []uint64, err error) {
 	var remnants []remnant
 	for _, name := range names {
 		number, generation, is := segmentFile(name)
@@ -34,7 +35,7 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 		}
 		r, ok, err := readRemnant(h, name, number)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.sealed.generation = generation
 		if ok && (generation == 0 || r.trailer) {
@@ -42,7 +43,7 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 		}
 	}
 	if len(remnants) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	sort.Slice(remnants, func(i, j int) bool {
 		a, b := &remnants[i].sealed, &remnants[j].sealed
@@ -51,7 +52,7 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 	// Of two generations that a rewriting left, the newer one is whole.
 	remnants = slices.CompactFunc(remnants, func(a, b remnant) bool { return a.sealed.number == b.sealed.number })
 	last := len(remnants) - 1
-	m := &manifest{log: remnants[last].log, salt: remnants[last].salt}
+	m = &manifest{log: remnants[last].log, salt: remnants[last].salt}
 	for i, r := range remnants {
 		if r.log != m.log || r.salt != m.salt {
 			continue // of another log
@@ -63,6 +64,7 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 		if next := remnants[i+1]; !r.trailer {
 			// The header of the next one says how this one ended.
 			r.sealed.last, r.sealed.checksum = next.sealed.first-1, next.before
+			endless = append(endless, r.sealed.number)
 		}
 		r.sealed.chain = r.sealed.checksum
 		if r.sealed.generation > 0 {
@@ -75,7 +77,7 @@ func manifestOfSegments(h *home, names []string) (*manifest, error) {
 			m.incarnation = a.incarnation
 		}
 	}
-	return m, nil
+	return m, endless, nil
 }
 
 // readRemnant reads what a segment says of itself. It is false if the header is damaged.

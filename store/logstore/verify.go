@@ -237,7 +237,7 @@ func (v *verifier) readManifest(names []string) error {
 		if !missing {
 			because = corrupt.Err
 		}
-		made, failed := manifestOfSegments(v.home, names)
+		made, _, failed := manifestOfSegments(v.home, names)
 		if failed != nil {
 			return failed
 		}
