@@ -34,6 +34,8 @@ func kinds(root string) ([]kind, error) {
 		{name: "stale frames", unit: "cuts", dir: engine, test: "TestNoPowerCutBringsBackWhatAFailedCutLeft", share: 1},
 		{name: "failing calls", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallFails", share: 4},
 		{name: "failing calls of a scavenging", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallOfAScavengingFails", share: 2},
+		{name: "power cuts while looking after", unit: "cuts", dir: engine, test: "TestNoPowerCutWhileALogIsLookedAfterLosesAnything", share: 2},
+		{name: "failing calls of looking after", unit: "runs", dir: engine, test: "TestEveryAnswerIsRightWhicheverCallOfLookingAfterALogFails", share: 2},
 		{name: "full disks", unit: "runs", dir: engine, test: "TestAFullDiskRefusesDefinitelyAndOnlyWhileItIsFull", share: 1},
 		{name: "rot", unit: "damages", dir: engine, test: "TestEveryDamageIsToldOrDoesNoHarm", share: 2},
 		{name: "rot of a large log", unit: "damages", dir: engine, test: "TestNoDamageOfALargeLogGoesUnnoticed", share: 4},

@@ -39,12 +39,9 @@ func (h *home) notBackup() error {
 	return err
 }
 
-// markBackup marks a directory as a backup, durably.
+// markBackup marks a directory as a backup, durably. A mark that is there already may have
+// been left by a sync that failed, and is written again.
 func (h *home) markBackup(of daybook.Point) error {
-	is, err := h.isBackup()
-	if is || err != nil {
-		return err
-	}
 	text := fmt.Sprintf("This is a backup of log %s. Nothing is recorded here: restore it to another directory.\n", of.Log)
 	if err := h.put(backupTemp, backupName, []byte(text)); err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", h.dir, err)

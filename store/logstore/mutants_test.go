@@ -20,6 +20,7 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"arrivals-not-checked", "a node serves frames in the order in which they happen to arrive", "TestWhatDoesNotFollowIsNotTakenIn"},
 	{"backup-appended-to", "a backup is opened for appending, and what is recorded there is at positions that the log uses too", "TestNothingIsRecordedInABackup"},
 	{"backup-of-another-life", "events that only the backup has are overwritten when it is brought up to date", "TestABackupWithEventsOfItsOwnIsLeftAsItIs"},
+	{"backup-trusts-names", "a backup that goes on believes in names that a failed sync has not made durable", "TestEveryAnswerIsRightWhicheverCallOfLookingAfterALogFails"},
 	{"backward-only-from-frame-to-frame", "the events of one append are read forward in a reading backward", "TestStoreOfTinySegments/a long reading is read whole"},
 	{"before-a-version-includes-it", "reading before a version ends with it", "TestStoreOfTinySegments/a reading of one stream may be bounded by versions"},
 	{"bloom-bit-missing", "a stream that an index file has is taken for one that it has not", "TestRandomHistoriesGetTheAnswersOfTheModel"},
