@@ -50,6 +50,7 @@ var works = []struct {
 	{"latency", latencyWork},
 	{"boundary", boundaryWork},
 	{"tail", tailWork},
+	{"backup", backupWork},
 	{"sustained", sustainedWork},
 	{"replay", replayWork},
 	{"load", loadWork},
