@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -340,8 +342,8 @@ func (b *backuper) commit() error {
 			return fmt.Errorf("logstore: back up to %s: %w", b.to.dir, err)
 		}
 	}
-	for name, temp := range b.staged {
-		if err := b.rename(temp, name); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(b.staged)) {
+		if err := b.rename(b.staged[name], name); err != nil {
 			return err
 		}
 	}
