@@ -80,6 +80,7 @@ func (v *view) until(head daybook.Position) (*view, error) {
 		return nil, err
 	}
 	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= at.segment })
+	at.offset = max(at.offset, segmentHeaderBytes) // the place before everything has none
 	end, in := v.endOf(i), &fetcher{}
 	for at.offset < end {
 		f, err := in.frameAt(v.segments[i], at.offset, end)
