@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 
@@ -249,7 +250,7 @@ func (x *indexer) run() {
 			return
 		}
 		s := x.queue[0]
-		x.queue = x.queue[1:]
+		x.queue = slices.Delete(x.queue, 0, 1) // nobody keeps it for being behind the queue
 		x.mu.Unlock()
 		if err := s.writeIndex(); err != nil {
 			s.home.log.Warn("an index file could not be written; the index stays in memory", "segment", s.name(), "err", err)
