@@ -1,9 +1,7 @@
 package logstore
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -343,26 +341,6 @@ func newBackupRun(t *testing.T) *backupRun {
 		t.Fatal(err)
 	}
 	return r
-}
-
-// holds looks at a backup: it must be sound, have at least the events of the first one,
-// and no others than the log.
-func (r *backupRun) holds(world vfs.World, least int) error {
-	v, err := verify(context.Background(), world, "backup", nil)
-	if err != nil {
-		return err
-	}
-	if !v.Sound() {
-		return errors.New(v.String())
-	}
-	log, err := readIn(world, "backup")
-	if err != nil {
-		return err
-	}
-	if len(log) < least || len(log) > len(r.log) || cmp.Diff(r.log[:len(log)], log) != "" {
-		return fmt.Errorf("the backup has %d events, want %d at least; %d are the log's", len(log), least, len(r.log))
-	}
-	return nil
 }
 
 // Goal: a log is backed up while another process appends to it as fast as it can, and the
