@@ -33,7 +33,7 @@ func (s *Store) appendHere(ctx context.Context, events []daybook.Event, cond day
 	if err != nil || receipt.Durability != 0 {
 		return receipt, err
 	}
-	if err := s.order.take(r); err != nil {
+	if err := s.order.take(r, ctx.Done() == nil); err != nil {
 		return daybook.Receipt{}, err
 	}
 	select {

@@ -32,7 +32,7 @@ func TestATombstoneOnItsWayRefusesWhatComesBehindIt(t *testing.T) {
 	if _, err := s.precheck(late); err != nil {
 		t.Fatalf("as far as the log is durable: %v", err)
 	}
-	if err := s.order.take(late); err != nil {
+	if err := s.order.take(late, false); err != nil {
 		t.Fatal(err)
 	}
 	for taken := false; !taken; runtime.Gosched() {

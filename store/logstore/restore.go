@@ -52,7 +52,7 @@ func (s *Store) Restore(ctx context.Context, events []daybook.Recorded) error {
 		if failed = s.precheckGiven(v, r); failed != nil {
 			break
 		}
-		if failed = s.order.take(r); failed != nil {
+		if failed = s.order.take(r, false); failed != nil {
 			break
 		}
 		handedOver = append(handedOver, r)

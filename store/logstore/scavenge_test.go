@@ -174,7 +174,7 @@ func TestARequestIsCheckedAgainstWhatMovedWhenItsSegmentWasRewritten(t *testing.
 		t.Fatalf("the segment ends at %d, behind the place %d where the check ended", end, late.checked.offset)
 	}
 	for _, r := range []*request{late, again} {
-		if err := s.order.take(r); err != nil {
+		if err := s.order.take(r, false); err != nil {
 			t.Fatal(err)
 		}
 		<-r.done

@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,7 +27,10 @@ const groupBytes = 4 << 20
 // Whoever hands a request over sequences it, and what others have handed over until
 // then, unless somebody is sequencing already, who will come to it. So a lone append
 // waits for no other goroutine but the one that writes, and under load requests queue
-// for a moment only. Each group has a goroutine, commit, that has the journal write it,
+// for a moment only. One whose caller waits for its answer whatever happens, because
+// nothing can end the context, and that has a group to itself, is written by that caller:
+// 25 µs less beside a sync of 80, which two goroutines take to wake each other. Any
+// other group has a goroutine, commit, that has the journal write it,
 // settles what became of it, answers, and goes on with what waits. While the disk is busy
 // with one group the next one is filled: groups form from what arrives, without timers.
 // All goroutines end by themselves when nothing waits; stop waits for that.
@@ -49,6 +53,8 @@ type sequencer struct {
 	writing *group     // what the journal has; nil if the disk is idle
 	next    []*request // those that are sequenced next
 	errands []*errand  // what the journal is to do as soon as it is idle
+	patient *request   // whoever is at the desk writes a group that has only this one
+	alone   *group     // that group, once it is to be written
 	sealing bool       // the next group begins a new segment
 	spare   []byte     // the bytes of a group that is durable, to be used again
 	checks  check
@@ -69,8 +75,9 @@ func newSequencer(s *Store, j journal, v *view) *sequencer {
 	return &sequencer{store: s, journal: j, tail: *v}
 }
 
-// take hands a request over: from now on it is answered by the sequencer.
-func (q *sequencer) take(r *request) error {
+// take hands a request over: from now on it is answered by the sequencer. A patient
+// caller waits for the answer and for nothing else.
+func (q *sequencer) take(r *request, patient bool) error {
 	q.mu.Lock()
 	if q.stopped {
 		q.mu.Unlock()
@@ -81,7 +88,17 @@ func (q *sequencer) take(r *request) error {
 	q.mu.Unlock()
 
 	defer q.busy.Done()
-	if q.sweep() && q.anything() {
+	var writes *request
+	if patient {
+		writes = r
+	}
+	did, alone := q.sweep(writes)
+	if alone != nil {
+		q.carryOut(alone)
+		q.busy.Done()
+		did, _ = q.sweep(nil)
+	}
+	if did && q.anything() {
 		q.busy.Add(1) // what came meanwhile must not keep this caller from its own answer
 		go q.goOn()
 	}
@@ -105,7 +122,10 @@ func (q *sequencer) nudge() {
 // that is being written is durable.
 func (q *sequencer) goOn() {
 	defer q.busy.Done()
-	for q.anything() && q.sweep() {
+	for q.anything() {
+		if did, _ := q.sweep(nil); !did {
+			return
+		}
 	}
 }
 
@@ -128,13 +148,17 @@ func (q *sequencer) stop() {
 // idle. It returns false if it did nothing because somebody else is at the desk, or goes
 // there as soon as the group that is being written is settled, and will look at what
 // waits after that. Whoever gets true must look again whether something waits.
-func (q *sequencer) sweep() bool {
+//
+// The caller of a patient request, which may be nil, is given the group that has it alone,
+// if that is to be written now, and carries it out.
+func (q *sequencer) sweep(patient *request) (did bool, alone *group) {
 	if q.settling.Load() || !q.desk.TryLock() {
-		return false
+		return false, nil
 	}
 	defer q.desk.Unlock()
+	q.patient = patient
 	running := q.fetch()
-	did := running && q.writing == nil && q.takeIn()
+	did = running && q.writing == nil && q.takeIn()
 	n := 0
 	for n < len(q.next) && !q.settling.Load() {
 		if q.sequence(q.next[n]) {
@@ -146,7 +170,9 @@ func (q *sequencer) sweep() bool {
 	}
 	q.next = q.next[:copy(q.next, q.next[n:])]
 	// While the disk is idle nobody else will look at what came while the desk was taken.
-	return q.write() || did || q.writing == nil
+	did = q.write() || did || q.writing == nil
+	alone, q.alone, q.patient = q.alone, nil, nil
+	return did, alone
 }
 
 // fetch takes the requests that wait, unless earlier ones still wait for room. It returns
@@ -170,7 +196,7 @@ func (q *sequencer) write() bool {
 	}
 	if len(q.errands) > 0 {
 		q.writing = &group{errand: q.errands[0], durable: q.tail.head, epoch: q.epoch}
-		q.errands = q.errands[1:]
+		q.errands = slices.Delete(q.errands, 0, 1)
 		q.busy.Add(1)
 		go q.commit(q.writing)
 		return true
@@ -179,7 +205,11 @@ func (q *sequencer) write() bool {
 	q.writing.after = q.tail
 	q.writing.after.unsynced = nil
 	q.busy.Add(1)
-	go q.commit(q.writing)
+	if g := q.writing; q.patient != nil && len(g.requests) == 1 && g.requests[0] == q.patient {
+		q.alone = g
+	} else {
+		go q.commit(g)
+	}
 	return true
 }
 
@@ -425,8 +455,15 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 	newest.resting = append(newest.resting, resting{r, receipt, err})
 }
 
-// commit has the journal make a group durable, and deals with what became of it.
+// commit carries a group out, and goes on with what waits.
 func (q *sequencer) commit(g *group) {
+	q.carryOut(g)
+	q.sweep(nil)
+	q.goOn()
+}
+
+// carryOut has the journal make a group durable, and deals with what became of it.
+func (q *sequencer) carryOut(g *group) {
 	if planted("publish-before-sync") {
 		after := g.after
 		q.store.publish(&after, g)
@@ -454,8 +491,6 @@ func (q *sequencer) commit(g *group) {
 	if g.errand != nil {
 		close(g.errand.done)
 	}
-	q.sweep()
-	q.goOn()
 }
 
 // makeDurable has the journal make a group durable, or does an errand in place of one.

@@ -56,7 +56,7 @@ func TestWhatIsDurableIsReadBeforeWhatIsNotYetWritten(t *testing.T) {
 
 	again := new(requests).of([]daybook.Event{first}, nil) // nothing of it has been checked yet
 	for _, r := range []*request{new(requests).of([]daybook.Event{{ID: daybook.DeriveID(s.life.Log, "third"), Type: "Placed"}}, nil), again} {
-		if err := s.order.take(r); err != nil {
+		if err := s.order.take(r, false); err != nil {
 			t.Fatal(err)
 		}
 	}
