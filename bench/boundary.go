@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,7 +78,12 @@ func (h *harness) bounded(part *Part, c string, p *peers.Logstore) error {
 	}
 	time.Sleep(h.length / 5)
 	start, before, begun := time.Now(), used(p), recorded.Load()
-	time.Sleep(h.length)
+	if err := h.profiled(part.Work+"-"+strings.ReplaceAll(c, " ", "-"), "logstore", func() error {
+		time.Sleep(h.length)
+		return nil
+	}); err != nil {
+		return err
+	}
 	took, u, n := time.Since(start), used(p).minus(before), float64(recorded.Load()-begun)
 	stop.Store(true)
 	wg.Wait()

@@ -44,13 +44,16 @@ func planQuery(q daybook.Query) (plan, daybook.Query) {
 }
 
 func planItem(it daybook.Item) planned {
-	p := planned{item: it}
+	p := planned{item: it, groups: make([][]uint64, 0, 4+len(it.Tags))}
+	terms := make([]uint64, 0, len(it.IDs)+len(it.Streams)+len(it.Categories)+len(it.Types)+len(it.Tags)) // of all groups
+	group := func(n int) {
+		p.groups = append(p.groups, terms[n:len(terms):len(terms)])
+	}
 	if len(it.IDs) > 0 {
-		terms := make([]uint64, len(it.IDs))
-		for i, id := range it.IDs {
-			terms[i] = term.OfID(id)
+		for _, id := range it.IDs {
+			terms = append(terms, term.OfID(id))
 		}
-		p.groups = append(p.groups, terms)
+		group(0)
 	}
 	for _, any := range []struct {
 		kind  daybook.NameKind
@@ -59,14 +62,15 @@ func planItem(it daybook.Item) planned {
 		if len(any.names) == 0 {
 			continue
 		}
-		terms := make([]uint64, len(any.names))
-		for i, name := range any.names {
-			terms[i] = term.Hash(any.kind, name)
+		begin := len(terms)
+		for _, name := range any.names {
+			terms = append(terms, term.Hash(any.kind, name))
 		}
-		p.groups = append(p.groups, terms)
+		group(begin)
 	}
 	for _, tag := range it.Tags {
-		p.groups = append(p.groups, []uint64{term.Hash(term.Tag, tag)})
+		terms = append(terms, term.Hash(term.Tag, tag))
+		group(len(terms) - 1)
 	}
 	return p
 }
