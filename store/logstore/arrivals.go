@@ -14,7 +14,7 @@ func (q *sequencer) beginTurn(t turn) (bool, error) {
 	head := q.store.view.Load().head
 	allHere := head >= t.from || planted("turn-begun-before-all-is-here")
 	if !allHere || q.filling != nil {
-		if q.writing != nil || q.filling != nil || q.takeIn() {
+		if q.writing != nil || q.pause.on || q.filling != nil || q.takeIn() {
 			return false, nil
 		}
 		return false, fmt.Errorf("this node may sequence from position %d on, and what lies between %d and there has not arrived", t.from, head)

@@ -53,6 +53,7 @@ type sequencer struct {
 	writing *group     // what the journal has; nil if the disk is idle
 	next    []*request // those that are sequenced next
 	errands []*errand  // what the journal is to do as soon as it is idle
+	pause   pause      // before the next group is written
 	patient *request   // whoever is at the desk writes a group that has only this one
 	alone   *group     // that group, once it is to be written
 	sealing bool       // the next group begins a new segment
@@ -61,6 +62,8 @@ type sequencer struct {
 	epoch   uint64 // of the turn that was begun last
 	// lost are the ids of a group of which nobody knows whether it is recorded.
 	lost map[uuid.UUID]bool
+
+	taken atomic.Uint64 // counts the requests that were handed over
 
 	mu      sync.Mutex // guards what follows
 	waiting []*request // in the order in which they were handed over
@@ -84,6 +87,7 @@ func (q *sequencer) take(r *request, patient bool) error {
 		return daybook.ErrClosed
 	}
 	q.waiting = append(q.waiting, r)
+	q.taken.Add(1)
 	q.busy.Add(2) // the request, and the goroutine that is here
 	q.mu.Unlock()
 
@@ -94,7 +98,10 @@ func (q *sequencer) take(r *request, patient bool) error {
 	}
 	did, alone := q.sweep(writes)
 	if alone != nil {
-		q.carryOut(alone)
+		if q.carryOut(alone) {
+			go q.resume() // the next group waits for this caller to come back
+			return nil
+		}
 		q.busy.Done()
 		did, _ = q.sweep(nil)
 	}
@@ -145,9 +152,9 @@ func (q *sequencer) stop() {
 }
 
 // sweep sequences what waits, as far as there is room, and has it written if the disk is
-// idle. It returns false if it did nothing because somebody else is at the desk, or goes
-// there as soon as the group that is being written is settled, and will look at what
-// waits after that. Whoever gets true must look again whether something waits.
+// idle and there is no pause. It returns false if it did nothing because somebody else is
+// at the desk, or goes there as soon as the group that is being written is settled or the
+// pause ends, and will look at what waits after that. Whoever gets true must look again whether something waits.
 //
 // The caller of a patient request, which may be nil, is given the group that has it alone,
 // if that is to be written now, and carries it out.
@@ -158,7 +165,7 @@ func (q *sequencer) sweep(patient *request) (did bool, alone *group) {
 	defer q.desk.Unlock()
 	q.patient = patient
 	running := q.fetch()
-	did = running && q.writing == nil && q.takeIn()
+	did = running && q.writing == nil && !q.pause.on && q.takeIn()
 	n := 0
 	for n < len(q.next) && !q.settling.Load() {
 		if q.sequence(q.next[n]) {
@@ -170,7 +177,7 @@ func (q *sequencer) sweep(patient *request) (did bool, alone *group) {
 	}
 	q.next = q.next[:copy(q.next, q.next[n:])]
 	// While the disk is idle nobody else will look at what came while the desk was taken.
-	did = q.write() || did || q.writing == nil
+	did = q.write() || did || q.writing == nil && !q.pause.on
 	alone, q.alone, q.patient = q.alone, nil, nil
 	return did, alone
 }
@@ -191,7 +198,7 @@ func (q *sequencer) fetch() bool {
 
 // write has the group written that was filled, if there is one and the disk is idle.
 func (q *sequencer) write() bool {
-	if q.writing != nil || q.filling == nil && len(q.errands) == 0 {
+	if q.writing != nil || q.pause.on || q.filling == nil && len(q.errands) == 0 {
 		return false
 	}
 	if len(q.errands) > 0 {
@@ -457,13 +464,17 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 
 // commit carries a group out, and goes on with what waits.
 func (q *sequencer) commit(g *group) {
-	q.carryOut(g)
+	if q.carryOut(g) {
+		q.resume()
+		return
+	}
 	q.sweep(nil)
 	q.goOn()
 }
 
-// carryOut has the journal make a group durable, and deals with what became of it.
-func (q *sequencer) carryOut(g *group) {
+// carryOut has the journal make a group durable, and deals with what became of it. If it
+// returns true, the next group is written when somebody calls resume.
+func (q *sequencer) carryOut(g *group) (paused bool) {
 	if planted("publish-before-sync") {
 		after := g.after
 		q.store.publish(&after, g)
@@ -472,9 +483,10 @@ func (q *sequencer) carryOut(g *group) {
 		t, _ := q.journal.ready()
 		g.epoch = t.epoch
 	}
-	q.store.underway.begin(q.store.home.world.Clock)
+	clock := q.store.home.world.Clock
+	q.store.underway.begin(clock)
 	f := q.makeDurable(g)
-	q.store.underway.end()
+	took := q.store.underway.end(clock)
 
 	q.settling.Store(true)
 	q.desk.Lock()
@@ -484,6 +496,7 @@ func (q *sequencer) carryOut(g *group) {
 		q.abandon(g, f)
 		q.desk.Unlock()
 	} else {
+		paused = q.pause.begins(g, q.filling, q.taken.Load(), took)
 		q.settle(g)
 		q.desk.Unlock()
 		q.answerAll(g)
@@ -491,6 +504,7 @@ func (q *sequencer) carryOut(g *group) {
 	if g.errand != nil {
 		close(g.errand.done)
 	}
+	return paused
 }
 
 // makeDurable has the journal make a group durable, or does an errand in place of one.

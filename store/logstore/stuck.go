@@ -18,7 +18,11 @@ const stuckAfter = 10 * time.Second
 type underway struct{ since atomic.Int64 } // by the time since boot, and one more: zero is never
 
 func (u *underway) begin(clock vfs.Clock) { u.since.Store(int64(clock.Boot()) + 1) }
-func (u *underway) end()                  { u.since.Store(0) }
+
+// end returns how long it took.
+func (u *underway) end(clock vfs.Clock) time.Duration {
+	return clock.Boot() - time.Duration(u.since.Swap(0)-1)
+}
 
 // stuck returns an error if the group that is being made durable takes too long.
 func (u *underway) stuck(clock vfs.Clock) error {
