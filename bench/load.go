@@ -152,7 +152,7 @@ func (h *harness) coldLoads(part *Part, k peers.Kind) error {
 		name  string
 		first int
 		isNew bool // the store was just opened; else it was asked for a stream that it has not
-	}{{scatteredCold, 0, false}, {gatheredCold, firstGathered, false}, {scatteredNew, loads, true}, {gatheredNew, firstGathered + loads, true}} {
+	}{{scatteredCold, 0, false}, {gatheredCold, firstGathered, false}, {scatteredNew, 0, true}, {gatheredNew, firstGathered, true}} {
 		times := newTimes()
 		for n := range loads {
 			p, err := k.Open(dir)

@@ -60,7 +60,7 @@ var chapters = []chapter{
 			"pebble": "it decodes only where the data lies, and verifies a block's checksum when it reads it from a file, not when it finds it in its cache",
 			"bbolt":  "it is mapped into memory, decodes only where the data lies, and has no checksums but of its root pages"}},
 	{work: "load", title: "Loading a stream of 100 events among many", metric: "p50 µs", metrics: []string{"p50 µs", "p99 µs", "CPU µs"},
-		method: "Streams of 100 events in the filled stores. Scattered: one event in each hundredth of the log, in an append with nine events of other streams. Gathered: ten appends of ten in a short time. Cold: the store is opened anew before each load of a stream that was not read before, asked for a stream that does not exist, and the files are put out of the page cache; just opened: it is not asked before.",
+		method: "Streams of 100 events in the filled stores. Scattered: one event in each hundredth of the log, in an append with nine events of other streams. Gathered: ten appends of ten in a short time. Cold: the store is opened anew before each load, asked for a stream that does not exist, and the files are put out of the page cache; just opened: it is not asked before.",
 		why: map[string]string{
 			"pebble":    "while its cache holds the store, blocks in it are verified already; here each event's frame is read and verified whole, with its company",
 			"sqlite":    "while its cache holds the store, it reads no file and verifies nothing; and it is smaller here, as the table of sustained appends says",
