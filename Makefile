@@ -52,7 +52,7 @@ cover: ## coverage of each library package by all tests; line by line: go tool c
 	} END { for (p in all) { printf "%5.1f %%  %s\n", 100 * covered[p] / all[p], p; n += all[p]; c += covered[p] } \
 		printf "%5.1f %%  in all\n", 100 * c / n }' coverage.out | sort -k 3
 
-bench: ## measures the embedded store against peers, in minutes; FULL=1 takes half an hour; asserts nothing
+bench: ## measures the embedded store against peers, in minutes; FULL=1 takes a quarter of an hour; asserts nothing
 	go -C bench run . $(if $(FULL),-full -out results/$(shell date -u +%F))
 
 fuzz: ## FUZZTIME=30s on each fuzz target of every decoder

@@ -64,7 +64,7 @@ func main() {
 	flag.StringVar(&s.dir, "dir", "", "where to keep the stores; a temporary directory by default")
 	flag.StringVar(&s.only, "only", "", "comma-separated workloads; all by default")
 	flag.StringVar(&s.peers, "peers", "", "comma-separated peers; all by default")
-	flag.BoolVar(&s.full, "full", false, "the sizes of the aims, in half an hour rather than a few minutes")
+	flag.BoolVar(&s.full, "full", false, "the sizes of the aims, in a quarter of an hour rather than a few minutes")
 	flag.BoolVar(&s.keep, "keep", false, "keep the filled stores in -dir, and use those that are there")
 	flag.BoolVar(&s.profile, "profile", false, "write a CPU profile of each workload and peer beside the results")
 	flag.IntVar(&s.rounds, "rounds", 0, "rounds, of which the median is shown")
