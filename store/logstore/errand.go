@@ -85,7 +85,7 @@ func (q *sequencer) atDesk(do func()) error {
 	q.desk.Lock()
 	do()
 	q.desk.Unlock()
-	q.sweep(nil) // whoever could not come to the desk meanwhile may have left requests there
+	q.serve() // whoever could not come to the desk meanwhile may have left requests there
 	q.goOn()
 	return nil
 }

@@ -8,20 +8,20 @@ import (
 // A pause lets those who were answered just now hand over their next appends before the
 // next group is written. Without it they would find the disk busy with one group while
 // they fill another: half of all who append would be in each, and a sync would serve half
-// as many as it could. With 16 who append one event after another it served 8, and serves
-// 15: half as many appends again in the same time.
+// as many as it could. With 16 who append one event after another a sync served 8
+// without pauses, and serves 15 with them: half as many appends again in the same time.
 //
-// It is no timer: it ends when as many have come as were answered. It also ends when
-// nobody has come for a while, and after a quarter of what the last sync took; and where
-// they do not come back, because nobody waits for an answer to append again, there are
-// fewer and fewer pauses. It is guarded by the sequencer's desk.
+// A pause ends as soon as as many have come as were answered. It also ends when nobody has
+// come for a moment, and after a quarter of what the last sync took at the latest. Where
+// those who were answered do not come back, because nobody waits for an answer to append
+// again, there are fewer and fewer pauses. It is guarded by the sequencer's desk.
 type pause struct {
 	on     bool
 	until  uint64        // requests that will have been handed over, if all come back
 	least  uint64        // if half do
 	most   time.Duration // that it lasts
-	skip   int           // so many groups have none
-	vainly int           // pauses in a row for which fewer than half came back
+	skip   int           // so many groups have none behind them
+	vainly int           // so many pauses in a row, up to 8, ended with less than half back
 }
 
 // Whoever was answered and appends again at once is back within some 5 µs. If the clock
@@ -36,9 +36,10 @@ const (
 // pause behind each group costs a tenth.
 const mostAwaited = 256
 
-// begins begins a pause behind a group that is durable, which took so long, if there is to
-// be one. Others wait in next, which may be nil, to be written.
-func (p *pause) begins(g, next *group, taken uint64, took time.Duration) bool {
+// begin begins a pause behind a group that is durable, if there is to be one, and reports
+// whether it did. So many requests had been taken by then, and making the group durable
+// took so long. Those in next, which may be nil, wait to be written.
+func (p *pause) begin(g, next *group, taken uint64, took time.Duration) bool {
 	answered := uint64(len(g.requests))
 	if g.errand != nil || g.arrived || answered == 0 || answered == 1 && next == nil || answered > mostAwaited {
 		return false
@@ -51,8 +52,8 @@ func (p *pause) begins(g, next *group, taken uint64, took time.Duration) bool {
 	return true
 }
 
-// ends ends the pause.
-func (p *pause) ends(taken uint64) {
+// end ends the pause, by which so many requests have been taken.
+func (p *pause) end(taken uint64) {
 	p.on = false
 	if taken >= p.least {
 		p.vainly = 0
@@ -79,8 +80,8 @@ func (q *sequencer) resume() {
 		}
 	}
 	q.desk.Lock()
-	q.pause.ends(q.taken.Load())
+	q.pause.end(q.taken.Load())
 	q.desk.Unlock()
-	q.sweep(nil)
+	q.serve()
 	q.goOn()
 }

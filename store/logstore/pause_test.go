@@ -79,25 +79,25 @@ func TestWhereNobodyComesBackThereAreFewerPauses(t *testing.T) {
 	answered := &group{requests: make([]*request, 4)}
 	paused := 0
 	for range 1000 {
-		if p.begins(answered, nil, 100, time.Millisecond) {
+		if p.begin(answered, nil, 100, time.Millisecond) {
 			paused++
-			p.ends(101)
+			p.end(101)
 		}
 	}
 	if paused < 5 || paused > 15 {
 		t.Errorf("%d of 1,000 groups had a pause behind them, want about ten", paused)
 	}
 	for p.skip > 0 {
-		p.begins(answered, nil, 100, time.Millisecond)
+		p.begin(answered, nil, 100, time.Millisecond)
 	}
-	if !p.begins(answered, nil, 100, time.Millisecond) {
+	if !p.begin(answered, nil, 100, time.Millisecond) {
 		t.Fatal("there is no pause any more")
 	}
-	p.ends(104)
-	if !p.begins(answered, nil, 104, time.Millisecond) {
+	p.end(104)
+	if !p.begin(answered, nil, 104, time.Millisecond) {
 		t.Error("there is no pause behind the group after one for which all came back")
 	}
-	if p.ends(108); p.begins(&group{requests: answered.requests[:1]}, nil, 108, time.Millisecond) {
+	if p.end(108); p.begin(&group{requests: answered.requests[:1]}, nil, 108, time.Millisecond) {
 		t.Error("a lone append is waited for")
 	}
 }
