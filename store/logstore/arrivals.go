@@ -70,7 +70,7 @@ func (q *sequencer) admit(b []byte) error {
 		g := q.filling
 		table := (*g.segment.index.Load()).(*index.Table)
 		g.terms = append(g.terms, addFrame(table, f, t.end)...)
-		g.heads = q.store.heads.headsOf(g.heads, f)
+		g.heads = q.store.heads.of(f, g.heads)
 		q.grow(g, f)
 		b = b[len(f):]
 	}

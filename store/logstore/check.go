@@ -19,8 +19,8 @@ type check struct {
 	life  daybook.Point
 	in    fetcher
 
-	// known is what is known of forgotten streams, and heads of the newest events of
-	// others, for a check of a whole view.
+	// known is what is known of forgotten streams, and heads are the newest events of
+	// streams, as far as they are remembered: for a check of a whole view; otherwise nil.
 	known *horizons
 	heads *heads
 }
@@ -131,11 +131,11 @@ func (c *check) head(name string, hash uint64, version daybook.Version, newest d
 		known, err := c.heads.find(c, name, hash)
 		return known.version, known.newest, err
 	}
-	return c.headWithin(name, hash, version, newest)
+	return c.readHead(name, hash, version, newest)
 }
 
-// headWithin does the work of head.
-func (c *check) headWithin(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
+// readHead does what head says, and reads the log for it.
+func (c *check) readHead(name string, hash uint64, version daybook.Version, newest daybook.Position) (daybook.Version, daybook.Position, error) {
 	hashes := [1]uint64{hash}
 	v := c.view
 	for i := len(v.segments) - 1; i >= 0 && v.segments[i].number >= c.since.segment; i-- {

@@ -27,7 +27,7 @@ type heads struct {
 type headShard struct {
 	mu   sync.Mutex
 	sets []headSet
-	gave int // how many heads were given up since there are so many sets
+	gave int // so many heads were given up since there have been so many sets
 }
 
 // A headSet has the heads of streams whose keys end alike. Unlike with a map nothing is
@@ -52,20 +52,20 @@ type head struct {
 // million heads in 36 MB in all: many logs are small, and a program may have hundreds of
 // them open.
 const (
-	headShards   = 16
-	fewestInOne  = 1 << 2
-	mostInOne    = 1 << 14
-	headWays     = 4
-	headShardBit = 60
+	headShardBits = 4 // of a key, its first ones, say which shard
+	headShards    = 1 << headShardBits
+	headWays      = 4 // heads in a set
+	fewestSets    = 1 << 2
+	mostSets      = 1 << 14 // of a shard
 )
 
-// find returns the head of a stream in the view of c, which must look at everything.
+// find returns the head of a stream in the view of c, which must be a check of all of it.
 func (h *heads) find(c *check, name string, hash uint64) (head, error) {
 	key := maphash.String(h.seed, name)
 	if known, ok := h.get(hash, key); ok && known.newest <= c.view.head {
 		return known, nil
 	}
-	version, newest, err := c.headWithin(name, hash, 0, 0)
+	version, newest, err := c.readHead(name, hash, 0, 0)
 	if err != nil {
 		return head{}, err
 	}
@@ -74,14 +74,14 @@ func (h *heads) find(c *check, name string, hash uint64) (head, error) {
 	return found, nil
 }
 
-// headsOf appends to heads those that a frame leaves to the streams of its events.
-func (h *heads) headsOf(heads []head, f frame.Frame) []head {
+// of appends to into the heads that the streams of a frame's events have after it.
+func (h *heads) of(f frame.Frame, into []head) []head {
 	for _, e := range f.Events() {
 		if stream := e.Stream(); len(stream) > 0 {
-			heads = append(heads, head{term.Hash(term.Stream, stream), maphash.Bytes(h.seed, stream), e.Version(), positionOf(f, e)})
+			into = append(into, head{term.Hash(term.Stream, stream), maphash.Bytes(h.seed, stream), e.Version(), positionOf(f, e)})
 		}
 	}
-	return heads
+	return into
 }
 
 // settle takes note of the events of a group that is durable and that nobody can read
@@ -100,7 +100,7 @@ func (h *heads) settle(g *group) {
 	}
 }
 
-func (h *heads) shard(key uint64) *headShard { return &h.shards[key>>headShardBit] }
+func (h *heads) shard(key uint64) *headShard { return &h.shards[key>>(64-headShardBits)] }
 
 func (h *heads) get(term, key uint64) (head, bool) {
 	s := h.shard(key)
@@ -158,12 +158,12 @@ func (s *headShard) of(term, key uint64) *head {
 // place gives a head that is not there a place.
 func (s *headShard) place(newest head) {
 	if s.sets == nil {
-		s.sets = make([]headSet, fewestInOne)
+		s.sets = make([]headSet, fewestSets)
 	}
 	if s.set(newest.key).place(newest) {
 		s.gave++
 	}
-	if s.gave > len(s.sets) && len(s.sets) < mostInOne {
+	if s.gave > len(s.sets) && len(s.sets) < mostSets {
 		s.grow()
 	}
 }

@@ -46,16 +46,16 @@ func TestHeadsAreRememberedForAsManyStreamsAsAreAskedForUpToABound(t *testing.T)
 	}
 
 	put(1, 11)
-	if n := remembered(1, 11); sets() > headShards*fewestInOne || n != 10 {
+	if n := remembered(1, 11); sets() > headShards*fewestSets || n != 10 {
 		t.Errorf("of 10 streams %d are remembered, in %d sets", n, sets())
 	}
 	put(11, 5001)
-	if n := remembered(1, 5001); n < 2500 || sets() >= headShards*mostInOne {
+	if n := remembered(1, 5001); n < 2500 || sets() >= headShards*mostSets {
 		t.Errorf("of 5,000 streams %d are remembered, in %d sets", n, sets())
 	}
-	const bound = headShards * mostInOne * headWays
+	const bound = headShards * mostSets * headWays
 	put(5001, 3*bound)
-	if n := remembered(1, 3*bound); sets() != headShards*mostInOne || n < bound*9/10 || n > bound {
+	if n := remembered(1, 3*bound); sets() != headShards*mostSets || n < bound*9/10 || n > bound {
 		t.Errorf("of %d streams %d are remembered, in %d sets", 3*bound, n, sets())
 	}
 }

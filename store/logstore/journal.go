@@ -122,8 +122,8 @@ type group struct {
 	errand *errand // what is done in place of writing the group, which is empty
 
 	requests []*request
-	terms    []uint64 // those of the events of a group that has arrived
-	heads    []head   // those that they leave
+	terms    []uint64 // of the events of a group that has arrived
+	heads    []head   // that the streams of those have after it
 	// resting are answers that rest on this group.
 	resting []resting
 }
