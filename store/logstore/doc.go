@@ -6,8 +6,9 @@
 // One process at a time may have a directory open; see [LockedError]. [Store] is a
 // [daybook.Store], whose contract is written there. Events are acknowledged when the
 // disk has confirmed them. Appends that arrive while the disk is busy are made durable
-// together, so many goroutines appending at once cost little more than one. Reads do
-// not wait for the disk to confirm appends.
+// together, and whoever was answered and appends again at once is in time for the next
+// sync: so many goroutines appending at once cost little more than one. Reads do not wait
+// for the disk to confirm appends.
 //
 // If the disk fails, the store becomes read-only and says so in [Store.Health]. If it
 // is full, appends are refused, and are taken again when there is room. FORMAT.md

@@ -20,7 +20,7 @@ import (
 )
 
 // Dump writes what is in a file of a log, for people: a segment, also one that was set
-// aside or what a crash left of one, an index, MANIFEST, HEAD, OWNER. Each line begins
+// aside or what a crash left of one, an index, MANIFEST, HEAD, OWNER, BACKUP. Each line begins
 // with the place in the file; what is damaged is shown where it is, and what comes after
 // is shown too. The form of the text is not promised.
 //

@@ -62,10 +62,11 @@ type Store struct {
 // are moved to a file of their own in the directory, which the logger names.
 //
 // An empty name of a directory is a [*daybook.InvalidError]: the directory that the
-// program happens to be in is called ".". So is a directory that [Backup] has made:
-// [RestoreBackup] makes a log of it, and [OpenReader] reads it. If another store has the directory open, the
-// error is a [*LockedError]; if the log has damage that no crash can explain, it is a
-// [*daybook.CorruptError], and the log's segments are left as they are.
+// program happens to be in is called ".". A directory that [Backup] has made is one too:
+// [RestoreBackup] makes a log of it elsewhere, and [OpenReader] reads it. If another store
+// has the directory open, the error is a [*LockedError]; if the log has damage that no
+// crash can explain, it is a [*daybook.CorruptError], and the log's segments are left as
+// they are.
 func Open(dir string, options *Options) (*Store, error) {
 	absolute, err := directory(dir)
 	if err != nil {

@@ -67,8 +67,8 @@ const (
 // one the others wait. 16 MiB and 10,000 events are some ten milliseconds.
 var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
 
-// Limits returns what an append to a log in a directory may have, as Info of each such
-// store says: for whoever checks events before there is one.
+// Limits returns how many events and bytes an append to any [Store] of this package may
+// have, as its Info says: for whoever checks events before there is a log.
 func Limits() daybook.Limits { return limits }
 
 // segmentBytes returns the size at which a segment is sealed.
