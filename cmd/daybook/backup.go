@@ -16,7 +16,7 @@ type Backup struct {
 
 // Help returns what the flags do not say.
 func (Backup) Help() string {
-	return `Makes a directory a backup of the log as it is, and verifies what is new in it. The log may be in use. The directory is new, empty, or a backup already. A backup is a log itself: read, verify and export take it. Nothing is recorded in it; see restore.
+	return `Makes a directory a backup of the log as it is, and verifies what is new in it. The log may be in use. The directory of the backup must be new, empty, or a backup already. A backup is a log itself: read, verify and export take it. Nothing can be recorded in it: restore makes a log of it, elsewhere.
 
 A backup that is there already is brought up to date, and stands as it was until that is done. On the same file system, files that do not change any more are linked, which takes neither time nor room, and shares the fate of that disk: --copy copies them, and so does any other file system.
 
