@@ -89,7 +89,11 @@ func (p Place) begin(ctx context.Context, store daybook.Store, excluded bool) (d
 	}
 	info, err := store.Info(ctx)
 	if err == nil && last > info.Head.Position {
-		err = fmt.Errorf("the log goes up to position %d: nothing can begin after position %d", info.Head.Position, last)
+		where := fmt.Sprintf("after position %d", last)
+		if excluded {
+			where = fmt.Sprintf("at position %d", last+1)
+		}
+		err = fmt.Errorf("the log goes up to position %d: nothing can begin %s", info.Head.Position, where)
 	}
 	return last, err
 }

@@ -29,6 +29,9 @@ func (t Target) directory() (string, error) {
 	return t.Log, nil
 }
 
+// errNoLog is of a directory that has nothing of a log.
+var errNoLog = errors.New("there is no log")
+
 // errNoManifest is of a directory that has segments: a log that is damaged, and not none.
 var errNoManifest = errors.New("has no MANIFEST: verify says what is damaged, and repair mends it")
 
@@ -62,7 +65,7 @@ func (t Target) existing() (string, error) {
 		}
 	}
 	if backup {
-		return "", fmt.Errorf("there is no backup in %s yet: it was interrupted before it was whole, and goes on when it is run again", dir)
+		return "", fmt.Errorf("there is no backup in %s yet: backing up was interrupted there, and goes on when it is run again", dir)
 	}
 	if left {
 		return dir, fmt.Errorf("the log in %s %w", dir, errNoManifest)
@@ -73,7 +76,7 @@ func (t Target) existing() (string, error) {
 			return "", fmt.Errorf("there is no log in %s, but in %s", dir, inner)
 		}
 	}
-	return "", fmt.Errorf("there is no log in %s", dir)
+	return "", fmt.Errorf("%w in %s", errNoLog, dir)
 }
 
 // A log is an open store.
@@ -98,7 +101,7 @@ func (t Target) ownable(verb string, create bool) (string, error) {
 		return t.directory()
 	}
 	dir, err := t.existing()
-	if err != nil && verb == "append" {
+	if errors.Is(err, errNoLog) && verb == "append" {
 		err = fmt.Errorf("%w; --create makes one", err)
 	}
 	return dir, err
