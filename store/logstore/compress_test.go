@@ -170,8 +170,8 @@ func TestWhatDoesNotBecomeSmallerIsLeftAlone(t *testing.T) {
 	}
 }
 
-// Goal: no damage of a compressed segment goes unnoticed. Method: bits are flipped all over its file; the log is opened, and gives what
-// it gave or says that it is corrupt.
+// Goal: no damage of a compressed segment goes unnoticed. Method: bits are flipped all over
+// its file; the log is opened, and gives what it gave or says that it is corrupt.
 func TestDamageOfACompressedSegmentIsTold(t *testing.T) {
 	s := compressible(t, vfs.OS(), &Options{SegmentBytes: 400_000, Logger: quiet})
 	if _, err := s.Compress(t.Context()); err != nil {

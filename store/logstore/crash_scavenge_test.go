@@ -17,8 +17,9 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs/errorfs"
 )
 
-// Goal: whatever a power cut leaves of a segment that is being rewritten and of the one that it replaces, the log is what it
-// was, and what was scavenged by then stays so. Method: as for appends, over histories that forget and scavenge.
+// Goal: whatever a power cut leaves of a segment that is being rewritten and of the one
+// that it replaces, the log is what it was, and what was scavenged by then stays so.
+// Method: as for appends, over histories that forget and scavenge.
 func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 	soak := soaking(t)
 	cuts, steps, seeds := soak.choose(2000, 2000, 150_000), soak.choose(30, 50, 50), soak.choose(2, 6, 6)
@@ -39,8 +40,8 @@ func TestNoPowerCutWhileScavengingTakesBackAPromise(t *testing.T) {
 	}
 }
 
-// The same where calls of a scavenging fail, and the store is opened again while the power stays on: what it finds in the
-// directory need not be on the disk.
+// The same where calls of a scavenging fail, and the store is opened again while the power
+// stays on: what it finds in the directory need not be on the disk.
 func TestNoPowerCutAfterAFailingScavengeTakesBackAPromise(t *testing.T) {
 	soak := soaking(t)
 	cuts, seeds := soak.choose(2500, 2500, 150_000), soak.choose(2, 4, 4)
@@ -71,8 +72,9 @@ func TestNoPowerCutAfterAFailingScavengeTakesBackAPromise(t *testing.T) {
 	})
 }
 
-// Goal: whichever call of a scavenging fails and however, the log is what it was, and a scavenging begun afterwards does
-// what is left to do. Method: one workload, with the fault at every call in turn, until it meets none.
+// Goal: whichever call of a scavenging fails and however, the log is what it was, and a
+// scavenging begun afterwards does what is left to do. Method: one workload, with the fault
+// at every call in turn, until it meets none.
 func TestEveryAnswerIsRightWhicheverCallOfAScavengingFails(t *testing.T) {
 	soak := soaking(t)
 	every := soak.choose(7, 1, 1)
@@ -90,7 +92,8 @@ func TestEveryAnswerIsRightWhicheverCallOfAScavengingFails(t *testing.T) {
 	}
 }
 
-// scavengeWith runs a workload with a fault and judges it. It returns false if the fault was not met.
+// scavengeWith runs a workload with a fault and judges it. It returns false if the fault
+// was not met.
 func scavengeWith(t *testing.T, seed uint64, fault errorfs.Fault) bool {
 	t.Helper()
 	r := newRun(t, seed)
@@ -246,8 +249,9 @@ func scavengeAgain(s *Store, log []daybook.Recorded) error {
 	return nil
 }
 
-// Goal: a restore that the power ends leaves whole appends of the copied log, as many at least as were acknowledged, and
-// goes on from there. Method: every call of one is cut, with all survivors.
+// Goal: a restore that the power ends leaves whole appends of the copied log, as many at
+// least as were acknowledged, and goes on from there. Method: every call of one is cut,
+// with all survivors.
 func TestNoPowerCutTakesBackWhatWasRestored(t *testing.T) {
 	soak := soaking(t)
 	all := contentsOf(t, forgetful(t))
@@ -300,7 +304,8 @@ func TestNoPowerCutTakesBackWhatWasRestored(t *testing.T) {
 	tried(t, cuts)
 }
 
-// restOfAppend returns how many of the events from the n-th on belong to the append of the one before.
+// restOfAppend returns how many of the events from the n-th on belong to the append of the
+// one before.
 func restOfAppend(all []daybook.Recorded, n int) int {
 	rest := 0
 	for n > 0 && n+rest < len(all) && all[n+rest].RecordedAt.Equal(all[n-1].RecordedAt) {

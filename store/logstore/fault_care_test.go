@@ -286,7 +286,8 @@ func (c *care) prepared(t *testing.T, seed uint64) *patient {
 }
 
 // Goal: a power cut while a log is backed up, restored or repaired loses nothing that there
-// was, and what was interrupted goes on when it is done again. Method: after every call, with all survivors.
+// was, and what was interrupted goes on when it is done again. Method: after every call,
+// with all survivors.
 func TestNoPowerCutWhileALogIsLookedAfterLosesAnything(t *testing.T) {
 	soak := soaking(t)
 	for _, c := range cares {
@@ -330,9 +331,10 @@ func (p *patient) record(t *testing.T, c *care) *crashfs.Recording {
 	return recording
 }
 
-// Goal: whichever call fails while a log is backed up, restored or repaired, nothing is lost,
-// what is said to be done is done and durable, and it can be done again. Method: with the fault at every call in
-// turn; in the end the power is cut, which shows what of it only seemed to be there.
+// Goal: whichever call fails while a log is backed up, restored or repaired, nothing is
+// lost, what is said to be done is done and durable, and it can be done again. Method: with
+// the fault at every call in turn; in the end the power is cut, which shows what of it only
+// seemed to be there.
 func TestEveryAnswerIsRightWhicheverCallOfLookingAfterALogFails(t *testing.T) {
 	soak := soaking(t)
 	every := soak.choose(7, 3, 1)
@@ -365,7 +367,8 @@ func TestEveryAnswerIsRightWhicheverCallOfLookingAfterALogFails(t *testing.T) {
 	}
 }
 
-// with does what is to be interrupted with a fault, and judges what comes of it. It returns false if the fault was not met.
+// with does what is to be interrupted with a fault, and judges what comes of it. It returns
+// false if the fault was not met.
 func (p *patient) with(t *testing.T, c *care, fault errorfs.Fault, disk *crashfs.Disk) (met bool, err error) {
 	world := disk.World()
 	failing := errorfs.New(disk)

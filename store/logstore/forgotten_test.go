@@ -13,8 +13,9 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs"
 )
 
-// Goal: an append to a stream is refused whose tombstone is not durable yet, and is told so only when it is. Method: the
-// disk waits with the tombstone's sync, while the append finds nothing wrong with what is durable.
+// Goal: an append to a stream is refused whose tombstone is not durable yet, and is told so
+// only when it is. Method: the disk waits with the tombstone's sync, while the append finds
+// nothing wrong with what is durable.
 func TestATombstoneOnItsWayRefusesWhatComesBehindIt(t *testing.T) {
 	s := openSubject(t, vfs.OS(), quietly)
 	write := func(e daybook.Event) error {
@@ -55,8 +56,9 @@ func TestATombstoneOnItsWayRefusesWhatComesBehindIt(t *testing.T) {
 	}
 }
 
-// Goal: what is forgotten is told from the segments that say so, wherever they are, and a log that forgets nothing asks none. Method: a
-// history is written once into one segment and once into many, and read as of each moment.
+// Goal: what is forgotten is told from the segments that say so, wherever they are, and a
+// log that forgets nothing asks none. Method: a history is written once into one segment
+// and once into many, and read as of each moment.
 func TestWhatIsForgottenIsTheSameInOneSegmentAndInMany(t *testing.T) {
 	one := openSubject(t, inMemory(), &Options{Logger: quiet})
 	many := openSubject(t, inMemory(), &Options{SegmentBytes: 300, Logger: quiet})

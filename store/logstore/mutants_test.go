@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// mutants is the register of the bugs that can be planted in the engine: what each one breaks, and which
-// test, or which part of it after a slash, must then fail in its short form.
+// mutants is the register of the bugs that can be planted in the engine: what each one
+// breaks, and which test, or which part of it after a slash, must then fail in its short
+// form.
 var mutants = []struct{ name, breaks, caught string }{
 	{"acknowledge-before-sync", "an append is acknowledged when it is written, not when it is synced", "TestNoPowerCutTakesBackAPromise"},
 	{"answered-before-it-has-arrived", "what another node answered cannot be read yet where it was asked", "TestAForwardedAppendIsAnsweredWhenItHasArrived"},
@@ -92,7 +93,8 @@ var mutants = []struct{ name, breaks, caught string }{
 	{"unknown-forgotten", "what nobody knows is answered, in the same breath, as absent", "TestAFailedSyncMakesTheStoreReadOnly"},
 }
 
-// Goal: the register has every bug that can be planted, and no other. Method: what stands in the sources.
+// Goal: the register has every bug that can be planted, and no other. Method: what stands
+// in the sources.
 func TestTheRegisterOfMutantsIsComplete(t *testing.T) {
 	found := make(map[string]bool)
 	for _, pattern := range []string{"*.go", "internal/*/*.go"} {
@@ -121,8 +123,9 @@ func TestTheRegisterOfMutantsIsComplete(t *testing.T) {
 	}
 }
 
-// Goal: the tests of this package would see the bugs that matter. Method: one binary of them is built in which the
-// environment plants a bug; with none its tests pass, and with each one the test that is to catch it fails.
+// Goal: the tests of this package would see the bugs that matter. Method: one binary of
+// them is built in which the environment plants a bug; with none its tests pass, and with
+// each one the test that is to catch it fails.
 func TestMutantsAreCaught(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "logstore.test")
 	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags=mutants", "-o", binary, ".").CombinedOutput(); err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// Goal: whoever reads beside the owner is not shown less of the past because the owner forgets and scavenges meanwhile.
-// Method: a reading is begun, and ranged over only when the files that it was to read have been replaced.
+// Goal: whoever reads beside the owner is not shown less of the past because the owner
+// forgets and scavenges meanwhile. Method: a reading is begun, and ranged over only when
+// the files that it was to read have been replaced.
 func TestAReadingBesideTheOwnerGoesOnOverWhatWasScavengedSince(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir, &Options{SegmentBytes: 1000, Logger: quiet})
@@ -87,9 +88,10 @@ func (c *interrupting) Err() error {
 	return c.Context.Err()
 }
 
-// Goal: what a reading hides is one thing from its first event to its last, also if somebody else's look at the log lets it
-// begin with a later head than it had meant to. Method: the owner forgets a stream, and the reader is made to look, each time
-// that the reading's beginning asks its context; then the files are replaced.
+// Goal: what a reading hides is one thing from its first event to its last, also if
+// somebody else's look at the log lets it begin with a later head than it had meant to.
+// Method: the owner forgets a stream, and the reader is made to look, each time that the
+// reading's beginning asks its context; then the files are replaced.
 func TestAReadingThatGoesOnHidesWhatWasHiddenAtItsSnapshot(t *testing.T) {
 	for at := 1; ; at++ {
 		s, err := Open(t.TempDir(), &Options{SegmentBytes: 1000, Logger: quiet})

@@ -238,8 +238,8 @@ func TestTheManifestOfACompressedLogIsMadeAnew(t *testing.T) {
 	}
 }
 
-// Goal: where nothing but a later append proves that one is damaged, a repair mends it from the backup, or says that it
-// did not. Method: the log crashed, and its file HEAD is lost.
+// Goal: where nothing but a later append proves that one is damaged, a repair mends it from
+// the backup, or says that it did not. Method: the log crashed, and its file HEAD is lost.
 func TestALossIsNotSaidToBeMendedWhereOnlyLaterAppendsProveIt(t *testing.T) {
 	dir, target, log := backedUp(t, crashed)
 	name := ""

@@ -8,8 +8,9 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs"
 )
 
-// Goal: scavenging a large log needs room for a segment, not for all of them: a file that was removed takes its room until it is
-// closed. Method: the collector runs after each segment, and the files that are still open are counted.
+// Goal: scavenging a large log needs room for a segment, not for all of them: a file that
+// was removed takes its room until it is closed. Method: the collector runs after each
+// segment, and the files that are still open are counted.
 func TestScavengingLetsGoOfWhatItReplaced(t *testing.T) {
 	world := vfs.OS()
 	open := &openCount{FS: world.FS}
@@ -32,7 +33,8 @@ func TestScavengingLetsGoOfWhatItReplaced(t *testing.T) {
 	}
 }
 
-// Goal: nobody has a segment that was replaced when all who read it are done, whatever was at work for it before.
+// Goal: nobody has a segment that was replaced when all who read it are done, whatever was
+// at work for it before.
 func TestNothingKeepsASegmentThatWasReplaced(t *testing.T) {
 	s := scavengeable(t, vfs.OS(), &Options{SegmentBytes: 1000, Logger: quiet})
 	forgetOne(t, s)

@@ -38,8 +38,9 @@ func forgetOne(t *testing.T, s daybook.Store) {
 	}
 }
 
-// Goal: the files of a segment that was rewritten can be read by those who began before, have no name any more, and are
-// closed once nobody can. Method: as few files as possible stay open, so that each would have to be opened again.
+// Goal: the files of a segment that was rewritten can be read by those who began before,
+// have no name any more, and are closed once nobody can. Method: as few files as possible
+// stay open, so that each would have to be opened again.
 func TestWhoeverReadsARewrittenSegmentReadsOn(t *testing.T) {
 	world := vfs.OS()
 	open := &openCount{FS: world.FS}
@@ -140,9 +141,11 @@ func TestAReadingOfARewrittenSegmentEndsWithTheStore(t *testing.T) {
 	}
 }
 
-// Goal: what a request was checked against stays known when the segment in which that ended is rewritten: its places are other
-// ones then. Method: between the check of an append on its own goroutine and its turn, an event is recorded that makes its
-// condition fail, and the segment is sealed and scavenged, so that this event moves to where the check had already been.
+// Goal: what a request was checked against stays known when the segment in which that ended
+// is rewritten: its places are other ones then. Method: between the check of an append on
+// its own goroutine and its turn, an event is recorded that makes its condition fail, and
+// the segment is sealed and scavenged, so that this event moves to where the check had
+// already been.
 func TestARequestIsCheckedAgainstWhatMovedWhenItsSegmentWasRewritten(t *testing.T) {
 	s := scavengeable(t, inMemory(), &Options{Logger: quiet})
 	head, err := s.Info(t.Context())

@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-es/daybook/internal/vfs/errorfs"
 )
 
-// An append that failed leaves nothing in the index that others could come upon, also where something of another shape
-// has taken its place.
+// An append that failed leaves nothing in the index that others could come upon, also where
+// something of another shape has taken its place.
 func TestAFailedAppendLeavesNothingInTheIndex(t *testing.T) {
 	s, disk := faulty(t, quietly)
 	if err := appendOne(s, 1); err != nil {
@@ -39,9 +39,10 @@ func TestAFailedAppendLeavesNothingInTheIndex(t *testing.T) {
 	}
 }
 
-// Goal: an event that is in the file can be read while what comes behind it is not there yet. Method: no space can be
-// reserved, so the file ends with what was written; while the second append is being synced the third one waits to be
-// written, and the fourth is checked against all of them.
+// Goal: an event that is in the file can be read while what comes behind it is not there
+// yet. Method: no space can be reserved, so the file ends with what was written; while the
+// second append is being synced the third one waits to be written, and the fourth is
+// checked against all of them.
 func TestWhatIsDurableIsReadBeforeWhatIsNotYetWritten(t *testing.T) {
 	s := openSubject(t, inMemory(), quietly)
 	s.disk.Arm(errorfs.Fault{Call: 1, Forever: true, Kinds: errorfs.Preallocate, Err: syscall.ENOSPC})

@@ -17,8 +17,9 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 )
 
-// broken are the vectors of what must be refused: what is changed in a file of the log in testdata/vectors. Where a
-// checksum is made right again, another program has written this, or a later version of this one.
+// broken are the vectors of what must be refused: what is changed in a file of the log in
+// testdata/vectors. Where a checksum is made right again, another program has written this,
+// or a later version of this one.
 var broken = []struct {
 	what, file string
 	change     func(b []byte, salt uint32) []byte
@@ -86,9 +87,10 @@ func inManifest(old, with string) func([]byte, uint32) []byte {
 	}
 }
 
-// Goal: what is not as the format says is refused, with the place and the reason. Method: files of the log are changed, one
-// at a time. What is changed, byte by byte, and what is told is written down in broken.txt, which is all that another
-// program needs for the same test.
+// Goal: what is not as the format says is refused, with the place and the reason. Method:
+// files of the log are changed, one at a time. What is changed, byte by byte, and what is
+// told is written down in broken.txt, which is all that another program needs for the same
+// test.
 func TestABrokenLogIsRefusedWithPlaceAndReason(t *testing.T) {
 	golden := filepath.Join("testdata", "vectors", "broken.txt")
 	salt := le.Uint32(vector(t, "00000002.seg")[12:])
@@ -117,7 +119,8 @@ func TestABrokenLogIsRefusedWithPlaceAndReason(t *testing.T) {
 	}
 }
 
-// edits says how a file is changed: its new size, if that is another one, and bytes with their offset.
+// edits says how a file is changed: its new size, if that is another one, and bytes with
+// their offset.
 func edits(file string, good, bad []byte) string {
 	var b strings.Builder
 	if len(good) != len(bad) {

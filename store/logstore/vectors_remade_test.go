@@ -16,8 +16,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 )
 
-// restoredVector restores the scavenged log into another one, with every other position: an append of it has gaps, and stubs
-// are in a segment that was not rewritten.
+// restoredVector restores the scavenged log into another one, with every other position: an
+// append of it has gaps, and stubs are in a segment that was not rewritten.
 func restoredVector(t *testing.T) (dir string, events []daybook.Recorded) {
 	t.Helper()
 	_, events = rewrittenVector(t, scavengeAll)
@@ -43,7 +43,8 @@ func restoredVector(t *testing.T) (dir string, events []daybook.Recorded) {
 
 var restoredFiles = []string{"MANIFEST", "00000001.seg", "00000002.seg"}
 
-// repairedVector damages the first append of the log in testdata/vectors, and repairs the log without it.
+// repairedVector damages the first append of the log in testdata/vectors, and repairs the
+// log without it.
 func repairedVector(t *testing.T) (dir string) {
 	t.Helper()
 	dir = vectorLog(t)
@@ -157,8 +158,9 @@ func TestABrokenLogWithGapsIsTold(t *testing.T) {
 	}
 }
 
-// Goal: what HEAD says is gone by, and only if it is as it was written. Method: the log in testdata/vectors is one that
-// nobody closed, of whose last append only HEAD says that it is durable.
+// Goal: what HEAD says is gone by, and only if it is as it was written. Method: the log in
+// testdata/vectors is one that nobody closed, of whose last append only HEAD says that it
+// is durable.
 func TestAHeadOfThisFormatIsRead(t *testing.T) {
 	of := func(change func(b []byte)) []byte {
 		b := vector(t, headName)

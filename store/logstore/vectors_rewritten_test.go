@@ -17,7 +17,8 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// rewrittenVector makes the log of testdata/vectors again, with a stream of it forgotten, and rewrites its first segment.
+// rewrittenVector makes the log of testdata/vectors again, with a stream of it forgotten,
+// and rewrites its first segment.
 func rewrittenVector(t *testing.T, rewrite func(*Store) error) (dir string, events []daybook.Recorded) {
 	t.Helper()
 	dir = t.TempDir()
@@ -66,8 +67,8 @@ var rewrittenVectors = []struct {
 	{"packed", pack, []string{"MANIFEST", "00000001-1.seg", "00000002.seg"}},
 }
 
-// These bytes are on people's disks, too. Of a packed segment only that it is read: what a compressor writes, another one
-// may write otherwise.
+// These bytes are on people's disks, too. Of a packed segment only that it is read: what a
+// compressor writes, another one may write otherwise.
 func TestARewrittenLogHasTheBytesOfTheFormat(t *testing.T) {
 	for _, v := range rewrittenVectors {
 		dir, _ := rewrittenVector(t, v.rewrite)
@@ -127,7 +128,8 @@ func TestARewrittenLogOfThisFormatIsRead(t *testing.T) {
 	}
 }
 
-// What is wrong in each of these is told, as damage of that file, and nothing else is read in its place.
+// What is wrong in each of these is told, as damage of that file, and nothing else is read
+// in its place.
 func TestABrokenRewrittenLogIsTold(t *testing.T) {
 	const segment = "00000001-1.seg"
 	reseal := func(b []byte) { // the checksum of the first frame is right for what is in it now

@@ -82,7 +82,8 @@ func TestALogHasTheBytesOfTheFormat(t *testing.T) {
 	compareWithVector(t, vectorLog(t), "", []string{"MANIFEST", "HEAD", "00000001.seg", "00000001.idx", "00000002.seg"})
 }
 
-// compareWithVector compares files of a log with those of a vector, which are written with the flag -update.
+// compareWithVector compares files of a log with those of a vector, which are written with
+// the flag -update.
 func compareWithVector(t *testing.T, dir, vector string, files []string) {
 	t.Helper()
 	for _, name := range files {

@@ -306,8 +306,9 @@ func TestEveryFileOfALogCanBeDumped(t *testing.T) {
 	}
 }
 
-// Goal: a log is verified while its owner seals the segment that is written, and cuts off what was reserved of it. Method: the
-// file ends long before where it ended when it was looked at.
+// Goal: a log is verified while its owner seals the segment that is written, and cuts off
+// what was reserved of it. Method: the file ends long before where it ended when it was
+// looked at.
 func TestAFileThatWasCutBehindItsFramesIsVerified(t *testing.T) {
 	dir := closed(t, 40, quietly)
 	h := &home{dir: dir, world: vfs.OS()}
