@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,10 @@ type aim struct {
 	part      string // the workload that measures it
 	measure   func(r *Results, p *Part) verdict
 }
+
+// noAim stands in place of an aim where there is none, and a figure beside those that have
+// one.
+const noAim = "(none)"
 
 // A verdict is what was measured of an aim.
 type verdict struct {
@@ -110,7 +115,7 @@ var aims = []aim{
 	{"the same, each everything", "complete, in order, p50 ≤ 5 ms", "tail", tailVerdict(2)},
 	{"load a 100-event stream, warm, scattered / gathered", "≤ 50 µs", "load", loadVerdict(50, "%.0f µs", 1, scatteredWarm, gatheredWarm)},
 	{"the same, cold", "≤ 1 ms", "load", loadVerdict(1, "%.1f ms", 1000, scatteredCold, gatheredCold)},
-	{"the same, cold, the store just opened", "(none)", "load", loadVerdict(1e6, "%.1f ms", 1000, scatteredNew, gatheredNew)},
+	{"the same, cold, the store just opened", noAim, "load", loadVerdict(math.Inf(1), "%.1f ms", 1000, scatteredNew, gatheredNew)},
 	{"open after kill -9, worst", "< 0.5 s", "reopen", func(r *Results, p *Part) verdict {
 		var c check
 		for _, in := range []string{"open, warm", "open, cold"} {

@@ -139,6 +139,8 @@ func (r *Results) aims(b *strings.Builder) {
 		switch {
 		case !v.known:
 			word = "not measured"
+		case a.aim == noAim:
+			word = ""
 		case len(v.missed) > 0:
 			word = "**missed**: " + strings.Join(v.missed, ", ")
 		}
