@@ -51,10 +51,7 @@ func (q *sequencer) seal() error {
 			if q.filling == nil && q.tail.segments[last].number == number {
 				q.begin(0)
 			}
-			newest := q.filling
-			if newest == nil {
-				newest = q.writing
-			}
+			newest := q.newest()
 			rest = &request{done: make(chan struct{}, 1)}
 			newest.resting = append(newest.resting, resting{request: rest})
 			q.busy.Add(1)

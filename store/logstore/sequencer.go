@@ -456,15 +456,20 @@ func (q *sequencer) answerWhenDurable(r *request, receipt daybook.Receipt, err e
 		q.answer(r, receipt, answered.error)
 		return
 	}
-	newest := q.filling
-	if newest == nil {
-		newest = q.writing
-	}
+	newest := q.newest()
 	if newest == nil || planted("conflict-answered-before-its-group-is-durable") {
 		q.answer(r, receipt, err)
 		return
 	}
 	newest.resting = append(newest.resting, resting{r, receipt, err})
+}
+
+// newest returns the group that becomes durable last, nil if all are.
+func (q *sequencer) newest() *group {
+	if q.filling != nil {
+		return q.filling
+	}
+	return q.writing
 }
 
 // commit carries a group out, and goes on with what waits.
