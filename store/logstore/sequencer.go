@@ -170,7 +170,8 @@ func (q *sequencer) serveFor(patient *request) (did bool, alone *group) {
 	defer q.desk.Unlock()
 	q.patient = patient
 	running := q.fetch()
-	did = running && q.writing == nil && !q.pause.on && q.takeIn()
+	// A group that was filled during a pause is written first: what arrives may be in its place.
+	did = running && q.writing == nil && !q.pause.on && q.filling == nil && q.takeIn()
 	n := 0
 	for n < len(q.next) && !q.settling.Load() {
 		if q.sequence(q.next[n]) {
