@@ -112,6 +112,10 @@ func (s *Store) Scavenge(ctx context.Context, o *ScavengeOptions) (*Scavenged, e
 // begins, in a view of its own: one that was kept would keep the segments that are
 // replaced, and their room on the disk.
 func (s *Store) eachSealed(ctx context.Context, doing string, from uint64, do func(v *view, seg *segment) error) error {
+	// What an attempt left that could not remove it, for a failing disk, takes room.
+	if err := s.home.remove(rewriteTemp); err != nil {
+		return &daybook.UnavailableError{Doing: doing, Err: err}
+	}
 	for end := s.view.Load().endPlace().segment; ; {
 		v := s.view.Load()
 		i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].number >= from })

@@ -1,6 +1,8 @@
 package logstore
 
 import (
+	"errors"
+	"io/fs"
 	"runtime"
 	"testing"
 	"time"
@@ -58,5 +60,23 @@ func TestNothingKeepsASegmentThatWasReplaced(t *testing.T) {
 	}
 	if names := kept(); len(names) > 0 {
 		t.Errorf("somebody keeps %v", names)
+	}
+}
+
+// Goal: what a rewriting left that could not remove it does not stay until the log is opened again.
+func TestScavengingRemovesWhatAnAttemptLeft(t *testing.T) {
+	s := scavengeable(t, inMemory(), &Options{SegmentBytes: 1000, Logger: quiet})
+	f, err := s.disk.Create(s.home.path(rewriteTemp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := s.Scavenge(t.Context(), nil); err != nil || report.Rewritten > 0 {
+		t.Fatalf("scavenging did %v, %v; want nothing rewritten", report, err)
+	}
+	if _, err := s.disk.Size(s.home.path(rewriteTemp)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is there still (%v)", rewriteTemp, err)
 	}
 }
