@@ -181,7 +181,7 @@ func (q *sequencer) serveFor(patient *request) (did bool, alone *group) {
 		}
 		did = true
 	}
-	q.next = q.next[:copy(q.next, q.next[n:])]
+	q.next = slices.Delete(q.next, 0, n) // nobody keeps a request that was answered
 	// While the disk is idle nobody else will look at what came while the desk was taken.
 	did = q.write() || did || q.writing == nil && !q.pause.on
 	alone, q.alone, q.patient = q.alone, nil, nil
