@@ -3,6 +3,7 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -101,7 +102,7 @@ func (q *sequencer) take(r *request, patient bool) error {
 	}
 	did, alone := q.serveFor(own)
 	if alone != nil {
-		if paused := q.carryOut(alone); paused {
+		if paused := q.carryOutHere(alone); paused {
 			go q.resume() // the next group waits for this caller to come back
 			return nil
 		}
@@ -481,6 +482,20 @@ func (q *sequencer) commit(g *group) {
 	}
 	q.serve()
 	q.goOn()
+}
+
+// carryOutHere is carryOut on the goroutine of a caller. A panic ends the program all the
+// same, as it does on one of the store's own: behind a caller that recovers from it the
+// store would wait for ever.
+func (q *sequencer) carryOutHere(g *group) (paused bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := debug.Stack()
+			go func() { panic(fmt.Sprintf("logstore: while a group was recorded: %v\n%s", p, stack)) }()
+			select {}
+		}
+	}()
+	return q.carryOut(g)
 }
 
 // carryOut has the journal make a group durable, and deals with what became of it. If it
