@@ -353,24 +353,6 @@ func (b *backuper) commit() error {
 	if err := b.want.replace(b.to); err != nil {
 		return fmt.Errorf("logstore: back up to %s: %w", b.to.dir, err)
 	}
-	return b.removeScavenged()
-}
-
-// removeScavenged removes the segments of the earlier backup whose place a next generation
-// has taken: what was forgotten there is to go from backups, too.
-func (b *backuper) removeScavenged() error {
-	if b.have == nil {
-		return nil
-	}
-	for i, was := range b.have.sealed {
-		if i >= len(b.want.sealed) || b.want.sealed[i].generation == was.generation {
-			continue
-		}
-		s := was.segment(b.to, 0)
-		if err := errors.Join(b.to.remove(s.name()), b.to.remove(s.indexName())); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

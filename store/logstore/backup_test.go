@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -347,20 +346,7 @@ func newBackupRun(t *testing.T) *backupRun {
 // backup has whole what was acknowledged before. Method: that, again and again.
 func TestALogIsBackedUpWhileAnotherProcessAppends(t *testing.T) {
 	dir, target := t.TempDir(), t.TempDir()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := exec.Command(program)
-	owner.Env = append(os.Environ(), victimOf+"="+dir)
-	owner.Stderr = os.Stderr
-	if err := owner.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		owner.Process.Kill()
-		owner.Wait() // it was killed: that is no news
-	}()
+	defer startOwner(t, dir)()
 	r := waitForLog(t, dir)
 	defer r.Close()
 	rounds, last := 6, daybook.Position(0)

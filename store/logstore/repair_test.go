@@ -91,14 +91,20 @@ func TestADamagedLogIsMendedFromItsBackup(t *testing.T) {
 	t.Logf("%d damages mended from the backup, %d without it", mended, remade)
 }
 
-func TestACrashedLogIsMendedFromItsBackup(t *testing.T) {
-	dir, target, log := backedUp(t, crashed)
-	name := ""
+// lastSegment returns the name of a log's active segment.
+func lastSegment(t *testing.T, dir string) (name string) {
+	t.Helper()
 	for _, file := range list(t, dir) {
 		if strings.HasSuffix(file, ".seg") {
 			name = file
 		}
 	}
+	return name
+}
+
+func TestACrashedLogIsMendedFromItsBackup(t *testing.T) {
+	dir, target, log := backedUp(t, crashed)
+	name := lastSegment(t, dir)
 	flip(t, dir, name, placesOf(t, dir, name)[0]+80)
 	if _, err := Open(dir, quietly); !errors.As(err, new(*daybook.CorruptError)) {
 		t.Fatalf("it opens: %v", err)
@@ -242,12 +248,7 @@ func TestTheManifestOfACompressedLogIsMadeAnew(t *testing.T) {
 // the backup, or says that it did not. Method: the log crashed, and its file HEAD is lost.
 func TestALossIsNotSaidToBeMendedWhereOnlyLaterAppendsProveIt(t *testing.T) {
 	dir, target, log := backedUp(t, crashed)
-	name := ""
-	for _, file := range list(t, dir) {
-		if strings.HasSuffix(file, ".seg") {
-			name = file
-		}
-	}
+	name := lastSegment(t, dir)
 	flip(t, dir, name, placesOf(t, dir, name)[0]+80)
 	if err := os.Remove(filepath.Join(dir, headName)); err != nil {
 		t.Fatal(err)
