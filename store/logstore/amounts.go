@@ -1,6 +1,6 @@
 package logstore
 
-import "strconv"
+import "github.com/dustin/go-humanize"
 
 // numbered returns a number of things, for people.
 func numbered[N int | int64 | uint64](n N, thing string) string {
@@ -12,15 +12,7 @@ func numbered[N int | int64 | uint64](n N, thing string) string {
 
 // grouped returns a number with a comma between each three digits, for people.
 func grouped[N int | int64 | uint64](n N) string {
-	digits := strconv.FormatInt(int64(n), 10)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for i := len(digits) - 3; i > first; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
+	return humanize.Comma(int64(n))
 }
 
 // givenBack says, for people, by how many bytes files have become smaller.
