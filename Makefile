@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt race cover bench fuzz soak browser strace
+.PHONY: help run build test check fmt race cover bench fuzz soak browser strace postgres
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -29,7 +29,7 @@ run: ## the order shop on the embedded store, in DATA=data/orders; prints its ad
 build: ## bin/daybook, which looks after logs, and bin/orders
 	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders
 
-test: browser strace check ## everything a newcomer should see pass: checks, then all tests, then the count
+test: browser strace postgres check ## everything a newcomer should see pass: checks, then all tests, then the count
 	go run ./internal/testsum
 
 check: ## gofmt, vet and staticcheck over every package
@@ -74,3 +74,7 @@ browser:
 # One test has the system fail the syncs of a real process. Never fails either.
 strace:
 	@sh internal/tools/strace.sh
+
+# Read models are tested on PostgreSQL too. Never fails either.
+postgres:
+	@sh internal/tools/postgres.sh
