@@ -12,7 +12,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	const events = 20_000
 	store := log(b, events)
 	for b.Loop() {
-		view := open(b, newLedger(nil), b.TempDir())
+		view := open(b, newLedger(nil), place{Dir: b.TempDir()})
 		if err := projection.NewRunner(store, view, nil).CatchUp(b.Context()); err != nil {
 			b.Fatal(err)
 		}

@@ -19,14 +19,15 @@ import (
 )
 
 // process starts another process over a ledger, and returns what becomes of it.
-func process(t *testing.T, dir string, do orders) func() error {
+func process(t *testing.T, where place, do orders) func() error {
 	t.Helper()
+	do.Where = where
 	what, err := json.Marshal(do)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "LEDGER_DIR="+dir, "LEDGER_ORDERS="+string(what))
+	cmd.Env = append(os.Environ(), "LEDGER_ORDERS="+string(what))
 	var said strings.Builder
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
@@ -43,52 +44,62 @@ func process(t *testing.T, dir string, do orders) func() error {
 // A process is killed in the middle of a handler, in the middle of a batch, again and
 // again; the next one goes on.
 func TestKilledProcessesApplyEachEventOnce(t *testing.T) {
+	onEach(t, testKilledProcessesApplyEachEventOnce)
+}
+
+func testKilledProcessesApplyEachEventOnce(t *testing.T, where place) {
 	const events, batch = 60, 7
-	dir := t.TempDir()
 	for kill := daybook.Position(1); kill <= events; kill += 11 {
-		err := process(t, dir, orders{Events: events, Batch: batch, KillAt: kill})()
+		err := process(t, where, orders{Events: events, Batch: batch, KillAt: kill})()
 		if err == nil || !strings.Contains(err.Error(), "killed") {
 			t.Fatalf("the process that was to be killed at %d ended with %v", kill, err)
 		}
-		view := open(t, newLedger(nil), dir)
+		view := open(t, newLedger(nil), where)
 		if at := consistent(t, view); at.Position >= kill || at.Position+batch < kill {
 			t.Errorf("killed at %d in batches of %d, the view is at %d", kill, batch, at.Position)
 		}
 	}
-	if err := process(t, dir, orders{Events: events, Batch: batch})(); err != nil {
+	if err := process(t, where, orders{Events: events, Batch: batch})(); err != nil {
 		t.Fatal(err)
 	}
-	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+	if at := consistent(t, open(t, newLedger(nil), where)); at.Position != events {
 		t.Errorf("the view is at %d; want %d", at.Position, events)
 	}
 }
 
 func TestProcessesThatCompeteApplyEachEventOnce(t *testing.T) {
+	onEach(t, testProcessesThatCompeteApplyEachEventOnce)
+}
+
+func testProcessesThatCompeteApplyEachEventOnce(t *testing.T, where place) {
 	const events = 400
-	dir := t.TempDir()
 	var ends []func() error
 	for range 3 {
-		ends = append(ends, process(t, dir, orders{Events: events, Batch: 1}))
+		ends = append(ends, process(t, where, orders{Events: events, Batch: 1}))
 	}
 	for _, end := range ends {
 		if err := end(); err != nil {
 			t.Error(err)
 		}
 	}
-	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+	if at := consistent(t, open(t, newLedger(nil), where)); at.Position != events {
 		t.Errorf("the view is at %d; want %d", at.Position, events)
 	}
 }
 
 func TestRunnersThatCompeteApplyEachEventOnce(t *testing.T) {
+	onEach(t, testRunnersThatCompeteApplyEachEventOnce)
+}
+
+func testRunnersThatCompeteApplyEachEventOnce(t *testing.T, where place) {
 	const events = 300
-	dir, store := t.TempDir(), log(t, 0)
+	store := log(t, 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ends := make(chan error)
 	var runners []*projection.Runner
 	for range 3 {
-		runner := projection.NewRunner(store, open(t, newLedger(nil), dir), &projection.Options{BatchEvents: 2})
+		runner := projection.NewRunner(store, open(t, newLedger(nil), where), &projection.Options{BatchEvents: 2})
 		runners = append(runners, runner)
 		go func() { ends <- runner.Run(ctx) }()
 	}
@@ -106,7 +117,7 @@ func TestRunnersThatCompeteApplyEachEventOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if at := consistent(t, open(t, newLedger(nil), dir)); at.Position != events {
+	if at := consistent(t, open(t, newLedger(nil), where)); at.Position != events {
 		t.Errorf("the view is at %d; want %d", at.Position, events)
 	}
 }
@@ -114,15 +125,19 @@ func TestRunnersThatCompeteApplyEachEventOnce(t *testing.T) {
 // A handler fails at every place of a batch in turn; each time another view, as of
 // another process, goes on from what the one before has left.
 func TestAHandlerThatFailsUndoesItsBatch(t *testing.T) {
+	onEach(t, testAHandlerThatFailsUndoesItsBatch)
+}
+
+func testAHandlerThatFailsUndoesItsBatch(t *testing.T, where place) {
 	const events = 10
-	dir, store := t.TempDir(), log(t, events)
+	store := log(t, events)
 	for poison := daybook.Position(1); poison <= events; poison++ {
 		view := open(t, newLedger(func(at daybook.Recorded) error {
 			if at.Position == poison {
 				return errors.New("poison")
 			}
 			return nil
-		}), dir)
+		}), where)
 		err := projection.NewRunner(store, view, nil).CatchUp(t.Context())
 		var failed *projection.EventError
 		if !errors.As(err, &failed) || failed.Event.Position != poison {
@@ -132,7 +147,7 @@ func TestAHandlerThatFailsUndoesItsBatch(t *testing.T) {
 			t.Errorf("the view is at %d; want it right before the poison at %d", at.Position, poison)
 		}
 	}
-	view := open(t, newLedger(nil), dir)
+	view := open(t, newLedger(nil), where)
 	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -141,14 +156,16 @@ func TestAHandlerThatFailsUndoesItsBatch(t *testing.T) {
 	}
 }
 
-func TestAPanicIsAFailureLikeOthers(t *testing.T) {
+func TestAPanicIsAFailureLikeOthers(t *testing.T) { onEach(t, testAPanicIsAFailureLikeOthers) }
+
+func testAPanicIsAFailureLikeOthers(t *testing.T, where place) {
 	store := log(t, 5)
 	view := open(t, newLedger(func(at daybook.Recorded) error {
 		if at.Position == 4 {
 			panic("nobody is home")
 		}
 		return nil
-	}), t.TempDir())
+	}), where)
 	err := projection.NewRunner(store, view, nil).CatchUp(t.Context())
 	var failed *projection.EventError
 	if !errors.As(err, &failed) || failed.Event.Position != 4 || !strings.Contains(err.Error(), "Earned panicked: nobody is home") {
@@ -160,6 +177,10 @@ func TestAPanicIsAFailureLikeOthers(t *testing.T) {
 }
 
 func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
+	onEach(t, testAPoisonedEventHoldsTheViewUntilItIsCured)
+}
+
+func testAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T, where place) {
 	store := log(t, 5)
 	var cured atomic.Bool
 	view := open(t, newLedger(func(at daybook.Recorded) error {
@@ -167,7 +188,7 @@ func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
 			return errors.New("poison")
 		}
 		return nil
-	}), t.TempDir())
+	}), where)
 	runner := projection.NewRunner(store, view, &projection.Options{
 		RetryAfter: time.Millisecond, RetryAtMost: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 	})
@@ -205,7 +226,7 @@ func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
 func TestTablesAndCheckpointSurviveAPowerCutTogether(t *testing.T) {
 	const events = 20
 	dir := t.TempDir()
-	view := open(t, newLedger(nil), dir)
+	view := open(t, newLedger(nil), place{Dir: dir})
 	if err := projection.NewRunner(log(t, events), view, &projection.Options{BatchEvents: 1}).CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}

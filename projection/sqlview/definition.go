@@ -13,7 +13,8 @@ import (
 type Definition struct {
 	name     string
 	version  int
-	schema   string
+	sqlite   string // the statements that make its tables,
+	postgres string // in each kind of database
 	handlers *projection.Handlers[*Tx]
 }
 
@@ -46,6 +47,10 @@ var names = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 // codec knows, change them. Raise the version whenever the schema or a handler
 // changes.
 //
+// The schema is for SQLite, and for PostgreSQL too unless [Definition.WithPostgres]
+// says otherwise: what both understand, such as text, bigint and boolean, needs to be
+// written once.
+//
 // New panics if name is not a lower-case letter followed by at most 47 lower-case
 // letters, digits and underscores, if the version is below 1, and as
 // [projection.NewHandlers] does: such mistakes are found when the program starts.
@@ -56,5 +61,24 @@ func New(name string, version int, codec *daybook.Codec, schema string, handlers
 	if version < 1 {
 		panic(fmt.Sprintf("sqlview: version %d of %s; the first version is 1", version, name))
 	}
-	return &Definition{name: name, version: version, schema: schema, handlers: projection.NewHandlers(codec, handlers...)}
+	return &Definition{name: name, version: version, sqlite: schema, postgres: schema, handlers: projection.NewHandlers(codec, handlers...)}
+}
+
+// WithPostgres returns a definition with another schema for PostgreSQL, whose types are
+// not those of SQLite. What handlers pass is kept in these:
+//
+//	Go                        SQLite    PostgreSQL
+//	int, uint and so on       integer   bigint, integer, smallint
+//	float64                   real      double precision
+//	string                    text      text, and any type that is written as text
+//	uuid.UUID                 text      uuid, text
+//	bool                      integer   boolean
+//	time.Time, nanoseconds    integer   bigint
+//	[]byte                    blob      bytea, jsonb
+//
+// Times are not kept as timestamptz, which would cut them to microseconds.
+func (d *Definition) WithPostgres(schema string) *Definition {
+	other := *d
+	other.postgres = schema
+	return &other
 }

@@ -1,8 +1,10 @@
 // Package sqlview keeps a read model in tables of a SQL database: SQLite, without
-// cgo.
+// cgo, or PostgreSQL.
 //
 // A [Definition] has the name of a read model, the statements that make its tables,
-// and the handlers that change them. [Definition.Open] opens its database:
+// and the handlers that change them. [Definition.Open] opens it in a directory, as a file
+// of SQLite, and [Definition.OpenIn] in a PostgreSQL database, which need not be where
+// the events are:
 //
 //	var Overview = sqlview.New("overview", 1, Orders.Codec(),
 //		`create table orders (id text primary key, total integer not null) strict`,
@@ -21,14 +23,25 @@
 // applied exactly once, whatever crashes and however many processes have the same
 // database open.
 //
-// Each version of a read model has a database of its own, the file NAME-vVERSION.db.
-// Read models are not migrated: when you change tables or handlers, raise the
-// version. The new read model is built from the log, beside the old one, whose file
-// you can delete when no program uses it any more.
+// Each version of a read model has tables of its own: in the file NAME-vVERSION.db, or
+// in the schema daybook_NAME_vVERSION. Read models are not migrated: when you change
+// tables or handlers, raise the version. The new read model is built from the log,
+// beside the old one, which you can delete when no program uses it any more.
 //
-// SQLite syncs the database now and then, not with every transaction
-// (journal_mode=WAL, synchronous=NORMAL). A crash of the process loses nothing. A
-// loss of power may take the view back to an earlier checkpoint, its tables too, and
-// the events since are then applied again. So after a loss of power a view may no
-// longer show what a Wait had returned for; a Wait for the same point waits again.
+// # SQLite or PostgreSQL
+//
+// SQLite is the faster one by far while one machine is enough. PostgreSQL is for read
+// models that several machines share, and for those who ask them with tools of their
+// own.
+//
+// Neither syncs the disk with every transaction (SQLite: journal_mode=WAL,
+// synchronous=NORMAL; PostgreSQL: synchronous_commit=off, unless the address says
+// otherwise). A crash of the process loses nothing. A loss of power, and with
+// PostgreSQL a crash of the server, may take the view back to an earlier checkpoint,
+// its tables too, and the events since are then applied again. So after it a view may
+// no longer show what a Wait had returned for; a Wait for the same point waits again.
+//
+// In PostgreSQL a statement that failed undoes the batch, whatever its handler makes of
+// the error. Write statements that do not fail, such as insert … on conflict do
+// nothing, rather than ones whose errors are answers.
 package sqlview

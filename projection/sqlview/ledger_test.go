@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("LEDGER_DIR") != "" {
+	if os.Getenv("LEDGER_ORDERS") != "" {
 		other()
 		return
 	}
@@ -33,17 +33,24 @@ var codec = daybook.NewCodec(daybook.KindOf[Earned]("Earned", nil))
 
 // An entry is found twice if its event was applied twice: nothing in the tables would
 // forbid it.
-const ledgerSchema = `
-create table entries (position integer not null, cents integer not null) strict;
+const (
+	ledgerSchema = `
+create table entries (n integer primary key, position integer not null, cents integer not null) strict;
 create table balance (cents integer not null) strict;
 insert into balance values (0);
 `
+	ledgerPostgres = `
+create table entries (n bigint generated always as identity primary key, position bigint not null, cents bigint not null);
+create table balance (cents bigint not null);
+insert into balance values (0);
+`
+)
 
 // newLedger returns a ledger, which calls before for every event, if it is not nil.
 func newLedger(before func(at daybook.Recorded) error) *sqlview.Definition {
 	return sqlview.New("ledger", 1, codec, ledgerSchema,
 		sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
-			if err := tx.Exec(`insert into entries values (?, ?)`, at.Position, e.Cents); err != nil {
+			if err := tx.Exec(`insert into entries (position, cents) values (?, ?)`, at.Position, e.Cents); err != nil {
 				return err
 			}
 			// In the middle: one table has the event, the other has not.
@@ -54,22 +61,7 @@ func newLedger(before func(at daybook.Recorded) error) *sqlview.Definition {
 			}
 			return tx.Exec(`update balance set cents = cents + ?`, e.Cents)
 		}),
-	)
-}
-
-// open opens a read model that is closed when the test ends.
-func open(t testing.TB, d *sqlview.Definition, dir string) *sqlview.View {
-	t.Helper()
-	view, err := d.Open(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := view.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return view
+	).WithPostgres(ledgerPostgres)
 }
 
 // consistent fails the test unless the tables show every event up to the checkpoint
@@ -80,7 +72,7 @@ func consistent(t testing.TB, view *sqlview.View) (at projection.Checkpoint) {
 	err := view.Read(t.Context(), func(rows *sqlview.Reader, checkpoint projection.Checkpoint) error {
 		at = checkpoint
 		var seen, want []daybook.Position
-		for row, err := range rows.Query(`select position from entries order by rowid`) {
+		for row, err := range rows.Query(`select position from entries order by n`) {
 			var position daybook.Position
 			if err == nil {
 				err = row.Scan(&position)
@@ -159,6 +151,7 @@ func log(t testing.TB, n int) fixed {
 
 // What another process is told to do.
 type orders struct {
+	Where         place
 	Events, Batch int
 	// KillAt is the position of the event in whose handler the process kills itself.
 	KillAt daybook.Position
@@ -169,7 +162,7 @@ func other() {
 	var do orders
 	err := json.Unmarshal([]byte(os.Getenv("LEDGER_ORDERS")), &do)
 	if err == nil {
-		err = do.run(os.Getenv("LEDGER_DIR"))
+		err = do.run()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -177,13 +170,13 @@ func other() {
 	}
 }
 
-func (do orders) run(dir string) error {
+func (do orders) run() error {
 	ctx := context.Background()
 	store, err := newLog(do.Events)
 	if err != nil {
 		return err
 	}
-	view, err := newLedger(func(at daybook.Recorded) error {
+	view, err := do.Where.open(ctx, newLedger(func(at daybook.Recorded) error {
 		if at.Position != do.KillAt {
 			return nil
 		}
@@ -195,7 +188,7 @@ func (do orders) run(dir string) error {
 			select {} // it comes
 		}
 		return err
-	}).Open(ctx, dir)
+	}))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package sqlview
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"iter"
 )
@@ -18,97 +17,54 @@ var ErrNoRow = errors.New("sqlview: no row")
 // these, or a time.Time. A time is kept as a number of nanoseconds since 1970 in UTC,
 // the zero time as null, and is scanned back from either; one outside 1678 to 2261 is
 // a [*daybook.InvalidError]. A statement is prepared once and then kept: pass values as
-// arguments, never write them into the statement.
+// arguments, never write them into the statement. For PostgreSQL too parameters are
+// question marks; its operators that have one are written with two, as in tags ??| ?1.
 type Tx struct {
 	ctx context.Context
-	w   *writer
+	s   session
 }
 
 // Exec runs a statement.
-func (tx *Tx) Exec(statement string, args ...any) error {
-	_, err := tx.ExecCount(statement, args...)
-	return err
-}
+//
+// PostgreSQL may be sent several of them at once. If one of those fails, the batch is
+// undone and its handlers are run again, each statement by itself.
+func (tx *Tx) Exec(statement string, args ...any) error { return tx.s.send(tx.ctx, statement, args) }
 
 // ExecCount runs a statement and returns how many rows it inserted, updated or
 // deleted.
 func (tx *Tx) ExecCount(statement string, args ...any) (int64, error) {
-	s, err := tx.w.take(tx.ctx, statement)
-	if err != nil {
-		return 0, err
-	}
-	defer tx.w.giveBack(statement, s)
-	result, err := s.ExecContext(tx.ctx, arguments(args)...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return tx.s.exec(tx.ctx, statement, args)
 }
 
 // Query yields the rows that a query finds, and ends after the last one or with the
 // one error that stopped it. A row may be used until the next one is yielded.
 func (tx *Tx) Query(query string, args ...any) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		s, err := tx.w.take(tx.ctx, query)
-		if err != nil {
-			yield(Row{}, err)
-			return
-		}
-		defer tx.w.giveBack(query, s)
-		rows, err := s.QueryContext(tx.ctx, arguments(args)...)
-		each(rows, err, yield)
-	}
+	return func(yield func(Row, error) bool) { tx.s.query(tx.ctx, query, args, yield) }
 }
 
 // QueryRow returns the first row that a query finds. The query runs when Scan is
 // called, which returns [ErrNoRow] if there is no row.
 func (tx *Tx) QueryRow(query string, args ...any) Row { return first(tx.Query(query, args...)) }
 
-// script runs several statements without parameters.
-func (tx *Tx) script(statements string) error {
-	_, err := tx.w.conn.ExecContext(tx.ctx, statements)
-	return err
-}
-
 // A Reader asks the tables of a read model. It may be used by one goroutine at a
 // time, until the function that was given it returns. Queries and arguments are as
 // for [Tx].
 type Reader struct {
 	ctx context.Context
-	db  interface {
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	s   interface {
+		query(ctx context.Context, query string, args []any, yield func(Row, error) bool)
 	}
 }
 
 // Query yields the rows that a query finds, and ends after the last one or with the
 // one error that stopped it. A row may be used until the next one is yielded.
 func (r *Reader) Query(query string, args ...any) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
-		rows, err := r.db.QueryContext(r.ctx, query, arguments(args)...)
-		each(rows, err, yield)
-	}
+	return func(yield func(Row, error) bool) { r.s.query(r.ctx, query, args, yield) }
 }
 
 // QueryRow returns the first row that a query finds. The query runs when Scan is
 // called, which returns [ErrNoRow] if there is no row.
 func (r *Reader) QueryRow(query string, args ...any) Row { return first(r.Query(query, args...)) }
-
-// each yields rows.
-func each(rows *sql.Rows, err error, yield func(Row, error) bool) {
-	if err != nil {
-		yield(Row{}, err)
-		return
-	}
-	for rows.Next() {
-		if !yield(Row{scan: rows.Scan}, nil) {
-			_ = rows.Close() // the caller has seen enough, and is not there to be told
-			return
-		}
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		yield(Row{}, err)
-	}
-}
 
 // A Row is one row that a query found.
 type Row struct {

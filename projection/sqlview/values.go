@@ -1,6 +1,7 @@
 package sqlview
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"fmt"
 	"time"
@@ -25,6 +26,32 @@ func arguments(args []any) []any {
 		}
 	}
 	return converted
+}
+
+// postgresArguments returns what pgx is given for what callers pass. It chooses by the
+// type of the column: so it is given a few plain types only, each of which has one way
+// to be written. Bytes are copied, because statements may wait.
+func postgresArguments(args []any) ([]any, error) {
+	converted := arguments(args)
+	for i, arg := range converted {
+		switch arg := arg.(type) {
+		case nil, bool, int64, float64, string:
+		case int:
+			converted[i] = int64(arg)
+		case []byte:
+			converted[i] = bytes.Clone(arg)
+		default:
+			value, err := driver.DefaultParameterConverter.ConvertValue(arg)
+			if err != nil {
+				return nil, err
+			}
+			if shared, isBytes := value.([]byte); isBytes {
+				value = bytes.Clone(shared)
+			}
+			converted[i] = value
+		}
+	}
+	return converted, nil
 }
 
 // instant is a time that is not zero, as an argument.

@@ -2,16 +2,12 @@ package sqlview
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
-	"sync"
 
 	"github.com/google/uuid"
-	_ "modernc.org/sqlite" // the driver named "sqlite"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
@@ -20,23 +16,12 @@ import (
 // A View is an open read model. It implements [projection.View] and is safe for use
 // by many goroutines; other processes may have the same one open.
 type View struct {
-	def  *Definition
-	path string
-
-	// readers is a pool of connections, each of which sees what was committed when it
-	// began to look. They do not wait for the writer, nor the writer for them.
-	readers *sql.DB
-	writers *sql.DB // lends the one connection that writer holds
-
-	writing sync.Mutex // held while a transaction writes; guards writer
-	writer  *writer
+	def *Definition
+	db  database
 }
 
-// More queries than this at once would only wait for the processor or the disk.
-const maxReaders = 8
-
-// Open opens the read model's database in dir, a directory that exists, and makes the
-// database if it is not there. The caller closes the view.
+// Open opens the read model's SQLite database in dir, a directory that exists, and
+// makes the database if it is not there. The caller closes the view.
 //
 // A database of the same name and version that was made with another schema is an
 // error: raise the version.
@@ -45,54 +30,44 @@ func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlview: open %s version %d: %w", d.name, d.version, err)
 	}
-	v := &View{def: d, path: path}
-	if err := v.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlview: open %s: %w", path, err), v.Close())
+	file, err := openSQLite(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlview: open %s: %w", path, err)
+	}
+	return d.open(ctx, file)
+}
+
+// OpenIn opens the read model in a PostgreSQL database, version 15 or later, at an
+// address such as postgres://user@host/database, and makes it there if it is not
+// there. The caller closes the view.
+//
+// The tables are in a schema of their own, daybook_NAME_vVERSION. It is the only one
+// on the path by which statements find their tables, before one in which Daybook keeps
+// where its read models stand: name another schema where you want one. The rest of the
+// address is as for libpq and package pgxpool; pool_max_conns bounds how many
+// questions are asked at once. Connections have settings of their own, so a pooler in
+// between must give each a server's session.
+//
+// A read model of the same name and version that was made with another schema is an
+// error: raise the version.
+func (d *Definition) OpenIn(ctx context.Context, url string) (*View, error) {
+	db, err := openPostgres(ctx, url, d)
+	if err != nil {
+		return nil, fmt.Errorf("sqlview: open %s version %d: %w", d.name, d.version, err)
+	}
+	return d.open(ctx, db)
+}
+
+// open makes the tables, or finds that they were made by this definition.
+func (d *Definition) open(ctx context.Context, db database) (*View, error) {
+	v := &View{def: d, db: db}
+	if err := db.write(ctx, v.create); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlview: open %s: %w", db, err), db.close())
 	}
 	return v, nil
 }
 
-func (v *View) open(ctx context.Context) (err error) {
-	if v.writers, err = sql.Open("sqlite", address(v.path, false)); err != nil {
-		return err
-	}
-	if v.readers, err = sql.Open("sqlite", address(v.path, true)); err != nil {
-		return err
-	}
-	v.readers.SetMaxOpenConns(maxReaders)
-	v.readers.SetMaxIdleConns(maxReaders)
-	conn, err := v.writers.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	v.writer = newWriter(conn)
-	return v.writer.transact(ctx, v.create)
-}
-
-// address returns how the driver is told to open the file.
-func address(path string, readOnly bool) string {
-	settings := url.Values{"_pragma": {
-		// Two processes may want to write; the second one waits for this long.
-		"busy_timeout(10000)",
-		"journal_mode(WAL)",
-		// See the package's comment for what NORMAL means.
-		"synchronous(NORMAL)",
-		"foreign_keys(1)",
-		"temp_store(MEMORY)",
-		// 32 MiB: an index that is written in random order stays in memory while some
-		// hundred thousand events are applied.
-		"cache_size(-32768)",
-	}}
-	if readOnly {
-		settings.Add("_pragma", "query_only(1)")
-	}
-	file := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: settings.Encode()}
-	return file.String()
-}
-
 var (
-	//go:embed sql/create.sql
-	createSQL string
 	//go:embed sql/begin.sql
 	beginSQL string
 	//go:embed sql/find.sql
@@ -103,39 +78,29 @@ var (
 
 // create makes the tables, or finds that they were made by this definition.
 func (v *View) create(tx *Tx) error {
-	if err := tx.script(createSQL); err != nil {
+	if err := v.db.migrate(tx); err != nil {
 		return err
 	}
+	tables := v.db.schema(v.def)
 	var schema string
 	err := tx.QueryRow(`select tables from daybook_projection where name = ? and version = ? and part = 0`, v.def.name, v.def.version).Scan(&schema)
-	if err == nil && schema != v.def.schema {
-		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or delete the file to build it again", v.def.name, v.def.version)
+	if err == nil && schema != tables {
+		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or delete it to have it built again", v.def.name, v.def.version)
 	}
 	if !errors.Is(err, ErrNoRow) {
 		return err
 	}
-	if err := tx.script(v.def.schema); err != nil {
+	if err := tx.s.script(tx.ctx, tables); err != nil {
 		return err
 	}
-	return tx.Exec(beginSQL, v.def.name, v.def.version, v.def.schema)
+	return tx.Exec(beginSQL, v.def.name, v.def.version, tables)
 }
 
 // Close closes the database, once a transaction that is under way has ended. Every
 // later use of the view is an error.
 func (v *View) Close() error {
-	v.writing.Lock()
-	defer v.writing.Unlock()
-	var errs []error
-	if v.writer != nil {
-		errs = append(errs, v.writer.close())
-	}
-	for _, db := range []*sql.DB{v.writers, v.readers} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("sqlview: close %s: %w", v.path, err)
+	if err := v.db.close(); err != nil {
+		return fmt.Errorf("sqlview: close %s: %w", v.db, err)
 	}
 	return nil
 }
@@ -150,10 +115,13 @@ func (v *View) Version() int { return v.def.version }
 func (v *View) Query() daybook.Query { return v.def.handlers.Query() }
 
 // Checkpoint implements [projection.View].
-func (v *View) Checkpoint(ctx context.Context) (projection.Checkpoint, error) {
-	at, err := v.find(&Reader{ctx: ctx, db: v.readers})
+func (v *View) Checkpoint(ctx context.Context) (at projection.Checkpoint, err error) {
+	err = v.db.read(ctx, func(reader *Reader) error {
+		at, err = v.find(reader)
+		return err
+	})
 	if err != nil {
-		return at, fmt.Errorf("sqlview: read %s: %w", v.path, err)
+		return at, fmt.Errorf("sqlview: read %s: %w", v.db, err)
 	}
 	return at, nil
 }
@@ -172,9 +140,7 @@ func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []d
 	if err != nil {
 		return err
 	}
-	v.writing.Lock()
-	defer v.writing.Unlock()
-	err = v.writer.transact(ctx, func(tx *Tx) error {
+	err = v.db.write(ctx, func(tx *Tx) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
 		moved, err := tx.ExecCount(moveSQL,
@@ -188,42 +154,52 @@ func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []d
 			return projection.ErrMoved
 		}
 		for i, e := range events {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := v.def.handlers.Apply(tx, facts[i], e); err != nil {
+			if err := v.handle(ctx, tx, facts[i], e); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("sqlview: change %s: %w", v.path, err)
+		return fmt.Errorf("sqlview: change %s: %w", v.db, err)
 	}
 	return nil
+}
+
+// handle applies one event. Only what its handler is to blame for is an
+// [*projection.EventError].
+func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Recorded) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := v.def.handlers.Apply(tx, facts, e)
+	if failed := tx.s.failed(); failed != nil && err == nil {
+		err = &projection.EventError{Event: e, Err: failed}
+	}
+	if blamed := (*projection.EventError)(nil); errors.As(err, &blamed) && tx.s.worldly(blamed.Err) {
+		return blamed.Err
+	}
+	return err
 }
 
 // Read calls look with a reader of the tables and the checkpoint at which they are,
 // and returns what look returns. All queries of look see the same moment, that of the
 // checkpoint. The reader may be used until look returns. Handlers do not wait for
 // readers.
-func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) (err error) {
-	tx, err := v.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("sqlview: read %s: %w", v.path, err)
-	}
-	defer func() {
-		// Nothing was written: a rollback only says that the reading is over.
-		if end := tx.Rollback(); end != nil && err == nil && !errors.Is(end, sql.ErrTxDone) {
-			err = fmt.Errorf("sqlview: read %s: %w", v.path, end)
+func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) error {
+	looked := false
+	err := v.db.read(ctx, func(reader *Reader) error {
+		at, err := v.find(reader) // the first question fixes the moment
+		if err != nil {
+			return err
 		}
-	}()
-	reader := &Reader{ctx: ctx, db: tx}
-	at, err := v.find(reader) // the first question fixes the moment
-	if err != nil {
-		return fmt.Errorf("sqlview: read %s: %w", v.path, err)
+		looked = true
+		return look(reader, at)
+	})
+	if err != nil && !looked {
+		return fmt.Errorf("sqlview: read %s: %w", v.db, err)
 	}
-	return look(reader, at)
+	return err
 }
 
 // id is a UUID as it is kept in tables: as text, for those who look with other

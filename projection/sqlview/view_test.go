@@ -14,18 +14,23 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/pgtest"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
 func TestAViewGoesOnWhereItWasWhenItIsOpenedAgain(t *testing.T) {
-	dir, store := t.TempDir(), log(t, 0)
+	onEach(t, testAViewGoesOnWhereItWasWhenItIsOpenedAgain)
+}
+
+func testAViewGoesOnWhereItWasWhenItIsOpenedAgain(t *testing.T, where place) {
+	store := log(t, 0)
 	for n := 0; n < 5; n++ {
 		if err := store.grow(3*n, 3*n+3); err != nil {
 			t.Fatal(err)
 		}
-		view, err := newLedger(nil).Open(t.Context(), dir)
+		view, err := where.open(t.Context(), newLedger(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +52,11 @@ func TestAViewGoesOnWhereItWasWhenItIsOpenedAgain(t *testing.T) {
 }
 
 func TestAViewThatIsNotWhereItWasReadIsNotChanged(t *testing.T) {
-	store, view := log(t, 3), open(t, newLedger(nil), t.TempDir())
+	onEach(t, testAViewThatIsNotWhereItWasReadIsNotChanged)
+}
+
+func testAViewThatIsNotWhereItWasReadIsNotChanged(t *testing.T, where place) {
+	store, view := log(t, 3), open(t, newLedger(nil), where)
 	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +86,11 @@ func TestAViewThatIsNotWhereItWasReadIsNotChanged(t *testing.T) {
 	}
 }
 
-func TestVersionsLieBesideEachOther(t *testing.T) {
-	dir, store := t.TempDir(), log(t, 4)
-	first := open(t, newLedger(nil), dir)
+func TestVersionsLieBesideEachOther(t *testing.T) { onEach(t, testVersionsLieBesideEachOther) }
+
+func testVersionsLieBesideEachOther(t *testing.T, where place) {
+	store := log(t, 4)
+	first := open(t, newLedger(nil), where)
 	if err := projection.NewRunner(store, first, nil).CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +100,7 @@ func TestVersionsLieBesideEachOther(t *testing.T) {
 				return err
 			}
 			return tx.Exec(`insert into largest values (?)`, e.Cents)
-		})), dir)
+		})).WithPostgres(`create table largest (cents bigint not null)`), where)
 	if at, err := second.Checkpoint(t.Context()); err != nil || at != (projection.Checkpoint{}) {
 		t.Errorf("a new version begins at %+v, %v", at, err)
 	}
@@ -110,24 +121,28 @@ func TestVersionsLieBesideEachOther(t *testing.T) {
 }
 
 func TestAnotherSchemaNeedsAnotherVersion(t *testing.T) {
-	dir := t.TempDir()
-	open(t, newLedger(nil), dir)
-	changed := sqlview.New("ledger", 1, codec, ledgerSchema+`create index by_position on entries (position);`,
-		sqlview.On(func(*sqlview.Tx, Earned, daybook.Recorded) error { return nil }))
-	if view, err := changed.Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "raise the version") {
-		t.Errorf("opened with another schema: %v, %v", view, err)
-	}
-	consistent(t, open(t, newLedger(nil), dir))
+	onEach(t, testAnotherSchemaNeedsAnotherVersion)
 }
 
-func TestASchemaThatFailsLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
+func testAnotherSchemaNeedsAnotherVersion(t *testing.T, where place) {
+	open(t, newLedger(nil), where)
+	changed := sqlview.New("ledger", 1, codec, ledgerSchema+`create index by_position on entries (position);`,
+		sqlview.On(func(*sqlview.Tx, Earned, daybook.Recorded) error { return nil }))
+	if view, err := where.open(t.Context(), changed); err == nil || !strings.Contains(err.Error(), "raise the version") {
+		t.Errorf("opened with another schema: %v, %v", view, err)
+	}
+	consistent(t, open(t, newLedger(nil), where))
+}
+
+func TestASchemaThatFailsLeavesNothing(t *testing.T) { onEach(t, testASchemaThatFailsLeavesNothing) }
+
+func testASchemaThatFailsLeavesNothing(t *testing.T, where place) {
 	handler := sqlview.On(func(*sqlview.Tx, Earned, daybook.Recorded) error { return nil })
 	broken := sqlview.New("ledger", 1, codec, `create table entries (position integer); create tabel balance;`, handler)
-	if _, err := broken.Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "ledger-v1.db") {
-		t.Errorf("opened with a schema that is no SQL: %v; want an error that names the file", err)
+	if _, err := where.open(t.Context(), broken); err == nil || !strings.Contains(err.Error(), where.name("ledger", 1)) {
+		t.Errorf("opened with a schema that is no SQL: %v; want an error that says where", err)
 	}
-	consistent(t, open(t, newLedger(nil), dir)) // as if nothing had been
+	consistent(t, open(t, newLedger(nil), where)) // as if nothing had been
 }
 
 func TestWhatIsNoDatabaseIsNotOpened(t *testing.T) {
@@ -145,7 +160,7 @@ func TestWhatIsNoDatabaseIsNotOpened(t *testing.T) {
 	if err := os.Mkdir(strange, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	open(t, newLedger(nil), strange)
+	open(t, newLedger(nil), place{Dir: strange})
 	if _, err := os.Stat(filepath.Join(strange, "ledger-v1.db")); err != nil {
 		t.Errorf("a directory with a strange name: %v", err)
 	}
@@ -172,8 +187,10 @@ func TestMistakesAreFoundWhenTheProgramStarts(t *testing.T) {
 }
 
 // A reading sees one moment, however long it takes and whatever is written meanwhile.
-func TestAReadingSeesOneMoment(t *testing.T) {
-	store, view := log(t, 5), open(t, newLedger(nil), t.TempDir())
+func TestAReadingSeesOneMoment(t *testing.T) { onEach(t, testAReadingSeesOneMoment) }
+
+func testAReadingSeesOneMoment(t *testing.T, where place) {
+	store, view := log(t, 5), open(t, newLedger(nil), where)
 	runner := projection.NewRunner(store, view, nil)
 	if err := runner.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
@@ -203,8 +220,12 @@ func TestAReadingSeesOneMoment(t *testing.T) {
 }
 
 func TestReadersAndWriterDoNotDisturbEachOther(t *testing.T) {
+	onEach(t, testReadersAndWriterDoNotDisturbEachOther)
+}
+
+func testReadersAndWriterDoNotDisturbEachOther(t *testing.T, where place) {
 	const events = 200
-	store, view := log(t, 0), open(t, newLedger(nil), t.TempDir())
+	store, view := log(t, 0), open(t, newLedger(nil), where)
 	runner := projection.NewRunner(store, view, nil)
 	done := make(chan struct{})
 	var readers sync.WaitGroup
@@ -235,8 +256,10 @@ func TestReadersAndWriterDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-func TestAReaderCannotWrite(t *testing.T) {
-	view := open(t, newLedger(nil), t.TempDir())
+func TestAReaderCannotWrite(t *testing.T) { onEach(t, testAReaderCannotWrite) }
+
+func testAReaderCannotWrite(t *testing.T, where place) {
+	view := open(t, newLedger(nil), where)
 	err := view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
 		for _, err := range rows.Query(`insert into entries values (1, 1) returning position`) {
 			return err
@@ -250,14 +273,22 @@ func TestAReaderCannotWrite(t *testing.T) {
 }
 
 func TestAReadingReturnsWhatItsFunctionDoes(t *testing.T) {
-	view := open(t, newLedger(nil), t.TempDir())
+	onEach(t, testAReadingReturnsWhatItsFunctionDoes)
+}
+
+func testAReadingReturnsWhatItsFunctionDoes(t *testing.T, where place) {
+	view := open(t, newLedger(nil), where)
 	mine := errors.New("mine")
 	err := view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
 		for _, err := range rows.Query(`select * from nowhere`) {
-			if err == nil || !strings.Contains(err.Error(), "nowhere") {
-				t.Errorf("asked a table that is not there: %v", err)
-			}
+			return err
 		}
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("asked a table that is not there: %v", err)
+	}
+	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
 		var n int
 		if err := rows.QueryRow(`select position from entries`).Scan(&n); !errors.Is(err, sqlview.ErrNoRow) {
 			t.Errorf("asked for a row that is not there: %v", err)
@@ -272,8 +303,10 @@ func TestAReadingReturnsWhatItsFunctionDoes(t *testing.T) {
 	}
 }
 
-func TestContextsEndWaiting(t *testing.T) {
-	view := open(t, newLedger(nil), t.TempDir())
+func TestContextsEndWaiting(t *testing.T) { onEach(t, testContextsEndWaiting) }
+
+func testContextsEndWaiting(t *testing.T, where place) {
+	view := open(t, newLedger(nil), where)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := view.Checkpoint(ended); !errors.Is(err, context.Canceled) {
@@ -285,7 +318,7 @@ func TestContextsEndWaiting(t *testing.T) {
 	if err := view.Read(ended, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("read: %v", err)
 	}
-	if _, err := newLedger(nil).Open(ended, t.TempDir()); !errors.Is(err, context.Canceled) {
+	if _, err := where.open(ended, newLedger(nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("open: %v", err)
 	}
 	consistent(t, view)
@@ -293,6 +326,10 @@ func TestContextsEndWaiting(t *testing.T) {
 
 // A context that ends in the middle of a batch undoes it; the next batch can begin.
 func TestAContextThatEndsInABatchUndoesIt(t *testing.T) {
+	onEach(t, testAContextThatEndsInABatchUndoesIt)
+}
+
+func testAContextThatEndsInABatchUndoesIt(t *testing.T, where place) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	store := log(t, 6)
@@ -301,7 +338,7 @@ func TestAContextThatEndsInABatchUndoesIt(t *testing.T) {
 			cancel()
 		}
 		return nil
-	}), t.TempDir())
+	}), where)
 	runner := projection.NewRunner(store, view, nil)
 	if err := runner.CatchUp(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("caught up with a context that ended: %v", err)
@@ -317,8 +354,10 @@ func TestAContextThatEndsInABatchUndoesIt(t *testing.T) {
 	}
 }
 
-func TestAClosedViewAnswersWithErrors(t *testing.T) {
-	view, err := newLedger(nil).Open(t.Context(), t.TempDir())
+func TestAClosedViewAnswersWithErrors(t *testing.T) { onEach(t, testAClosedViewAnswersWithErrors) }
+
+func testAClosedViewAnswersWithErrors(t *testing.T, where place) {
+	view, err := where.open(t.Context(), newLedger(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,10 +376,10 @@ func TestAClosedViewAnswersWithErrors(t *testing.T) {
 }
 
 // handle runs one handler, and returns what became of it.
-func handle(t *testing.T, schema string, do func(tx *sqlview.Tx) error) (*sqlview.View, error) {
+func handle(t *testing.T, where place, sqlite, postgres string, do func(tx *sqlview.Tx) error) (*sqlview.View, error) {
 	t.Helper()
-	view := open(t, sqlview.New("scratch", 1, codec, schema,
-		sqlview.On(func(tx *sqlview.Tx, _ Earned, _ daybook.Recorded) error { return do(tx) })), t.TempDir())
+	view := open(t, sqlview.New("scratch", 1, codec, sqlite,
+		sqlview.On(func(tx *sqlview.Tx, _ Earned, _ daybook.Recorded) error { return do(tx) })).WithPostgres(postgres), where)
 	store := memstore.New()
 	event, err := codec.Event(Earned{1})
 	if err != nil {
@@ -352,11 +391,14 @@ func handle(t *testing.T, schema string, do func(tx *sqlview.Tx) error) (*sqlvie
 	return view, projection.NewRunner(store, view, nil).CatchUp(t.Context())
 }
 
-func TestValuesComeBackAsTheyWere(t *testing.T) {
+func TestValuesComeBackAsTheyWere(t *testing.T) { onEach(t, testValuesComeBackAsTheyWere) }
+
+func testValuesComeBackAsTheyWere(t *testing.T, where place) {
 	type Name string
 	then := time.Date(1815, 12, 10, 4, 5, 6, 789, time.FixedZone("", 3600))
 	var view *sqlview.View
-	view, err := handle(t, `create table v (n integer, f real, s text, b blob, t integer, never integer, yes integer, p integer, absent text) strict`,
+	view, err := handle(t, where, `create table v (n integer, f real, s text, b blob, t integer, never integer, yes integer, p integer, absent text) strict`,
+		`create table v (n bigint, f double precision, s text, b bytea, t bigint, never bigint, yes boolean, p bigint, absent text)`,
 		func(tx *sqlview.Tx) error {
 			return tx.Exec(`insert into v values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 				math.MinInt64, 1.5, Name("Åda"), []byte{0, 255}, then, time.Time{}, true, daybook.Position(math.MaxInt64), nil)
@@ -399,8 +441,10 @@ func TestValuesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-func TestAHandlerReadsItsOwnWrites(t *testing.T) {
-	_, err := handle(t, `create table n (n integer) strict`, func(tx *sqlview.Tx) error {
+func TestAHandlerReadsItsOwnWrites(t *testing.T) { onEach(t, testAHandlerReadsItsOwnWrites) }
+
+func testAHandlerReadsItsOwnWrites(t *testing.T, where place) {
+	_, err := handle(t, where, `create table n (n integer) strict`, `create table n (n bigint)`, func(tx *sqlview.Tx) error {
 		for n := range 5 {
 			if err := tx.Exec(`insert into n values (?)`, n); err != nil {
 				return err
@@ -440,17 +484,71 @@ func TestAHandlerReadsItsOwnWrites(t *testing.T) {
 		if err := tx.QueryRow(`select n from n where n > ?`, 1000).Scan(&n); !errors.Is(err, sqlview.ErrNoRow) {
 			t.Errorf("asked for a row that is not there: %v", err)
 		}
-		for _, err := range tx.Query(`select * from nowhere`) {
-			if err == nil {
-				t.Error("a table that is not there has rows")
-			}
-		}
-		if err := tx.Exec(`insert into nowhere values (1)`); err == nil {
-			t.Error("inserted into a table that is not there")
-		}
 		return tx.QueryRow(`select max(n) from n`).Scan(&n)
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Whether a handler hears of it or not, and whatever it makes of it.
+func TestAStatementThatFailsIsAFailureOfItsEvent(t *testing.T) {
+	onEach(t, testAStatementThatFailsIsAFailureOfItsEvent)
+}
+
+func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place) {
+	const events, bad = 9, 4
+	for what, fail := range map[string]func(tx *sqlview.Tx) error{
+		"a table that is not there": func(tx *sqlview.Tx) error { return tx.Exec(`insert into nowhere values (1)`) },
+		"a row that is there":       func(tx *sqlview.Tx) error { return tx.Exec(`insert into seen values (?)`, bad-1) },
+		"a value of another type":   func(tx *sqlview.Tx) error { return tx.Exec(`insert into seen values (?)`, "four") },
+		"a query": func(tx *sqlview.Tx) error {
+			for _, err := range tx.Query(`select n from nowhere`) {
+				return err
+			}
+			return nil
+		},
+		"a count": func(tx *sqlview.Tx) error {
+			_, err := tx.ExecCount(`delete from nowhere`)
+			return err
+		},
+	} {
+		name := strings.ReplaceAll(strings.ReplaceAll(what, " ", "_"), "that_is_", "")
+		view := open(t, sqlview.New(name, 1, codec, `create table seen (n integer primary key) strict`,
+			sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
+				if at.Position == bad {
+					return fail(tx)
+				}
+				return tx.Exec(`insert into seen values (?)`, at.Position)
+			})).WithPostgres(`create table seen (n bigint primary key)`), where)
+		err := projection.NewRunner(log(t, events), view, nil).CatchUp(t.Context())
+		var failed *projection.EventError
+		if !errors.As(err, &failed) || failed.Event.Position != bad {
+			t.Errorf("%s: caught up: %v; want an EventError at %d", what, err, bad)
+		}
+		err = view.Read(t.Context(), func(rows *sqlview.Reader, at projection.Checkpoint) error {
+			var n int
+			err := rows.QueryRow(`select count(*) from seen`).Scan(&n)
+			if n != bad-1 || at.Position != bad-1 {
+				t.Errorf("%s: %d rows at position %d; want %d", what, n, at.Position, bad-1)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// PostgreSQL takes no statement after one that failed: a handler that passes over the
+// error has changed nothing, and is not believed.
+func TestAnErrorThatIsPassedOverUndoesTheBatchInPostgreSQL(t *testing.T) {
+	_, err := handle(t, place{URL: pgtest.Database(t)}, "", `create table n (n bigint)`, func(tx *sqlview.Tx) error {
+		_ = tx.Exec(`insert into nowhere values (1)`)
+		_ = tx.Exec(`insert into n values (1)`)
+		return nil
+	})
+	if !errors.As(err, new(*projection.EventError)) || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("caught up: %v; want an EventError that names the table", err)
 	}
 }

@@ -42,7 +42,7 @@ func (w *writer) transact(ctx context.Context, do func(*Tx) error) (err error) {
 		w.rollback(within) // a context that ends just now can hide that it has begun
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	if err := do(&Tx{ctx: within, w: w}); err != nil {
+	if err := do(&Tx{ctx: within, s: w}); err != nil {
 		w.rollback(within)
 		return err
 	}
@@ -59,6 +59,47 @@ func (w *writer) transact(ctx context.Context, do func(*Tx) error) (err error) {
 func (w *writer) rollback(ctx context.Context) {
 	_, _ = w.conn.ExecContext(ctx, "rollback")
 }
+
+// exec implements session.
+func (w *writer) exec(ctx context.Context, statement string, args []any) (int64, error) {
+	s, err := w.take(ctx, statement)
+	if err != nil {
+		return 0, err
+	}
+	defer w.giveBack(statement, s)
+	result, err := s.ExecContext(ctx, arguments(args)...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// send implements session, at once: there is no way to go.
+func (w *writer) send(ctx context.Context, statement string, args []any) error {
+	_, err := w.exec(ctx, statement, args)
+	return err
+}
+
+// query implements session.
+func (w *writer) query(ctx context.Context, query string, args []any, yield func(Row, error) bool) {
+	s, err := w.take(ctx, query)
+	if err != nil {
+		yield(Row{}, err)
+		return
+	}
+	defer w.giveBack(query, s)
+	rows, err := s.QueryContext(ctx, arguments(args)...)
+	each(rows, err, yield)
+}
+
+// script implements session.
+func (w *writer) script(ctx context.Context, statements string) error {
+	_, err := w.conn.ExecContext(ctx, statements)
+	return err
+}
+
+// failed implements session: after a statement that failed SQLite takes others.
+func (w *writer) failed() error { return nil }
 
 // take returns a prepared statement that is not in use.
 func (w *writer) take(ctx context.Context, statement string) (*sql.Stmt, error) {

@@ -18,7 +18,7 @@ func TestStatementsThatAreNeverTheSameAreNotAllKept(t *testing.T) {
 	}
 	const different = maxPrepared + 500
 	var rows int
-	err = view.writer.transact(t.Context(), func(tx *Tx) error {
+	err = view.db.(*sqliteFile).writer.transact(t.Context(), func(tx *Tx) error {
 		for n := range different {
 			if err := tx.Exec(fmt.Sprintf(`insert into n values (%d)`, n)); err != nil {
 				return err
@@ -29,7 +29,7 @@ func TestStatementsThatAreNeverTheSameAreNotAllKept(t *testing.T) {
 	if err != nil || rows != different {
 		t.Errorf("%d rows were inserted, %v; want %d", rows, err, different)
 	}
-	if kept := len(view.writer.prepared); kept > maxPrepared {
+	if kept := len(view.db.(*sqliteFile).writer.prepared); kept > maxPrepared {
 		t.Errorf("%d prepared statements are kept; want %d at most", kept, maxPrepared)
 	}
 	if err := view.Close(); err != nil {

@@ -1,0 +1,42 @@
+package sqlview
+
+import "context"
+
+// A database is where one version of a read model lies: a file of SQLite, or a schema
+// of PostgreSQL. It is safe for use by many goroutines.
+type database interface {
+	// write calls do in a transaction: what it did is kept if it returns nil, and undone
+	// if not. It may call do twice, and what the first call did is then undone. If an
+	// error says nothing of whether the transaction was kept, only the tables do.
+	write(ctx context.Context, do func(*Tx) error) error
+	// read calls look in a transaction that changes nothing and sees one moment, and
+	// returns what look returns.
+	read(ctx context.Context, look func(*Reader) error) error
+	// migrate brings the tables of Daybook's own up to date, within write.
+	migrate(tx *Tx) error
+	// schema is what the definition says of the tables here.
+	schema(d *Definition) string
+	// String says where the read model lies, without secrets.
+	String() string
+	// close waits for transactions that are under way.
+	close() error
+}
+
+// A session runs statements in one transaction. It is used by one goroutine at a time.
+type session interface {
+	// exec runs a statement and returns how many rows it changed.
+	exec(ctx context.Context, statement string, args []any) (int64, error)
+	// send runs a statement, now or together with later ones. What fails later fails
+	// the transaction.
+	send(ctx context.Context, statement string, args []any) error
+	// query yields the rows that a query finds.
+	query(ctx context.Context, statement string, args []any, yield func(Row, error) bool)
+	// script runs several statements without parameters.
+	script(ctx context.Context, statements string) error
+	// failed returns why the transaction cannot be kept whatever its handlers say: the
+	// error of a statement after which the database takes no other. Nil if it can.
+	failed() error
+	// worldly reports whether an error is the database's, such as a full disk or a lost
+	// connection, and not that of a statement or its arguments.
+	worldly(err error) bool
+}

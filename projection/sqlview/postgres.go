@@ -1,0 +1,167 @@
+package sqlview
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A postgresSchema is a read model in a schema of a PostgreSQL database.
+type postgresSchema struct {
+	name  string // of the schema
+	where string // host and database
+
+	// Each pool keeps its connections to itself, so that many questions do not keep
+	// those from writing who have to.
+	readers *pgxpool.Pool
+	writers *pgxpool.Pool
+
+	mu        sync.Mutex
+	rewritten map[string]string // statements, as PostgreSQL has them
+}
+
+// migrationLock is the key of the lock under which migrations are applied: "daybook" in
+// ASCII.
+const migrationLock = 0x64_61_79_62_6f_6f_6b
+
+var (
+	//go:embed sql/postgres/0*.sql
+	postgresMigrations embed.FS
+	//go:embed sql/postgres/migrations.sql
+	migrationsSQL string
+)
+
+// longestSchema is PostgreSQL's limit for names, in bytes. It cuts off what is longer,
+// and two versions would be one.
+const longestSchema = 63
+
+// openPostgres connects to the database.
+func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSchema, error) {
+	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+		return nil, errors.New("the address of a database begins with postgres://")
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the database: %w", errors.Unwrap(err)) // whole, it has the address
+	}
+	p := &postgresSchema{
+		name:      fmt.Sprintf("daybook_%s_v%d", d.name, d.version),
+		where:     config.ConnConfig.Host + "/" + config.ConnConfig.Database,
+		rewritten: make(map[string]string),
+	}
+	if len(p.name) > longestSchema {
+		return nil, fmt.Errorf("the name %s is longer than %d bytes", p.name, longestSchema)
+	}
+	settings := config.ConnConfig.RuntimeParams
+	settings["search_path"] = p.name + ", daybook_projections"
+	// See the package's comment for what off means. Who says otherwise in the address is
+	// heard.
+	for name, value := range map[string]string{
+		"application_name":   "daybook " + d.name,
+		"synchronous_commit": "off",
+		// A process that is stopped in the middle of a transaction holds up the others for
+		// so long.
+		"idle_in_transaction_session_timeout": "60s",
+	} {
+		if _, said := settings[name]; !said {
+			settings[name] = value
+		}
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = maxReaders
+	}
+	writing := config.Copy()
+	writing.MaxConns, writing.MinConns = 1, 0
+	if p.writers, err = pgxpool.NewWithConfig(ctx, writing); err != nil {
+		return nil, err
+	}
+	if p.readers, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		p.writers.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *postgresSchema) String() string { return p.name + " in " + p.where }
+
+func (p *postgresSchema) schema(d *Definition) string { return d.postgres }
+
+// migrate makes the schemas, and applies the migrations that the database has yet to
+// have, under a lock of the database.
+func (p *postgresSchema) migrate(tx *Tx) error {
+	if _, err := tx.ExecCount(`select pg_advisory_xact_lock(?)`, int64(migrationLock)); err != nil {
+		return err
+	}
+	if err := tx.s.script(tx.ctx, migrationsSQL+`create schema if not exists `+p.name); err != nil {
+		return err
+	}
+	var done int
+	if err := tx.QueryRow(`select count(*) from daybook_migration`).Scan(&done); err != nil {
+		return err
+	}
+	return migrate(tx, postgresMigrations, "sql/postgres", done, func(number int) error {
+		return tx.Exec(`insert into daybook_migration (number) values (?)`, number)
+	})
+}
+
+// write implements database. Statements whose answer nobody waits for are sent
+// together, the last ones together with the commit. If one of them fails, do is called
+// again and each is waited for: so it is known which one it was, and whose.
+func (p *postgresSchema) write(ctx context.Context, do func(*Tx) error) error {
+	conn, err := p.writers.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	defer conn.Release()
+	s := &postgresSession{p: p, conn: conn.Conn()}
+	err = s.transact(ctx, do)
+	if err != nil && s.late && !s.worldly(s.broken) {
+		s = &postgresSession{p: p, conn: conn.Conn(), patient: true}
+		err = s.transact(ctx, do)
+	}
+	return err
+}
+
+// read implements database.
+func (p *postgresSchema) read(ctx context.Context, look func(*Reader) error) error {
+	conn, err := p.readers.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer conn.Release()
+	s := &postgresSession{p: p, conn: conn.Conn()}
+	s.begin("begin isolation level repeatable read, read only")
+	defer s.rollback(ctx)
+	return look(&Reader{ctx: ctx, s: s})
+}
+
+// numbered returns a statement as PostgreSQL has it.
+func (p *postgresSchema) numbered(statement string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, found := p.rewritten[statement]; found {
+		return known
+	}
+	statement, asked := numbered(statement), statement
+	if len(p.rewritten) < maxPrepared {
+		p.rewritten[asked] = statement
+	}
+	return statement
+}
+
+// close implements database.
+func (p *postgresSchema) close() error {
+	p.writers.Close()
+	p.readers.Close()
+	return nil
+}
+
+// rollbackTime is how long it may take to undo a transaction whose context has ended.
+// A connection that takes longer is closed, which undoes it too.
+const rollbackTime = 5 * time.Second

@@ -1,0 +1,171 @@
+package sqlview
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"sync"
+
+	"modernc.org/sqlite" // also the driver named "sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// A sqliteFile is a read model in a file of SQLite.
+type sqliteFile struct {
+	path string
+
+	// readers is a pool of connections, each of which sees what was committed when it
+	// began to look. They do not wait for the writer, nor the writer for them.
+	readers *sql.DB
+	writers *sql.DB // lends the one connection that writer holds
+
+	writing sync.Mutex // held while a transaction writes; guards writer
+	writer  *writer
+}
+
+// More queries than this at once would only wait for the processor or the disk.
+const maxReaders = 8
+
+//go:embed sql/sqlite
+var sqliteMigrations embed.FS
+
+// openSQLite opens the file, and makes it if it is not there.
+func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
+	f := &sqliteFile{path: path}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.close())
+		}
+	}()
+	if f.writers, err = sql.Open("sqlite", address(path, false)); err != nil {
+		return nil, err
+	}
+	if f.readers, err = sql.Open("sqlite", address(path, true)); err != nil {
+		return nil, err
+	}
+	f.readers.SetMaxOpenConns(maxReaders)
+	f.readers.SetMaxIdleConns(maxReaders)
+	conn, err := f.writers.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.writer = newWriter(conn)
+	return f, nil
+}
+
+// address returns how the driver is told to open the file.
+func address(path string, readOnly bool) string {
+	settings := url.Values{"_pragma": {
+		// Two processes may want to write; the second one waits for this long.
+		"busy_timeout(10000)",
+		"journal_mode(WAL)",
+		// See the package's comment for what NORMAL means.
+		"synchronous(NORMAL)",
+		"foreign_keys(1)",
+		"temp_store(MEMORY)",
+		// 32 MiB: an index that is written in random order stays in memory while some
+		// hundred thousand events are applied.
+		"cache_size(-32768)",
+	}}
+	if readOnly {
+		settings.Add("_pragma", "query_only(1)")
+	}
+	file := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: settings.Encode()}
+	return file.String()
+}
+
+func (f *sqliteFile) String() string { return f.path }
+
+func (f *sqliteFile) schema(d *Definition) string { return d.sqlite }
+
+// migrate applies the migrations that the file has yet to have. Their count is the
+// file's user_version, which is zero in a new file, and in those of the time before
+// there was more than one: the first migration does nothing where its table is.
+func (f *sqliteFile) migrate(tx *Tx) error {
+	var done int
+	if err := tx.QueryRow(`pragma user_version`).Scan(&done); err != nil {
+		return err
+	}
+	return migrate(tx, sqliteMigrations, "sql/sqlite", done, func(number int) error {
+		return tx.s.script(tx.ctx, fmt.Sprintf(`pragma user_version = %d`, number))
+	})
+}
+
+func (f *sqliteFile) write(ctx context.Context, do func(*Tx) error) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	return f.writer.transact(ctx, do)
+}
+
+func (f *sqliteFile) read(ctx context.Context, look func(*Reader) error) (err error) {
+	tx, err := f.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() {
+		// Nothing was written: a rollback only says that the reading is over.
+		if end := tx.Rollback(); end != nil && err == nil && !errors.Is(end, sql.ErrTxDone) {
+			err = fmt.Errorf("end to read: %w", end)
+		}
+	}()
+	return look(&Reader{ctx: ctx, s: sqliteReader{tx}})
+}
+
+func (f *sqliteFile) close() error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	var errs []error
+	if f.writer != nil {
+		errs = append(errs, f.writer.close())
+	}
+	for _, db := range []*sql.DB{f.writers, f.readers} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A sqliteReader asks within a transaction that changes nothing.
+type sqliteReader struct{ tx *sql.Tx }
+
+func (r sqliteReader) query(ctx context.Context, query string, args []any, yield func(Row, error) bool) {
+	rows, err := r.tx.QueryContext(ctx, query, arguments(args)...)
+	each(rows, err, yield)
+}
+
+// each yields rows.
+func each(rows *sql.Rows, err error, yield func(Row, error) bool) {
+	if err != nil {
+		yield(Row{}, err)
+		return
+	}
+	for rows.Next() {
+		if !yield(Row{scan: rows.Scan}, nil) {
+			_ = rows.Close() // the caller has seen enough, and is not there to be told
+			return
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		yield(Row{}, err)
+	}
+}
+
+// worldly implements session. A statement that asks for too much, or for what is not
+// there, has another code.
+func (w *writer) worldly(err error) bool {
+	failed := (*sqlite.Error)(nil)
+	if !errors.As(err, &failed) {
+		return false
+	}
+	switch failed.Code() & 0xff {
+	case lib.SQLITE_BUSY, lib.SQLITE_NOMEM, lib.SQLITE_READONLY, lib.SQLITE_INTERRUPT, lib.SQLITE_IOERR, lib.SQLITE_CORRUPT,
+		lib.SQLITE_FULL, lib.SQLITE_CANTOPEN, lib.SQLITE_PROTOCOL, lib.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
