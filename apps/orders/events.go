@@ -81,3 +81,55 @@ type PaymentRefunded struct {
 	Amount Cents  `json:"amount"`
 	Reason string `json:"reason,omitempty"`
 }
+
+// What can happen to an article in stock. Each of these is recorded in the article's
+// own stream. A reservation is decided over all articles of an order at once, so a fact
+// says itself which article and which order it is about.
+
+// StockReceived: pieces of an article arrived, and are on the shelf. The first time
+// makes it an article that is kept in stock.
+type StockReceived struct {
+	SKU      string `json:"sku"`
+	Quantity int64  `json:"quantity"`
+	Supplier string `json:"supplier,omitempty"`
+}
+
+// StockReserved: pieces on the shelf are kept for an order.
+type StockReserved struct {
+	SKU      string `json:"sku"`
+	Order    string `json:"order"`
+	Quantity int64  `json:"quantity"`
+}
+
+// StockReleased: pieces that were kept for an order are free again.
+type StockReleased struct {
+	SKU      string `json:"sku"`
+	Order    string `json:"order"`
+	Quantity int64  `json:"quantity"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// StockPicked: pieces that were kept for an order left the shelf with it.
+type StockPicked struct {
+	SKU      string `json:"sku"`
+	Order    string `json:"order"`
+	Quantity int64  `json:"quantity"`
+}
+
+// StockCounted: somebody counted what is on the shelf, reserved or not, and what was
+// counted is so from then on.
+type StockCounted struct {
+	SKU     string `json:"sku"`
+	Counted int64  `json:"counted"`
+	// Difference is how many more there were than expected, or how many fewer if it is
+	// negative.
+	Difference int64  `json:"difference"`
+	Reason     string `json:"reason,omitempty"`
+}
+
+// ReorderLevelSet: an article is low in stock when no more than so many pieces are
+// free.
+type ReorderLevelSet struct {
+	SKU   string `json:"sku"`
+	Level int64  `json:"level"`
+}

@@ -229,12 +229,17 @@ func Refund(e PaymentRefunded) decider.Decision[Order] {
 
 // happened says when the facts of a decision happened: when the command was sent.
 // Facts that were imported from a shop's old tables without a time have none.
-func happened(at time.Time, decide decider.Decision[Order]) decider.Decision[Order] {
-	return func(o Order) ([]any, error) {
-		facts, err := decide(o)
+func happened[S any](at time.Time, decide decider.Decision[S]) decider.Decision[S] {
+	return func(state S) ([]any, error) {
+		facts, err := decide(state)
 		dated := make([]any, len(facts))
 		for i, fact := range facts {
-			dated[i] = decider.Entry{Fact: fact, HappenedAt: at}
+			entry, particular := fact.(decider.Entry)
+			if !particular {
+				entry.Fact = fact
+			}
+			entry.HappenedAt = at
+			dated[i] = entry
 		}
 		return dated, err
 	}

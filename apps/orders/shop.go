@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Shop{
 		store:  store,
-		bus:    command.NewBus(store, handlers(o.Now), &o.Commands),
+		bus:    command.NewBus(store, slices.Concat(handlers(o.Now), warehouse(o.Now)), &o.Commands),
 		view:   view,
 		runner: projection.NewRunner(store, view, &projection.Options{Logger: o.Logger}),
 		stop:   stop,
@@ -87,7 +88,7 @@ func (s *Shop) Close() error {
 	return s.view.Close()
 }
 
-// Bus takes the commands in commands.go.
+// Bus takes the commands in commands.go and warehouse.go.
 func (s *Shop) Bus() *command.Bus { return s.bus }
 
 // Store is where the shop is recorded.
