@@ -48,6 +48,7 @@ func readDashboard(rows *sqlview.Reader, asOf time.Time) (Dashboard, error) {
 		return row.Scan(&m.Method, &m.Payments, &m.Orders, &m.Total)
 	}, `select method, count(*), count(distinct order_id), sum(amount) from p group by method order by 4 desc, method`)
 	d.TopByUnits, d.TopByItemPrice = f.products()
+	d.Stock = f.stock()
 	return d, f.err
 }
 
@@ -140,9 +141,9 @@ type figuring struct {
 }
 
 // What queries for figures are asked about: the orders o that were placed, their
-// payments p, and how they stood.
+// payments p, the articles s in stock, and how they stood.
 const (
-	nowSQL = `with o as (select * from orders where reached & 2), p as (select * from payments) `
+	nowSQL = `with o as (select * from orders where reached & 2), p as (select * from payments), s as (select * from stock) `
 
 	// 1 is the time.
 	asOfSQL = `with o as (select id, state, listed_at, units, item_price, freight, promised_for,
@@ -163,7 +164,8 @@ const (
 			(select coalesce(sum(amount), 0) from payments where order_id = orders.id and at <= ?1) as paid,
 			(select coalesce(sum(amount), 0) from refunds where order_id = orders.id and at <= ?1) as refunded
 		from orders where placed_at <= ?1),
-		p as (select * from payments where at <= ?1) `
+		p as (select * from payments where at <= ?1),
+		s as (select sku, sum(on_hand) as on_hand, sum(reserved) as reserved, sum(level) as level from movements where at <= ?1 group by sku) `
 )
 
 // ask calls each with every row that a query about o and p finds.
@@ -210,6 +212,24 @@ func (f *figuring) cells() (cells []cell) {
 		durations.String()+`
 		from o group by day, state, status`)
 	return cells
+}
+
+// lowestArticles is how many of those that are low in stock a dashboard tells.
+const lowestArticles = 10
+
+// stock returns what is on the shelves.
+func (f *figuring) stock() StockFigures {
+	figures := StockFigures{Lowest: []LowStock{}}
+	f.ask(func(row sqlview.Row) error {
+		return row.Scan(&figures.Articles, &figures.OnHand, &figures.Reserved, &figures.Low)
+	}, `select count(*), coalesce(sum(on_hand), 0), coalesce(sum(reserved), 0), count(case when on_hand - reserved <= level then 1 end) from s`)
+	f.ask(func(row sqlview.Row) error {
+		var a LowStock
+		defer func() { figures.Lowest = append(figures.Lowest, a) }()
+		return row.Scan(&a.SKU, &a.Free, &a.Level)
+	}, fmt.Sprintf(`select sku, on_hand - reserved, level from s where on_hand - reserved <= level
+		order by on_hand - reserved - level, sku limit %d`, lowestArticles))
+	return figures
 }
 
 // topProducts is how many of them a dashboard tells.

@@ -52,14 +52,19 @@ func (f *Filter) settle() error {
 	if _, known := sorts[f.Sort]; !known {
 		return &daybook.InvalidError{What: "sort", Value: string(f.Sort), Reason: fmt.Sprintf("is none of %v", Sorts())}
 	}
-	if f.Limit == 0 {
-		f.Limit = DefaultLimit
+	return checkPage(&f.Limit, f.Search)
+}
+
+// checkPage checks what the filters of all lists have, and fills in the limit.
+func checkPage(limit *int, search string) error {
+	if *limit == 0 {
+		*limit = DefaultLimit
 	}
-	if f.Limit < 1 || f.Limit > MaxLimit {
-		return &daybook.InvalidError{What: "limit", Value: fmt.Sprint(f.Limit), Reason: fmt.Sprintf("is not from 1 to %d", MaxLimit)}
+	if *limit < 1 || *limit > MaxLimit {
+		return &daybook.InvalidError{What: "limit", Value: fmt.Sprint(*limit), Reason: fmt.Sprintf("is not from 1 to %d", MaxLimit)}
 	}
-	if len(f.Search) > maxText {
-		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(f.Search), maxText)}
+	if len(search) > maxText {
+		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(search), maxText)}
 	}
 	return nil
 }
@@ -112,7 +117,7 @@ func (f Filter) page(rows *sqlview.Reader, at daybook.Point) ([]Summary, string,
 	order := sorts[f.Sort]
 	where, args := f.where()
 	if f.Cursor != "" {
-		c, err := f.cursor(at)
+		c, err := parseCursor(f.Cursor, f.question(), at)
 		if err != nil {
 			return nil, "", err
 		}
@@ -154,10 +159,10 @@ func summaryFields(o *Summary) []any {
 		&o.Total, &o.Paid, &o.Refunded, &o.Units, &o.PlacedAt, &o.UpdatedAt}
 }
 
-// A cursor stands right after one order of a list.
+// A cursor stands right after one entry of a list.
 type cursor struct {
-	// Value and ID are what that order has in the column the list is sorted by, and
-	// its id.
+	// Value and ID are what that entry has in the column the list is sorted by, if that
+	// is not its id, and its id.
 	Value int64  `json:"v"`
 	ID    string `json:"id"`
 	// Life and View name the log and the read model, and Question the filter and sort,
@@ -172,17 +177,18 @@ func (c cursor) encode() string {
 	return base64.RawURLEncoding.EncodeToString(encoded)
 }
 
-// cursor returns what the filter's cursor says, if it is one of this list.
-func (f Filter) cursor(at daybook.Point) (c cursor, err error) {
-	encoded, err := base64.RawURLEncoding.DecodeString(f.Cursor)
+// parseCursor returns what a cursor says, if it is one of the list that answers this
+// question.
+func parseCursor(given, question string, at daybook.Point) (c cursor, err error) {
+	encoded, err := base64.RawURLEncoding.DecodeString(given)
 	if err == nil {
 		err = json.Unmarshal(encoded, &c)
 	}
 	switch {
 	case err != nil:
-		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is none that a list gave"}
-	case c.Question != f.question() || c.View != overviewVersion:
-		return c, &daybook.InvalidError{What: "cursor", Value: f.Cursor, Reason: "is of another list; begin at its first page"}
+		return c, &daybook.InvalidError{What: "cursor", Value: given, Reason: "is none that a list gave"}
+	case c.Question != question || c.View != overviewVersion:
+		return c, &daybook.InvalidError{What: "cursor", Value: given, Reason: "is of another list; begin at its first page"}
 	case !c.Life.SameLife(at):
 		return c, &daybook.LifeError{Given: c.Life, Log: at}
 	}

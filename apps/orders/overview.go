@@ -3,6 +3,7 @@ package orders
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -14,10 +15,14 @@ var overviewSchema string
 
 // overviewVersion is raised whenever a handler or a table changes: the read model is
 // then built anew from the log.
-const overviewVersion = 1
+const overviewVersion = 2
 
 // Overview is the read model behind every list, page and figure.
-var Overview = sqlview.New("overview", overviewVersion, Orders.Codec(), overviewSchema,
+var Overview = sqlview.New("overview", overviewVersion, daybook.Join(Orders.Codec(), Stock.Codec()), overviewSchema+stockSchema,
+	slices.Concat(orderHandlers, stockHandlers)...)
+
+// orderHandlers are the part of it that is about orders.
+var orderHandlers = []sqlview.Handler{
 	sqlview.On(func(tx *sqlview.Tx, e OrderPlaced, at daybook.Recorded) error {
 		if err := reach(tx, Placed, at); err != nil {
 			return err
@@ -105,7 +110,7 @@ var Overview = sqlview.New("overview", overviewVersion, Orders.Codec(), overview
 		}
 		return reach(tx, Refunded, at)
 	}),
-)
+}
 
 // touch notes that an event was applied to its order, which it may be the first to
 // speak of: in an imported history, goods were with the carrier before anybody had

@@ -86,41 +86,16 @@ func readDetails(rows *sqlview.Reader, id string) (Details, error) {
 func (s *Shop) OrderAsOf(ctx context.Context, id string, m Moment) (Details, Shown, error) {
 	d := Details{Lines: []Line{}, Payments: []Payment{}, Refunds: []RefundPaid{}, Stages: []StageChange{}}
 	d.ID = id
-	span := daybook.Span{KnownAt: m.KnownAt}
-	if m.Version > 0 {
-		span.BeforeVersion = m.Version + 1
-	}
-	reading, err := s.store.Read(ctx, daybook.Stream(Orders.Stream(id)), span)
-	if err != nil {
-		return Details{}, Shown{}, err
-	}
-	var read daybook.Version
-	for event, err := range reading.Events() {
-		if err != nil {
-			return Details{}, Shown{}, err
-		}
-		if event.Forgotten {
-			continue // since the reading began
-		}
-		read = event.Version
-		if !m.AsOf.IsZero() && (event.HappenedAt.IsZero() || event.HappenedAt.After(m.AsOf)) {
-			continue
-		}
-		facts, err := Orders.Codec().Facts(event)
-		if err != nil {
-			return Details{}, Shown{}, err
-		}
-		for _, fact := range facts {
-			d.add(fact, event)
-		}
-	}
+	read, at, err := s.past(ctx, Orders.Stream(id), Orders.Codec(), m, d.add)
 	switch {
+	case err != nil:
+		return Details{}, Shown{}, err
 	case read < m.Version:
 		return Details{}, Shown{}, fmt.Errorf("%w at version %d; it has come to version %d", ErrNoSuchOrder, m.Version, read)
 	case d.Version == 0:
 		return Details{}, Shown{}, ErrNoSuchOrder
 	}
-	return d, entityShown(reading.Snapshot(), uint64(read)), nil
+	return d, entityShown(at, uint64(read)), nil
 }
 
 // add shows one fact more.
@@ -169,36 +144,9 @@ func (d *Details) reach(to Status, at daybook.Recorded) {
 
 // History returns every event of an order, the oldest first, or [ErrNoSuchOrder].
 func (s *Shop) History(ctx context.Context, id string) ([]Occurrence, Shown, error) {
-	reading, err := s.store.Read(ctx, daybook.Stream(Orders.Stream(id)), daybook.Span{})
-	if err != nil {
-		return nil, Shown{}, err
+	history, shown, err := s.events(ctx, Orders.Stream(id), Orders.Codec())
+	if err == nil && len(history) == 0 {
+		err = ErrNoSuchOrder
 	}
-	var history []Occurrence
-	for event, err := range reading.Events() {
-		if err != nil {
-			return nil, Shown{}, err
-		}
-		if event.Forgotten {
-			continue // since the reading began
-		}
-		facts, err := Orders.Codec().Facts(event)
-		if err != nil {
-			return nil, Shown{}, err
-		}
-		history = append(history, Occurrence{
-			Position:   event.Position,
-			Version:    event.Version,
-			ID:         event.ID,
-			Type:       event.Type,
-			HappenedAt: event.HappenedAt,
-			RecordedAt: event.RecordedAt,
-			Trace:      event.Trace(),
-			Data:       event.Data,
-			Fact:       facts[0],
-		})
-	}
-	if len(history) == 0 {
-		return nil, Shown{}, ErrNoSuchOrder
-	}
-	return history, entityShown(reading.Snapshot(), uint64(history[len(history)-1].Version)), nil
+	return history, shown, err
 }

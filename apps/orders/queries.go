@@ -129,9 +129,10 @@ type Buyer struct {
 	Recent []Summary `json:"recent"`
 }
 
-// A Moment names a past of an order. Its fields combine; the zero Moment is now.
+// A Moment names a past of an order or of an article. Its fields combine; the zero
+// Moment is now.
 type Moment struct {
-	// Version is the order right after the event with this version.
+	// Version is the state right after the event with this version.
 	Version daybook.Version
 	// AsOf is what had happened by then. Facts that nobody dated had not.
 	AsOf time.Time
@@ -139,7 +140,7 @@ type Moment struct {
 	KnownAt time.Time
 }
 
-// An Occurrence is one event in an order's history.
+// An Occurrence is one event in the history of an order or of an article.
 type Occurrence struct {
 	Position   daybook.Position `json:"position"`
 	Version    daybook.Version  `json:"version"`
@@ -153,11 +154,15 @@ type Occurrence struct {
 	Fact any `json:"-"`
 }
 
-// A Change says that something happened to an order, and that the views show it.
+// A Change says that something happened to an order or to an article, and that the views
+// show it.
 type Change struct {
 	// At is the point of the event: a token, and where to go on from.
-	At         daybook.Point   `json:"at"`
-	Order      string          `json:"order"`
+	At daybook.Point `json:"at"`
+	// Order and SKU are what it happened to, as far as it did: what is reserved is so for
+	// an order. Version is that of the order or, if there is a SKU, of the article.
+	Order      string          `json:"order,omitempty"`
+	SKU        string          `json:"sku,omitempty"`
 	Version    daybook.Version `json:"version"`
 	Type       string          `json:"type"`
 	RecordedAt time.Time       `json:"recorded_at"`
@@ -187,6 +192,26 @@ type Dashboard struct {
 	StageDurations  []StageDuration  `json:"stage_durations"`
 	DeliveredInTime int64            `json:"delivered_in_time"`
 	DeliveredLate   int64            `json:"delivered_late"`
+	Stock           StockFigures     `json:"stock"`
+}
+
+// StockFigures tell what is on the shelves.
+type StockFigures struct {
+	// Articles counts those that are kept in stock, OnHand and Reserved their pieces.
+	Articles int64 `json:"articles"`
+	OnHand   int64 `json:"on_hand"`
+	Reserved int64 `json:"reserved"`
+	// Low counts the articles that are low in stock, and Lowest are those of them that
+	// lack most to their reorder level, at most ten.
+	Low    int64      `json:"low"`
+	Lowest []LowStock `json:"lowest"`
+}
+
+// LowStock is an article that is low in stock.
+type LowStock struct {
+	SKU   string `json:"sku"`
+	Free  int64  `json:"free"`
+	Level int64  `json:"level"`
 }
 
 // StatusFigures count the orders of one status.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,7 +102,7 @@ func (s *Shop) Wait(ctx context.Context, token daybook.Point) error { return s.r
 // Status says where the views stand.
 func (s *Shop) Status(ctx context.Context) (projection.Status, error) { return s.runner.Status(ctx) }
 
-// Changes yields what happens to orders after a point, each when the views show it,
+// Changes yields what happens to orders and in stock after a point, each when the views show it,
 // for as long as ctx lasts. It ends with the error that stopped it, the context's
 // included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
@@ -122,13 +123,26 @@ func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Chang
 				if e.Forgotten {
 					continue // since the reading began
 				}
-				change := Change{At: reading.Snapshot().At(e.Position), Order: OrderID(e.Stream), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt}
-				if !yield(change, nil) {
+				if !yield(changeOf(reading.Snapshot(), e), nil) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// changeOf returns what an event changes.
+func changeOf(at daybook.Point, e daybook.Recorded) Change {
+	c := Change{At: at.At(e.Position), Version: e.Version, Type: e.Type, RecordedAt: e.RecordedAt}
+	if daybook.CategoryOf(e.Stream) == stockCategory {
+		c.SKU = SKUOf(e.Stream)
+		for _, tag := range e.Tags {
+			c.Order, _ = strings.CutPrefix(tag, orderTag(""))
+		}
+		return c
+	}
+	c.Order = OrderID(e.Stream)
+	return c
 }
 
 // Now returns the newest point of the store.

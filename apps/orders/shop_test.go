@@ -123,6 +123,7 @@ func TestDashboardNowAndThen(t *testing.T) {
 			{From: Placed, To: Paid, OnlyDelivered: true}, {From: Paid, To: Shipped, OnlyDelivered: true},
 			{From: Shipped, To: Delivered, OnlyDelivered: true}, {From: Placed, To: Delivered, OnlyDelivered: true},
 		},
+		Stock: StockFigures{Lowest: []LowStock{}},
 	}
 	for range 2 { // the second one comes from the cache
 		if got, _, err := s.Dashboard(t.Context(), time.Time{}); err != nil || cmp.Diff(want, got) != "" {

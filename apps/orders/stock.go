@@ -27,9 +27,11 @@ type Article struct {
 // Free returns how many pieces a new order can have.
 func (a Article) Free() int64 { return a.OnHand - a.Reserved }
 
+const stockCategory = "stock"
+
 // Stock says what each fact about an article is called, for ever, and how it changes
 // the article.
-var Stock = decider.For("stock",
+var Stock = decider.For(stockCategory,
 	decider.On("StockReceived", func(a *Article, e StockReceived) { a.received(e) }),
 	decider.On("StockReserved", func(a *Article, e StockReserved) { a.Reserved += e.Quantity }, forOrder[StockReserved]),
 	decider.On("StockReleased", func(a *Article, e StockReleased) { a.Reserved -= e.Quantity }, forOrder[StockReleased]),
