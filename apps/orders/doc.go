@@ -1,9 +1,10 @@
 // Package orders is a shop's order management: orders are placed, paid, shipped,
-// delivered, cancelled, returned and refunded, and nothing that happened is ever
-// forgotten.
+// delivered, cancelled, returned and refunded, what is in stock is kept for them, and
+// nothing that happened is ever forgotten.
 //
-// Read events.go first: it is what can happen to an order, in the shop's words.
-// Then order.go, the rules; commands.go, what people may ask for; shop.go, which
+// Read events.go first: it is what can happen to an order and to an article, in the
+// shop's words. Then order.go, the rules; commands.go, what people may ask for; stock.go
+// and reservation.go, the rules of the warehouse, and warehouse.go, its commands; shop.go, which
 // puts them to work on a store and keeps the views that answer questions;
 // overview.go and its neighbours, those views. import.go brings in the history of a
 // shop that kept it in tables.

@@ -38,13 +38,13 @@ func (s *Site) place(w http.ResponseWriter, r *http.Request) error {
 	if sent.envelope, err = s.shop.Bus().Identify(sent.envelope, c); err != nil {
 		return err
 	}
-	sent.order = orders.PlacedID(sent.envelope.ID)
+	sent.about = anOrder(orders.PlacedID(sent.envelope.ID))
 	return s.send(w, r, sent, c)
 }
 
 func (s *Site) pay(w http.ResponseWriter, r *http.Request) error {
 	var c orders.PayOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) {
+	return actOnOrder(s, w, r, &c, &c.Order, func(f *fields) {
 		c.Amount, c.Method = f.positive("amount"), f.text("method")
 		c.Installments = f.number("installments")
 	})
@@ -52,44 +52,50 @@ func (s *Site) pay(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) ship(w http.ResponseWriter, r *http.Request) error {
 	var c orders.ShipOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Carrier, c.Tracking = f.text("carrier"), f.text("tracking") })
+	return actOnOrder(s, w, r, &c, &c.Order, func(f *fields) { c.Carrier, c.Tracking = f.text("carrier"), f.text("tracking") })
 }
 
 func (s *Site) deliver(w http.ResponseWriter, r *http.Request) error {
 	var c orders.DeliverOrder
-	return act(s, w, r, &c, &c.Order, func(*fields) {})
+	return actOnOrder(s, w, r, &c, &c.Order, func(*fields) {})
 }
 
 func (s *Site) cancel(w http.ResponseWriter, r *http.Request) error {
 	var c orders.CancelOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Reason = f.text("reason") })
+	return actOnOrder(s, w, r, &c, &c.Order, func(f *fields) { c.Reason = f.text("reason") })
 }
 
 func (s *Site) takeBack(w http.ResponseWriter, r *http.Request) error {
 	var c orders.ReturnOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Reason = f.text("reason") })
+	return actOnOrder(s, w, r, &c, &c.Order, func(f *fields) { c.Reason = f.text("reason") })
 }
 
 func (s *Site) refund(w http.ResponseWriter, r *http.Request) error {
 	var c orders.RefundOrder
-	return act(s, w, r, &c, &c.Order, func(f *fields) { c.Amount, c.Reason = f.positive("amount"), f.text("reason") })
+	return actOnOrder(s, w, r, &c, &c.Order, func(f *fields) { c.Amount, c.Reason = f.positive("amount"), f.text("reason") })
 }
 
-// act takes a command about the order in the address: c, which names it in *order.
-func act[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, order *string, fill func(*fields)) error {
+// actOnOrder takes a command about the order in the address: c, which names it in
+// *order.
+func actOnOrder[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, order *string, fill func(*fields)) error {
 	id, err := orderOf(r)
 	if err != nil {
 		return err
 	}
+	return act(s, w, r, c, anOrder(id), order, fill)
+}
+
+// act takes a command: c, which names in *named what it is about, as the address does.
+func act[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, about subject, named *string, fill func(*fields)) error {
 	sent, err := s.receive(w, r, c, fill)
-	sent.order = id
-	if err == nil && *order != "" && *order != sent.order {
-		err = malformed.problem("it is about order %q, and the address about %q", *order, sent.order)
+	sent.about = about
+	if err == nil && *named != "" && *named != about.id() {
+		err = malformed.problem("it is about %s %q, and the address about %q", about.noun(), *named, about.id())
 	}
 	if err != nil {
 		return s.refuse(w, r, sent, err)
 	}
-	*order = sent.order
+	*named = about.id()
 	return s.send(w, r, sent, *c)
 }
 
@@ -107,8 +113,8 @@ type received struct {
 	envelope command.Envelope
 	// ifMatch reports whether the sender set a condition.
 	ifMatch bool
-	// order is the one that it is about.
-	order string
+	// about is what it is about; nil where an order was not placed, and so has no id.
+	about subject
 	// form is what a page's form held; nil if it was sent as JSON.
 	form url.Values
 }
@@ -156,7 +162,7 @@ func (s *Site) receive(w http.ResponseWriter, r *http.Request, c any, fill func(
 func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any) error {
 	ctx := r.Context()
 	if sent.ifMatch {
-		condition, err := s.ifMatch(r, sent.order)
+		condition, err := s.ifMatch(r, sent.about)
 		if err != nil {
 			return err
 		}
@@ -167,21 +173,22 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any
 	receipt, err := s.shop.Bus().Do(ctx, sent.envelope, c)
 	outcome := outcomeOf(receipt, err)
 	s.metrics.commands.WithLabelValues(name, outcome).Inc()
-	s.log.InfoContext(ctx, "command", "correlation", daybook.TraceOf(ctx).Correlation, "command", name, "order", sent.order,
-		"actor", sent.envelope.Principal, "outcome", outcome, "position", receipt.Position, "version", versionOf(receipt, sent.order), "took", time.Since(began))
+	s.log.InfoContext(ctx, "command", "correlation", daybook.TraceOf(ctx).Correlation, "command", name, sent.about.noun(), sent.about.id(),
+		"actor", sent.envelope.Principal, "outcome", outcome, "position", receipt.Position, "version", receipt.Versions[sent.about.stream()], "took", time.Since(began))
 	if err != nil {
 		return s.refuse(w, r, sent, s.explain(err, sent))
 	}
 	w.Header().Set(tokenHeader, receipt.Point.String())
 	if sent.form != nil {
 		carry(w, receipt.Point, name)
-		http.Redirect(w, r, "/orders/"+url.PathEscape(sent.order), http.StatusSeeOther)
+		http.Redirect(w, r, sent.about.address(), http.StatusSeeOther)
 		return nil
 	}
 
-	// The answer is the order as this command left it, whatever has happened to it
-	// since: a retry is told the same.
-	details, shown, err := s.shop.OrderAsOf(ctx, sent.order, orders.Moment{Version: versionOf(receipt, sent.order)})
+	// The answer is the order, or the article, as this command left it, whatever has
+	// happened to it since: a retry is told the same.
+	version := receipt.Versions[sent.about.stream()] // zero, which is now, if nothing was recorded
+	details, shown, err := sent.about.asOf(ctx, s.shop, orders.Moment{Version: version})
 	if err != nil {
 		return err
 	}
@@ -190,17 +197,11 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any
 		w.Header().Set("Daybook-Repeated", "true")
 	}
 	status := http.StatusOK
-	if name == "PlaceOrder" {
+	if r.Pattern == "POST "+sent.about.collection() && version == 1 {
 		status = http.StatusCreated
-		w.Header().Set("Location", "/orders/"+url.PathEscape(sent.order))
+		w.Header().Set("Location", sent.about.address())
 	}
 	return writeJSON(w, status, details)
-}
-
-// versionOf returns the version of the order that a receipt names; zero if nothing
-// was recorded.
-func versionOf(receipt daybook.Receipt, order string) daybook.Version {
-	return receipt.Versions[orders.Orders.Stream(order)]
 }
 
 func outcomeOf(receipt daybook.Receipt, err error) string {
@@ -220,12 +221,12 @@ func outcomeOf(receipt daybook.Receipt, err error) string {
 func (s *Site) explain(err error, sent received) error {
 	conflicted := (*daybook.ConflictError)(nil)
 	switch {
-	case errors.Is(err, orders.ErrNoSuchOrder):
-		problem := notFound.problem("there is no order %q", sent.order)
-		problem.Rule, problem.err = orders.ErrNoSuchOrder.Name(), err
+	case errors.Is(err, sent.about.missing()):
+		problem := notFound.problem("there is no %s %q", sent.about.noun(), sent.about.id())
+		problem.Rule, problem.err = sent.about.missing().Name(), err
 		return problem
 	case sent.ifMatch && errors.As(err, &conflicted):
-		problem := preconditions.problem("the order is not as the If-Match has it")
+		problem := preconditions.problem("the %s is not as the If-Match has it", sent.about.noun())
 		problem.Position, problem.err = conflicted.Position(), err
 		return problem
 	}
@@ -246,40 +247,42 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 	s.log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.kind.name, "error", err)
 	failed := &refusedForm{Problem: &problem, Values: sent.form}
 	problem.header(w)
-	if r.PathValue("id") == "" {
+	switch r.Pattern {
+	case "POST /orders":
 		return s.listPage(w, r, problem.Status, orders.Filter{}, failed)
+	case "POST /stock":
+		return s.stockPage(w, r, problem.Status, orders.StockFilter{}, failed)
 	}
 	failed.Command = path.Base(r.URL.Path)
-	return s.orderPage(w, r, problem.Status, sent.order, orders.Moment{}, failed)
+	return sent.about.page(s, w, r, problem.Status, failed)
 }
 
-// ifMatch returns the condition that an If-Match header sets for an order.
-func (s *Site) ifMatch(r *http.Request, order string) (daybook.Condition, error) {
-	stream := orders.Orders.Stream(order)
+// ifMatch returns the condition that an If-Match header sets.
+func (s *Site) ifMatch(r *http.Request, about subject) (daybook.Condition, error) {
 	given := strings.TrimSpace(r.Header.Get("If-Match"))
 	if given == "*" {
-		return daybook.Exists(stream), nil
+		return daybook.Exists(about.stream()), nil
 	}
 	tag, isTag := unquoted(given)
 	if !isTag {
-		return nil, malformed.problem("If-Match is %s, and should be the one ETag of an order, or *", given)
+		return nil, malformed.problem("If-Match is %s, and should be the one ETag of an %s, or *", given, about.noun())
 	}
-	changed := preconditions.problem("the ETag in If-Match is none that this order has had since the log was made or restored")
+	changed := preconditions.problem("the ETag in If-Match is none that this %s has had since the log was made or restored", about.noun())
 	number, _, _ := strings.Cut(tag, ".")
 	version, err := strconv.ParseUint(number, 10, 63)
 	if err != nil || version == 0 {
 		return nil, changed
 	}
-	_, shown, err := s.shop.OrderAsOf(r.Context(), order, orders.Moment{Version: daybook.Version(version)})
+	_, shown, err := about.asOf(r.Context(), s.shop, orders.Moment{Version: daybook.Version(version)})
 	switch {
-	case errors.Is(err, orders.ErrNoSuchOrder):
+	case errors.Is(err, about.missing()):
 		return nil, changed
 	case err != nil:
 		return nil, err
 	case shown.Tag != tag:
 		return nil, changed
 	}
-	return daybook.At(stream, daybook.Version(version)), nil
+	return daybook.At(about.stream(), daybook.Version(version)), nil
 }
 
 // tokenCookie carries a token from a form to the pages after it, and doneCookie what

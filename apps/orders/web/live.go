@@ -25,17 +25,18 @@ type liveSummary struct {
 	Events int `json:"events"`
 }
 
-// live is a stream of server-sent events: what is recorded about orders, as it is
-// recorded. The id of each message is a token, and a client that names the last one
+// live is a stream of server-sent events: what is recorded about orders and stock, as it
+// is recorded. The id of each message is a token, and a client that names the last one
 // it saw, as browsers do in Last-Event-ID, gets everything recorded since, once. One
 // that names none begins now.
 //
-// ?order=ID selects one order. ?each=change sends one "changed" message for
+// ?order=ID selects one order, and what is reserved for it; ?sku=SKU selects one article.
+// ?each=change sends one "changed" message for
 // everything that is new at once, which is all that a page needs to know. Otherwise
 // each event is a "recorded" message. A "reset" message says that the token was of
 // another log: what the client has seen may not be so, and the stream begins now.
 func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
-	asked, err := ask(r, "order", "each", "after")
+	asked, err := ask(r, "order", "sku", "each", "after")
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,10 @@ func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nil // the client is gone, here and below: nobody to tell
 	}
-	changes := follow(ctx, s.shop, after, asked.Get("order"))
+	order, sku := asked.Get("order"), asked.Get("sku")
+	changes := follow(ctx, s.shop, after, func(c orders.Change) bool {
+		return (order == "" || c.Order == order) && (sku == "" || c.SKU == sku)
+	})
 	beat := time.NewTicker(s.options.Heartbeat)
 	defer beat.Stop()
 	var burst liveSummary
@@ -135,9 +139,9 @@ func (s *Site) resume(r *http.Request, after string) (daybook.Point, bool, error
 	return point, false, nil
 }
 
-// follow sends what happens, to one order or to all, on the channel that it returns,
-// until ctx ends or the shop cannot tell any more, and then closes it.
-func follow(ctx context.Context, shop *orders.Shop, after daybook.Point, order string) <-chan orders.Change {
+// follow sends those changes that are wanted on the channel that it returns, until ctx
+// ends or the shop cannot tell any more, and then closes it.
+func follow(ctx context.Context, shop *orders.Shop, after daybook.Point, wanted func(orders.Change) bool) <-chan orders.Change {
 	changes := make(chan orders.Change)
 	go func() {
 		defer close(changes)
@@ -145,7 +149,7 @@ func follow(ctx context.Context, shop *orders.Shop, after daybook.Point, order s
 			if err != nil {
 				return
 			}
-			if order != "" && change.Order != order {
+			if !wanted(change) {
 				continue
 			}
 			select {

@@ -57,13 +57,16 @@ func TestTheDescriptionIsOfWhatThereIs(t *testing.T) {
 // The answers are what the description says.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	ids, last := f.sold()
+	ids, _ := f.sold()
+	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
+	last := f.send("/stock/lamp/count", `{"counted": 9}`)
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(f.get("/openapi.json").Body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for path, schema := range map[string]string{
 		"/orders": "Page", "/orders/" + ids[0]: "Order", "/orders/" + ids[0] + "/history": "History", "/customers/zoe": "Buyer",
+		"/stock": "StockPage", "/stock/lamp": "Article", "/stock/lamp/history": "ArticleHistory",
 		"/dashboard": "Dashboard", "/readyz": "Readiness", "/orders/none": "Problem",
 	} {
 		value := read[any](t, f.get(path, last.token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])

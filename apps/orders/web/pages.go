@@ -84,6 +84,10 @@ var doneWords = map[string]string{
 	"CancelOrder":  "The order is cancelled.",
 	"ReturnOrder":  "The return is recorded.",
 	"RefundOrder":  "The refund is recorded.",
+
+	"ReceiveStock":    "The goods are in stock.",
+	"CountStock":      "The count is recorded.",
+	"SetReorderLevel": "The reorder level is set.",
 }
 
 // A refusedForm is a form that came to nothing, to be shown again.
@@ -156,18 +160,19 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filt
 	if page.Next != "" {
 		body.Next = to(page.Next)
 	}
-	s.render(w, r, status, "orders", view{Title: "Orders", Nav: "orders", Live: liveStream(shown, ""), Shown: shown, Body: body})
+	s.render(w, r, status, "orders", view{Title: "Orders", Nav: "orders", Live: liveStream(shown), Shown: shown, Body: body})
 	return nil
 }
 
-// liveStream returns the address at which a page hears of what has changed since.
-func liveStream(shown orders.Shown, order string) string {
+// liveStream returns the address at which a page hears of what has changed since, to the
+// one thing that it is about: an "order" or a "sku", with its name; nothing for all.
+func liveStream(shown orders.Shown, about ...string) string {
 	q := url.Values{"each": {"change"}}
 	if !shown.At.IsZero() {
 		q.Set("after", shown.At.String())
 	}
-	if order != "" {
-		q.Set("order", order)
+	if len(about) == 2 {
+		q.Set(about[0], about[1])
 	}
 	return "/events/live?" + q.Encode()
 }
@@ -210,7 +215,7 @@ func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id 
 	} else {
 		body.May = may(details)
 	}
-	s.render(w, r, status, "order", view{Title: "Order " + short(id), Nav: "orders", Live: liveStream(shown, id), Shown: shown, Body: body})
+	s.render(w, r, status, "order", view{Title: "Order " + short(id), Nav: "orders", Live: liveStream(shown, "order", id), Shown: shown, Body: body})
 	return nil
 }
 
@@ -269,7 +274,7 @@ func may(d orders.Details) mayDo {
 }
 
 func (s *Site) customerPage(w http.ResponseWriter, r *http.Request, buyer orders.Buyer, shown orders.Shown) error {
-	s.render(w, r, http.StatusOK, "customer", view{Title: "Customer " + short(buyer.ID), Nav: "orders", Live: liveStream(shown, ""), Shown: shown, Body: buyer})
+	s.render(w, r, http.StatusOK, "customer", view{Title: "Customer " + short(buyer.ID), Nav: "orders", Live: liveStream(shown), Shown: shown, Body: buyer})
 	return nil
 }
 

@@ -31,9 +31,17 @@ func (s *Site) routes() []route {
 		{method: "POST", path: "/orders/{id}/refund", handle: s.refund},
 		{method: "POST", path: "/import", handle: s.importFacts, long: true},
 
+		{method: "POST", path: "/stock", handle: s.receiveAny},
+		{method: "POST", path: "/stock/{sku}/receive", handle: s.receiveStock},
+		{method: "POST", path: "/stock/{sku}/count", handle: s.countStock},
+		{method: "POST", path: "/stock/{sku}/level", handle: s.setLevel},
+
 		{method: "GET", path: "/orders", handle: s.list},
 		{method: "GET", path: "/orders/{id}", handle: s.order},
 		{method: "GET", path: "/orders/{id}/history", handle: s.history},
+		{method: "GET", path: "/stock", handle: s.stock},
+		{method: "GET", path: "/stock/{sku}", handle: s.article},
+		{method: "GET", path: "/stock/{sku}/history", handle: s.articleHistory},
 		{method: "GET", path: "/customers/{id}", handle: s.customer},
 		{method: "GET", path: "/dashboard", handle: s.dashboard},
 		{method: "GET", path: "/report", handle: s.report},

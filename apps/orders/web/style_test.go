@@ -27,6 +27,7 @@ func TestWordsCanBeRead(t *testing.T) {
 			{"going", "paper sheet strip"},
 			{"done", "paper sheet strip"},
 			{"over", "paper sheet strip"},
+			{"warn", "paper sheet strip"},
 		} {
 			for ground := range strings.FieldsSeq(pair.grounds) {
 				if c := contrast(t, palette[pair.words], palette[ground]); c < 4.5 {

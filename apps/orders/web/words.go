@@ -34,6 +34,7 @@ var words = template.FuncMap{
 	"kind":     func(p Problem) string { return p.kind.name },
 	"plural":   plural,
 	"path":     url.PathEscape,
+	"orderIn":  orderIn,
 }
 
 type namedSort struct {
@@ -173,7 +174,58 @@ func told(e orders.Occurrence) telling {
 	case orders.PaymentRefunded:
 		return telling{"Refunded", and(money(f.Amount), f.Reason)}
 	}
+	return toldOfStock(e)
+}
+
+// toldOfStock says what happened, for an article's history.
+func toldOfStock(e orders.Occurrence) telling {
+	pieces := func(n int64) string { return plural(n, "piece", "pieces") }
+	switch f := e.Fact.(type) {
+	case orders.StockReceived:
+		detail := pieces(f.Quantity)
+		if f.Supplier != "" {
+			detail += ", from " + f.Supplier
+		}
+		return telling{"Received", detail}
+	case orders.StockReserved:
+		return telling{"Reserved", pieces(f.Quantity)}
+	case orders.StockReleased:
+		detail := pieces(f.Quantity)
+		if f.Reason != "" {
+			detail += ", " + f.Reason
+		}
+		return telling{"Released", detail}
+	case orders.StockPicked:
+		return telling{"Picked", pieces(f.Quantity)}
+	case orders.StockCounted:
+		detail := pieces(f.Counted)
+		switch {
+		case f.Difference > 0:
+			detail += ", " + thousands(f.Difference) + " more than expected"
+		case f.Difference < 0:
+			detail += ", " + thousands(-f.Difference) + " fewer than expected"
+		}
+		if f.Reason != "" {
+			detail += ", " + f.Reason
+		}
+		return telling{"Counted", detail}
+	case orders.ReorderLevelSet:
+		return telling{"Reorder level set", "low at " + pieces(f.Level)}
+	}
 	return telling{e.Type, ""}
+}
+
+// orderIn returns the order that a fact about an article is for; empty if it is for none.
+func orderIn(e orders.Occurrence) string {
+	switch f := e.Fact.(type) {
+	case orders.StockReserved:
+		return f.Order
+	case orders.StockReleased:
+		return f.Order
+	case orders.StockPicked:
+		return f.Order
+	}
+	return ""
 }
 
 // late reports whether an event was recorded long enough after it happened that people
