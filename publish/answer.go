@@ -1,0 +1,141 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// suspicious is how many keys fail one after the other, with nothing taken in between,
+// before it looks as if not the messages but the sink is to blame. It is then treated as
+// one that is down.
+const suspicious = 3
+
+// maxAfter bounds the pause that a sink may ask for.
+const maxAfter = 10 * time.Minute
+
+// answered deals with what became of a lane's first message.
+func (r *run) answered(ctx context.Context, res result, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sending--
+	l := res.lane
+	if res.err == nil {
+		r.newest = max(r.newest, res.start)
+		r.took(ctx, l)
+		return
+	}
+	if r.stopping {
+		return // it may have failed because its context ended
+	}
+	r.failures++
+	if l.err = res.err; l.failed == 0 {
+		l.failed = r.started
+	}
+
+	if unavailable := (*UnavailableError)(nil); errors.As(res.err, &unavailable) {
+		r.ready = append(r.ready, l)
+		r.pause(ctx, now, res.err, unavailable.After)
+		return
+	}
+	r.failing[l.key] = true
+	suspect := len(r.failing) >= suspicious
+	// It is held against the message if the sink took one that was sent after this one had
+	// failed. Where nothing else is left to try, because the window is full, it need not have.
+	if r.newest > l.failed || r.full() && !suspect {
+		l.attempts++
+	}
+	refused := (*RefusedError)(nil)
+	give := l.attempts >= r.p.options.Attempts || errors.As(res.err, &refused) && !suspect
+	if !give || !r.setAside(ctx, l, now) {
+		if l.pauses == nil {
+			l.pauses = r.p.pauses()
+		}
+		l.until = now.Add(l.pauses.NextBackOff())
+		r.slow.add(l)
+	}
+	if suspect {
+		r.pause(ctx, now, res.err, 0)
+	} else {
+		r.goOn(ctx)
+	}
+}
+
+// took notes that the sink has taken a lane's first message.
+func (r *run) took(ctx context.Context, l *lane) {
+	r.sent++
+	clear(r.failing)
+	r.goOn(ctx)
+	if l.crowded {
+		l.crowded = false
+		r.clear(ctx, asideTrouble)
+	}
+	e := l.queue[0]
+	l.next()
+	if l.aside != nil {
+		r.advance(l)
+		return
+	}
+	r.bytes -= e.size
+	e.finish()
+	r.pass()
+	if len(l.queue) > 0 {
+		r.ready = append(r.ready, l)
+	} else {
+		delete(r.lanes, l.key)
+	}
+}
+
+// A down is a sink that takes nothing until some time.
+type down struct{ until time.Time }
+
+// pause has all messages wait, because of err, as long as the sink asks for or longer.
+func (r *run) pause(ctx context.Context, now time.Time, err error, after time.Duration) {
+	wait := min(after, maxAfter)
+	if r.down == nil || !now.Before(r.down.until) { // not one of those sent before the pause
+		wait = max(wait, r.notice(ctx, sinkTrouble, err))
+	}
+	if r.down == nil {
+		r.down = new(down)
+	}
+	if until := now.Add(wait); until.After(r.down.until) {
+		r.down.until = until
+	}
+}
+
+// goOn ends the pause of all messages.
+func (r *run) goOn(ctx context.Context) {
+	r.down = nil
+	r.clear(ctx, sinkTrouble)
+}
+
+// setAside sets a lane's key aside, or puts it back there, and reports whether it did: not
+// if there are as many as may be.
+func (r *run) setAside(ctx context.Context, l *lane, now time.Time) bool {
+	e := l.queue[0]
+	if l.aside == nil {
+		if r.asides >= r.p.options.MaxAside {
+			r.notice(ctx, asideTrouble, errCrowded)
+			l.crowded = true
+			return false
+		}
+		r.asides++
+		l.aside = &Aside{Key: l.key, Position: e.position, ID: e.event.ID, Since: now.UTC()}
+		l.newest = e.position
+		for _, waiting := range l.queue {
+			l.newest = waiting.position
+			r.bytes -= waiting.size
+			waiting.finish()
+			waiting.waits = l
+		}
+	}
+	l.aside.Cause = shorten(l.err.Error(), maxCause)
+	l.aside.Attempts += l.tries
+	l.queue, l.draining = nil, false
+	l.tries, l.attempts, l.failed, l.pauses = 0, 0, 0, nil
+	r.dirty, r.urgent = true, true
+	r.pass()
+	r.p.options.Logger.ErrorContext(ctx, "a key is set aside because its message cannot be sent",
+		"key", l.key, "position", l.aside.Position, "id", l.aside.ID.String(), "attempts", l.aside.Attempts, "error", l.err)
+	return true
+}
