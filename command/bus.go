@@ -86,6 +86,12 @@ func NewBus(store daybook.Store, handlers []Handler, options *Options) *Bus {
 	return b
 }
 
+// Handles reports whether the bus has commands of this name.
+func (b *Bus) Handles(name string) bool {
+	_, known := b.byName[name]
+	return known
+}
+
 // Send runs the command of this name, which data holds as a JSON object, and returns
 // the receipt of its events: those recorded now or, with Repeated set, those recorded
 // when it was sent before. If nothing was to be recorded, the receipt has no versions

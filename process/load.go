@@ -1,0 +1,58 @@
+package process
+
+import (
+	"context"
+	"time"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Loaded is an instance as it is in the log; see [Process.Load].
+type Loaded[S any] struct {
+	// State is what its reactions made of what it saw; the zero S if it has not begun.
+	State S
+	// Version is that of the process in which it began; zero if it has not.
+	Version int
+	// Begun is when it began.
+	Begun time.Time
+	// Done reports that it reacts to nothing any more.
+	Done bool
+	// Open are the names of the commands and effects without an outcome, in the order in
+	// which they were decided.
+	Open []string
+	// Deadlines are those that are pending, by name.
+	Deadlines map[string]time.Time
+	// SetAside says why it cannot go on; nil if it can.
+	SetAside *Aside
+}
+
+// Load returns an instance: for pages and tests. The state of one that began in another
+// version than this process is not folded, and stays the zero S; so does that of one
+// whose past this version cannot fold. The error is that of the store.
+func (p *Process[S]) Load(ctx context.Context, store daybook.Store, id string) (Loaded[S], error) {
+	d := p.definition
+	i, err := load(ctx, store, d.name, id, versions{d.version: d})
+	if err != nil {
+		return Loaded[S]{}, err
+	}
+	l := Loaded[S]{Version: i.number, Begun: i.begun, Done: i.finished, Deadlines: make(map[string]time.Time)}
+	if state, folded := i.state.(*S); folded && i.folded == nil {
+		l.State = *state
+	}
+	for _, s := range i.open {
+		l.Open = append(l.Open, s.request.Name)
+	}
+	for name, deadline := range i.deadlines {
+		l.Deadlines[name] = deadline.Due
+	}
+	if a := i.aside; a != nil {
+		l.SetAside = &Aside{Process: d.name, Instance: id, Since: a.since, Cause: a.cause, IsStep: a.step != nil}
+		switch {
+		case a.input != nil:
+			l.SetAside.Input = *a.input
+		case a.step != nil:
+			l.SetAside.Input = *a.step
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,145 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/daybook-es/daybook"
+)
+
+// A manager runs one process. While the log lives the same life it does so in one
+// session; when the log was restored it begins another.
+type manager struct {
+	*Runner
+	name     string
+	versions versions
+	running  atomic.Bool
+
+	mu      sync.Mutex
+	session *session // the last one; nil before the first
+	stuck   error    // what keeps it from going on
+}
+
+func newManager(r *Runner, name string) *manager {
+	return &manager{Runner: r, name: name, versions: make(versions)}
+}
+
+// run runs one session after the other.
+func (m *manager) run(ctx context.Context) error {
+	for pauses := m.pauses(); ; {
+		s := newSession(m)
+		m.mu.Lock()
+		m.session = s
+		m.mu.Unlock()
+		err := s.run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, daybook.ErrClosed) {
+			return err
+		}
+		m.getStuck(ctx, err)
+		if !m.pause(ctx, pauses) {
+			return nil
+		}
+	}
+}
+
+func (m *manager) current() *session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.session
+}
+
+func (m *manager) isSettled(head daybook.Position) bool {
+	s := m.current()
+	return s != nil && s.isSettled(head)
+}
+
+func (m *manager) kick() {
+	if s := m.current(); s != nil {
+		s.following.kick()
+		s.registering.kick()
+	}
+}
+
+func (m *manager) wake() {
+	if s := m.current(); s != nil {
+		s.woken.tell()
+	}
+}
+
+// getStuck notes what keeps the process from going on, and logs it if it is new.
+func (m *manager) getStuck(ctx context.Context, err error) {
+	m.mu.Lock()
+	before := m.stuck
+	m.stuck = err
+	m.mu.Unlock()
+	if before == nil || before.Error() != err.Error() {
+		m.options.Logger.ErrorContext(ctx, "the process is stuck", "process", m.name, "error", err)
+	}
+}
+
+func (m *manager) goOn(ctx context.Context) {
+	m.mu.Lock()
+	before := m.stuck
+	m.stuck = nil
+	m.mu.Unlock()
+	if before != nil {
+		m.options.Logger.InfoContext(ctx, "the process goes on", "process", m.name)
+	}
+}
+
+func (m *manager) pauses() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{
+		InitialInterval:     m.options.RetryAfter,
+		MaxInterval:         m.options.RetryAtMost,
+		Multiplier:          2,
+		RandomizationFactor: 0.3,
+	}
+}
+
+// pause waits for the next pause to pass, and reports whether ctx did not end before.
+func (m *manager) pause(ctx context.Context, pauses *backoff.ExponentialBackOff) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-m.options.Clock.After(pauses.NextBackOff()):
+		return true
+	}
+}
+
+// insist does something until it succeeds. It gives up if ctx ends, if the store is
+// closed, and if the log lives another life.
+func (m *manager) insist(ctx context.Context, do func() error) error {
+	for pauses, failed := m.pauses(), false; ; failed = true {
+		err := do()
+		life := (*daybook.LifeError)(nil)
+		switch {
+		case err == nil:
+			if failed {
+				m.goOn(ctx)
+			}
+			return nil
+		case ctx.Err() != nil, errors.Is(err, daybook.ErrClosed), errors.As(err, &life):
+			return err
+		}
+		m.getStuck(ctx, err)
+		if !m.pause(ctx, pauses) {
+			return err
+		}
+	}
+}
+
+var errNoSuchProcess = errors.New("process: the runner was not given this process")
+
+func (r *Runner) mustManager(name string) (*manager, error) {
+	if m := r.manager(name); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("%w: %q", errNoSuchProcess, name)
+}
