@@ -10,7 +10,7 @@ import (
 )
 
 // A Checkpoint says how far a view has come: it shows everything that its query
-// selects up to Point, and nothing after it. The zero Checkpoint is that of a view
+// selects up to Point, except what is set aside, and nothing after it. The zero Checkpoint is that of a view
 // to which nothing was ever applied.
 type Checkpoint struct {
 	// Point is the point up to which the view shows the log.
@@ -20,23 +20,51 @@ type Checkpoint struct {
 	// are zero if no event was ever applied.
 	Applied daybook.Position
 	EventID uuid.UUID
+	// Events is how many events were applied in all.
+	Events uint64
 	// Owner identifies the runner that moved the view last.
 	Owner uuid.UUID
 }
 
+// Together returns how far a view has come whose parts are at these checkpoints: Point
+// is what all of them have come to, Applied and EventID are the newest event that one of
+// them applied, and Events is the sum. There is an Owner only if there is one part.
+func Together(parts []Checkpoint) Checkpoint {
+	whole := parts[0]
+	for _, part := range parts[1:] {
+		whole.Owner = uuid.UUID{}
+		if part.Position < whole.Position {
+			whole.Point = part.Point
+		}
+		if part.Applied > whole.Applied {
+			whole.Applied, whole.EventID = part.Applied, part.EventID
+		}
+		whole.Events += part.Events
+	}
+	return whole
+}
+
 // LastApplied returns the point of the last event that was applied: the moment at
-// which the view last changed. An answer that was cached under it stays good until
-// another event is applied, while Point moves on past events that the view does not
-// select.
+// which the view last changed, unless an event was applied since that had been set
+// aside. An answer that was cached under it and under Events stays good until another
+// event is applied, while Point moves on past events that the view does not select.
 func (c Checkpoint) LastApplied() daybook.Point { return c.At(c.Applied) }
 
-// after returns the checkpoint of a view that has applied e too.
-func (c Checkpoint) after(e daybook.Recorded) Checkpoint {
-	c.Position, c.Applied, c.EventID = e.Position, e.Position, e.ID
+// with returns the checkpoint of a view that has applied events too, which are in order
+// of position.
+func (c Checkpoint) with(events []daybook.Recorded) Checkpoint {
+	c.Events += uint64(len(events))
+	if len(events) == 0 {
+		return c
+	}
+	// An event that was set aside is applied later than others after it.
+	if last := events[len(events)-1]; last.Position > c.Applied {
+		c.Applied, c.EventID = last.Position, last.ID
+	}
 	return c
 }
 
-// ErrMoved is what [View.Apply] returns if the view is not at the checkpoint from
+// ErrMoved is what [View.Apply] returns if the part is not at the checkpoint from
 // which it was to go on, because another runner has moved it. Nothing was applied.
 var ErrMoved = errors.New("projection: the view is not at this checkpoint any more; another runner has moved it")
 

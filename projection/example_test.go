@@ -2,10 +2,8 @@ package projection_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
@@ -42,37 +40,34 @@ func ExampleRunner() {
 	// stopped: <nil>
 }
 
-// A projection that cannot go on says what it is stuck on. It skips nothing.
-func ExampleRunner_Status() {
+// An event that cannot be applied is set aside with those that follow it in its stream.
+// Everything else goes on.
+func ExampleRunner_SetAside() {
 	ctx := context.Background()
 	store := memstore.New()
 	balance := memview.New("balance", 1, codec, func() int { return 0 },
 		memview.On(func(cents *int, e Earned, _ daybook.Recorded) { *cents += e.Cents }),
 	)
 	store.Append(ctx, []daybook.Event{
-		{Type: "Earned", Data: []byte(`{"Cents": 500}`)},
-		{Type: "Earned", Data: []byte(`{"Cents": "a lot"}`)},
-		{Type: "Earned", Data: []byte(`{"Cents": 700}`)},
+		{Stream: "till-1", Type: "Earned", Data: []byte(`{"Cents": "a lot"}`)},
+		{Stream: "till-2", Type: "Earned", Data: []byte(`{"Cents": 500}`)},
+		{Stream: "till-1", Type: "Earned", Data: []byte(`{"Cents": 700}`)},
 	}, nil)
 
 	runner := projection.NewRunner(store, balance, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
-	running, stop := context.WithCancel(ctx)
-	ran := make(chan error)
-	go func() { ran <- runner.Run(running) }()
-	status, _ := runner.Status(ctx)
-	for status.Stuck == nil {
-		time.Sleep(time.Millisecond)
-		status, _ = runner.Status(ctx)
+	runner.CatchUp(ctx)
+	balance.Read(func(cents int, at projection.Checkpoint) { fmt.Println(cents, "cents at position", at.Position) })
+	aside, _ := runner.SetAside(ctx)
+	for _, a := range aside {
+		fmt.Println("position", a.Position, "of", a.Keys, "follows:", a.Follows())
 	}
-	stop()
-	<-ran
 
-	fmt.Printf("at position %d of %d\n", status.Checkpoint.Position, status.Head.Position)
-	var unreadable *daybook.UnreadableError
-	fmt.Println("stuck on something unreadable:", errors.As(status.Stuck.Err, &unreadable))
-	fmt.Printf("which is %s at position %d\n", status.Stuck.Event.Type, status.Stuck.Event.Position)
+	// Nobody will mend that one: what follows it can go on without.
+	runner.Skip(ctx, aside[0].EventID, "typed by hand; the till was counted again")
+	balance.Read(func(cents int, at projection.Checkpoint) { fmt.Println(cents, "cents") })
 	// Output:
-	// at position 1 of 3
-	// stuck on something unreadable: true
-	// which is Earned at position 2
+	// 500 cents at position 3
+	// position 1 of [till-1] follows: false
+	// position 3 of [till-1] follows: true
+	// 1200 cents
 }

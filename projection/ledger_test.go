@@ -112,20 +112,18 @@ type poisoned struct {
 	mu      sync.Mutex
 	at      []daybook.Position
 	batches []int // the sizes of the batches that were applied
-	tries   int   // how often an event could not be applied
 }
 
-func (p *poisoned) Apply(ctx context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
+func (p *poisoned) Apply(ctx context.Context, c projection.Change) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, e := range events {
+	for _, e := range c.Events {
 		if slices.Contains(p.at, e.Position) {
-			p.tries++
 			return &projection.EventError{Event: e, Err: errPoison}
 		}
 	}
-	p.batches = append(p.batches, len(events))
-	return p.View.Apply(ctx, from, events, to)
+	p.batches = append(p.batches, len(c.Events))
+	return p.View.Apply(ctx, c)
 }
 
 // cure leaves the view with poison at these positions.
@@ -133,12 +131,6 @@ func (p *poisoned) cure(left ...daybook.Position) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at = left
-}
-
-func (p *poisoned) tried() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.tries
 }
 
 // An unsteady store answers reads, waits and questions about itself with err while
@@ -181,6 +173,6 @@ type broken struct {
 	err error
 }
 
-func (b broken) Checkpoint(context.Context) (projection.Checkpoint, error) {
-	return projection.Checkpoint{}, b.err
+func (b broken) Stand(context.Context, int) (projection.Stand, error) {
+	return projection.Stand{}, b.err
 }

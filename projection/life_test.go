@@ -88,7 +88,7 @@ func TestAViewIsTakenOverIntoARestoredLogThatHasItsEvents(t *testing.T) {
 		if err := runner.Wait(t.Context(), receipt.Point); err != nil {
 			t.Error(err)
 		}
-		if checkpoint, _ := view.Checkpoint(t.Context()); checkpoint.Point != receipt.Point {
+		if checkpoint, _ := view.Stand(t.Context(), 0); checkpoint.Point != receipt.Point {
 			t.Errorf("checkpoint %v; want %v", checkpoint.Point, receipt.Point)
 		}
 	}

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/daybook-es/daybook"
 )
@@ -18,15 +20,27 @@ import (
 // Options adjust a runner. The zero value, and nil, are right for most programs.
 type Options struct {
 	// BatchEvents is the greatest number of events that are applied at once. A batch
-	// ends early at [BatchBytes]. Zero means 1000.
+	// ends early at [BatchBytes]. Zero means that batches grow until one takes some tens
+	// of milliseconds.
 	BatchEvents int
 	// RetryAfter is about how long a runner pauses after the first failure. Each
 	// further pause is about twice as long. Zero means 50 milliseconds.
 	RetryAfter time.Duration
 	// RetryAtMost is about the longest pause. Zero means 15 seconds.
 	RetryAtMost time.Duration
-	// Logger is told when the projection gets stuck, and when it goes on. Nil means
-	// slog.Default.
+	// Attempts is how often an event that cannot be applied is tried before it stays set
+	// aside until somebody retries or skips it. Zero means 5.
+	Attempts int
+	// AsideAtMost is the greatest number of events of a part that are set aside. One more
+	// that would have to be keeps the whole part from going on: something is wrong that is
+	// not wrong with a few keys. Zero means 10,000.
+	AsideAtMost int
+	// Lease is for how long a runner claims a part of a [Leased] view. If its process dies,
+	// another takes the part over after this long; if it stops, at once. Zero means 15
+	// seconds; negative means that the runner claims nothing, and moves whatever it can.
+	Lease time.Duration
+	// Logger is told when the projection gets stuck, when it goes on, and what is set
+	// aside. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -35,15 +49,33 @@ type Options struct {
 // a megabyte.
 const BatchBytes = 4 << 20
 
-// defaultBatch is large enough that what a transaction costs beside its statements
-// no longer shows, and small enough that a reader of a memview waits a few
-// milliseconds at most.
-const defaultBatch = 1000
+// settle fills in what the options leave out.
+func (o Options) settle() Options {
+	if o.RetryAfter <= 0 {
+		o.RetryAfter = 50 * time.Millisecond
+	}
+	if o.RetryAtMost <= 0 {
+		o.RetryAtMost = 15 * time.Second
+	}
+	if o.Attempts <= 0 {
+		o.Attempts = 5
+	}
+	if o.AsideAtMost <= 0 {
+		o.AsideAtMost = 10_000
+	}
+	if o.Lease == 0 {
+		o.Lease = 15 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
 
 // A Runner keeps one view in step with one store. It is safe for use by many
 // goroutines. Several runners, also in several processes, may keep the same view in
-// step: each event is still applied once, and of work that two did at the same time
-// one result is thrown away.
+// step: each event is still applied once. If the view is [Leased] they take turns at
+// its parts; if not, of work that two did at the same time one result is thrown away.
 type Runner struct {
 	store   daybook.Store
 	view    View
@@ -57,75 +89,174 @@ type Runner struct {
 
 	running atomic.Int32 // calls of Run that have not returned
 
-	mu      sync.Mutex
-	moved   chan struct{} // closed and replaced when the view has moved
-	stuck   *Stuck
-	applied uint64
+	mu    sync.Mutex
+	moved chan struct{} // closed and replaced when the view has moved
+	stuck []*Stuck      // for each part, what keeps it; nil if nothing does
+	rate  rate          // of events applied, and positions passed
 }
 
 // NewRunner returns a runner, which does nothing until [Runner.Run] or
 // [Runner.CatchUp] is called. Nil options mean the zero Options.
 func NewRunner(store daybook.Store, view View, options *Options) *Runner {
-	r := &Runner{store: store, view: view, query: view.Query(), owner: uuid.New(), moved: make(chan struct{})}
+	r := &Runner{
+		store: store, view: view, query: view.Query(), owner: uuid.New(),
+		moved: make(chan struct{}), stuck: make([]*Stuck, view.Parts()),
+	}
 	if options != nil {
 		r.options = *options
 	}
-	if r.options.BatchEvents <= 0 {
-		r.options.BatchEvents = defaultBatch
-	}
-	if r.options.RetryAfter <= 0 {
-		r.options.RetryAfter = 50 * time.Millisecond
-	}
-	if r.options.RetryAtMost <= 0 {
-		r.options.RetryAtMost = 15 * time.Second
-	}
-	if r.options.Logger == nil {
-		r.options.Logger = slog.Default()
-	}
+	r.options = r.options.settle()
 	r.options.Logger = r.options.Logger.With("projection", view.Name(), "version", view.Version())
 	return r
 }
 
 // Run applies what the log has, and then events as they are recorded, until ctx
-// ends. Then it returns nil.
+// ends. Then it finishes the batches that it has begun, and returns nil.
 //
-// Whatever fails is tried again, with growing pauses, for as long as ctx lasts; see
-// [Runner.Status]. Run gives up only if trying again cannot help: with a
-// [*DivergedError] if the view shows what is not in the log, and with
+// An event that cannot be applied is set aside, and the others go on; see [Aside]. It is
+// tried again, [Options.Attempts] times with growing pauses, and once more by every Run
+// that begins, since the program may have been mended. Whatever else fails is tried
+// again for as long as ctx lasts; see [Runner.Status]. Run gives up only if trying again
+// cannot help: with a [*DivergedError] if the view shows what is not in the log, and with
 // [daybook.ErrClosed] if the store was closed.
 func (r *Runner) Run(ctx context.Context) error {
 	r.running.Add(1)
 	defer r.running.Add(-1)
+	return r.each(ctx, (*worker).run)
+}
+
+// each calls do for every part at the same time. The first error ends the others, and
+// is returned.
+func (r *Runner) each(ctx context.Context, do func(*worker, context.Context) error) error {
+	if r.view.Parts() == 1 {
+		return do(r.worker(0), ctx)
+	}
+	parts, within := errgroup.WithContext(ctx)
+	for part := range r.view.Parts() {
+		parts.Go(func() error { return do(r.worker(part), within) })
+	}
+	return parts.Wait()
+}
+
+// run moves the part until ctx ends.
+func (w *worker) run(ctx context.Context) error {
+	defer w.release(ctx)
+	w.patient = true
 	pauses := &backoff.ExponentialBackOff{
-		InitialInterval:     r.options.RetryAfter,
-		MaxInterval:         r.options.RetryAtMost,
+		InitialInterval:     w.options.RetryAfter,
+		MaxInterval:         w.options.RetryAtMost,
 		Multiplier:          2,
 		RandomizationFactor: 0.3,
 	}
 	for {
-		at, err := r.catchUp(ctx)
-		if err == nil {
-			r.goOn(ctx)
-			_, err = r.store.Wait(ctx, r.query, at.Position)
-		}
+		err := w.turn(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err == nil {
-			continue
-		}
-		attempts := r.getStuck(ctx, err)
-		if hopeless(err) {
+		pause := pauses.NextBackOff()
+		paused := (*PausedError)(nil)
+		switch {
+		case errors.Is(err, errDeposed):
+			pause = w.options.Lease / 3
+		case errors.As(err, &paused):
+			w.goOn(ctx, w.part) // it does what it was told
+			pause = pausedLook
+		case hopeless(err):
+			w.getStuck(ctx, w.part, err)
 			return err
+		default:
+			if w.getStuck(ctx, w.part, err) == 1 {
+				pauses.Reset()
+				pause = pauses.NextBackOff()
+			}
 		}
-		if attempts == 1 {
-			pauses.Reset()
-		}
+		w.known, w.renewal = false, time.Time{}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(pauses.NextBackOff()):
+		case <-time.After(pause):
 		}
+	}
+}
+
+// pausedLook is how often a runner looks whether a view that is paused still is.
+const pausedLook = time.Second
+
+// turn moves the part until something fails.
+func (w *worker) turn(ctx context.Context) error {
+	if err := w.renew(ctx); err != nil {
+		return err
+	}
+	due := func(Aside) bool { return true } // the program may have been mended
+	for {
+		if err := w.catchUp(ctx); err != nil {
+			return err
+		}
+		w.goOn(ctx, w.part)
+		if _, err := w.resume(ctx, due); err != nil {
+			return err
+		}
+		if err := w.idle(ctx); err != nil {
+			return err
+		}
+		if err := w.renew(ctx); err != nil {
+			return err
+		}
+		now := time.Now()
+		due = func(a Aside) bool { return !a.Next.IsZero() && !a.Next.After(now) }
+	}
+}
+
+// idle waits until there is something to do.
+func (w *worker) idle(ctx context.Context) error {
+	until := w.renewal
+	if next := queue(w.stand.Aside).next(); !next.IsZero() && (until.IsZero() || next.Before(until)) {
+		until = next
+	}
+	wait := ctx
+	if !until.IsZero() {
+		var stop context.CancelFunc
+		wait, stop = context.WithDeadline(ctx, until)
+		defer stop()
+	}
+	_, err := w.store.Wait(wait, w.query, w.stand.Position)
+	if wait.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
+}
+
+// renew claims the part anew, if it is to be claimed and a third of the lease is over.
+func (w *worker) renew(ctx context.Context) error {
+	view, leased := w.view.(Leased)
+	if !leased || !w.patient || w.options.Lease < 0 || !w.renewal.IsZero() && time.Now().Before(w.renewal) {
+		return nil
+	}
+	began := time.Now()
+	held, err := view.Claim(ctx, w.part, w.owner, w.options.Lease)
+	if err != nil {
+		return fmt.Errorf("projection %s version %d: claim part %d: %w", w.view.Name(), w.view.Version(), w.part, err)
+	}
+	if !held {
+		return errDeposed
+	}
+	if w.renewal.IsZero() {
+		w.known = false // it may have become another's meanwhile
+	}
+	w.renewal = began.Add(w.options.Lease / 3)
+	return nil
+}
+
+// release gives the part back, so that another need not wait for the lease to end.
+func (w *worker) release(ctx context.Context) {
+	view, leased := w.view.(Leased)
+	if !leased || w.options.Lease < 0 {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer stop()
+	if err := view.Release(ctx, w.part, w.owner); err != nil {
+		w.options.Logger.DebugContext(ctx, "a part could not be given back; its lease will end", "part", w.part, "error", err)
 	}
 }
 
@@ -135,149 +266,48 @@ func hopeless(err error) bool {
 	return errors.As(err, &diverged) || errors.Is(err, daybook.ErrClosed)
 }
 
-// CatchUp applies everything that was in the log when it was called, and perhaps
-// more. It tries nothing again and returns the first error: an [*EventError] if an
-// event cannot be applied, after all events before it were, a [*DivergedError], or an
-// error of the store or the view.
+// CatchUp applies everything that was in the log when it was called, and perhaps more.
+// It tries nothing again. If, in the end, there are events set aside, it returns a
+// [*SetAsideError] with the first of them. Any other error is the first that occurred,
+// such as a [*DivergedError], a [*PausedError], or an error of the store or the view.
 func (r *Runner) CatchUp(ctx context.Context) error {
-	_, err := r.catchUp(ctx)
-	if err == nil {
-		r.goOn(ctx)
-	}
-	return err
+	aside := make([]error, r.view.Parts()) // what each part has set aside
+	err := r.each(ctx, func(w *worker, ctx context.Context) error {
+		if err := w.catchUp(ctx); err != nil {
+			return err
+		}
+		w.goOn(ctx, w.part)
+		if len(w.stand.Aside) > 0 {
+			aside[w.part] = w.asideError(w.stand.Aside[0])
+		}
+		return nil
+	})
+	return cmp.Or(append([]error{err}, aside...)...)
 }
 
-// catchUp brings the view to the head of the log, and returns where it then stands.
-func (r *Runner) catchUp(ctx context.Context) (Checkpoint, error) {
-	for {
-		at, err := r.checkpoint(ctx)
-		if err != nil {
-			return at, err
-		}
-		reading, err := r.store.Read(ctx, r.query, daybook.Span{After: at.Position})
-		if err != nil {
-			return at, err
-		}
-		if !at.SameLife(reading.Snapshot()) {
-			err = r.adopt(ctx, at, reading.Snapshot())
-		} else if err = r.confirm(ctx, at, reading.Snapshot()); err == nil {
-			if at, err = r.apply(ctx, at, reading); err == nil {
-				return at, nil
-			}
-		}
-		if err != nil && !errors.Is(err, ErrMoved) {
-			return at, err
-		}
-		if ctx.Err() != nil {
-			return at, ctx.Err()
-		}
-	}
+func (w *worker) asideError(a Aside) error {
+	return &SetAsideError{Name: w.view.Name(), Version: w.view.Version(), Aside: a, Err: w.failed}
 }
 
-// checkpoint asks the view how far it has come.
-func (r *Runner) checkpoint(ctx context.Context) (Checkpoint, error) {
-	at, err := r.view.Checkpoint(ctx)
+// standOf asks the view where a part stands.
+func (r *Runner) standOf(ctx context.Context, part int) (Stand, error) {
+	stand, err := r.view.Stand(ctx, part)
 	if err != nil {
 		err = fmt.Errorf("projection %s version %d: read its checkpoint: %w", r.view.Name(), r.view.Version(), err)
 	}
-	return at, err
+	return stand, err
 }
 
-// apply applies what a reading has, batch by batch, and returns where the view then
-// stands: at the reading's snapshot.
-func (r *Runner) apply(ctx context.Context, at Checkpoint, reading daybook.Reading) (Checkpoint, error) {
-	head := at
-	head.Point, head.Owner = reading.Snapshot(), r.owner
-	batch, bytes := make([]daybook.Recorded, 0, min(r.options.BatchEvents, defaultBatch)), 0
-	commit := func(to Checkpoint) error {
-		if err := r.commit(ctx, at, batch, to); err != nil {
-			return err
-		}
-		at, batch, bytes = to, batch[:0], 0
-		return nil
-	}
-	for e, err := range reading.Events() {
-		if err != nil {
-			return at, err
-		}
-		// What was scavenged since the reading began is what a reading begun now does not
-		// show; and what is forgotten is not applied either where a view asks for it by id.
-		if e.Forgotten {
-			continue
-		}
-		// A full batch waits for the event after it: the last one takes the checkpoint
-		// along to the snapshot.
-		if len(batch) >= r.options.BatchEvents || bytes >= BatchBytes {
-			if err := commit(head.after(batch[len(batch)-1])); err != nil {
-				return at, err
-			}
-		}
-		batch, bytes = append(batch, e), bytes+e.Size()
-	}
-	if len(batch) > 0 {
-		last := batch[len(batch)-1]
-		head.Applied, head.EventID = last.Position, last.ID
-	}
-	if head.Point == at.Point {
-		return at, nil // nothing new, and nothing to save
-	}
-	return head, commit(head)
-}
-
-// commit applies one batch. If one of its events cannot be applied, it applies those
-// before it and returns the error, so that the view stands right before the event
-// that it is stuck on.
-func (r *Runner) commit(ctx context.Context, from Checkpoint, batch []daybook.Recorded, to Checkpoint) error {
-	err := r.view.Apply(ctx, from, batch, to)
-	if failed := (*EventError)(nil); errors.As(err, &failed) {
-		before := len(batch)
-		for before > 0 && batch[before-1].Position >= failed.Event.Position {
-			before--
-		}
-		if before == 0 {
-			return err
-		}
-		to = to.after(batch[before-1])
-		if again := r.view.Apply(ctx, from, batch[:before], to); again != nil {
-			return again
-		}
-		r.move(ctx, before)
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	r.move(ctx, len(batch))
-	return nil
-}
-
-// adopt lets a view that was built in another incarnation of the log go on in this
-// one, if the last event that it applied is still there. A restore keeps positions,
-// and brings back a beginning of the log: so everything that the view shows is in
-// the log, and what comes after that event is yet to be applied.
-func (r *Runner) adopt(ctx context.Context, from Checkpoint, now daybook.Point) error {
-	diverged := &DivergedError{Name: r.view.Name(), Version: r.view.Version(), Checkpoint: from, Log: now}
-	if from.Log != now.Log {
-		return diverged
-	}
-	to := from
-	to.Point, to.Owner = now.At(from.Applied), r.owner
-	if from.Applied > 0 {
-		there, err := r.has(ctx, from, now)
-		if err != nil {
-			return err
-		}
-		if !there {
-			return diverged
+// stands asks the view where all its parts stand.
+func (r *Runner) stands(ctx context.Context) ([]Stand, error) {
+	stands := make([]Stand, r.view.Parts())
+	for part := range stands {
+		var err error
+		if stands[part], err = r.standOf(ctx, part); err != nil {
+			return nil, err
 		}
 	}
-	if err := r.view.Apply(ctx, from, nil, to); err != nil {
-		return err
-	}
-	r.options.Logger.WarnContext(ctx, "the log was restored; the projection goes on in its new incarnation",
-		"position", to.Position, "incarnation", to.Incarnation.String())
-	r.move(ctx, 0)
-	return nil
+	return stands, nil
 }
 
 // confirm makes sure that the view can go on to a point of the log: that the log has come
@@ -320,14 +350,18 @@ func (r *Runner) has(ctx context.Context, at Checkpoint, now daybook.Point) (boo
 	return false, nil
 }
 
-// move notes that the view has moved, and tells those who wait.
-func (r *Runner) move(ctx context.Context, events int) {
-	if events > 0 {
-		r.goOn(ctx)
+// move notes that a part has moved, and tells those who wait.
+func (r *Runner) move(ctx context.Context, part int, c Change) {
+	if len(c.Events) > 0 {
+		r.goOn(ctx, part)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.applied += uint64(events)
+	passed := uint64(0)
+	if c.To.Position > c.From.Position {
+		passed = uint64(c.To.Position - c.From.Position)
+	}
+	r.rate.add(time.Now(), uint64(len(c.Events)), passed)
 	close(r.moved)
 	r.moved = make(chan struct{})
 }

@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -13,17 +14,39 @@ type Status struct {
 	// Name and Version say which projection.
 	Name    string
 	Version int
-	// Checkpoint is how far the view has come.
+	// Checkpoint is how far the view has come: all its parts together.
 	Checkpoint Checkpoint
 	// Head is the newest point of the log.
 	Head daybook.Point
 	// Lag is how many positions the view is behind the head. It is zero if nothing that
 	// the view selects was recorded since its checkpoint.
 	Lag uint64
-	// Applied counts the events that this runner has applied.
+	// Age is how long ago the first event was recorded that the view does not show yet. It
+	// is zero if there is none.
+	Age time.Duration
+	// Applied counts the events that this runner has applied, and Rate is how many it
+	// applied in a second lately.
 	Applied uint64
+	Rate    float64
+	// Left is about how long it takes at that rate until the view shows the head. It is
+	// zero if it does, and negative if that cannot be told, because this runner does not
+	// move it.
+	Left time.Duration
+	// Paused says why the view is not to be moved; empty if it is.
+	Paused string
+	// Aside counts the events that are set aside, and Waiting those of them that no runner
+	// tries by itself any more.
+	Aside, Waiting int
 	// Stuck says what keeps this runner from going on; nil if nothing does.
 	Stuck *Stuck
+}
+
+// Progress returns how much of the log the view shows, from 0 to 1.
+func (s Status) Progress() float64 {
+	if s.Lag == 0 || s.Head.Position == 0 {
+		return 1
+	}
+	return 1 - float64(min(s.Lag, uint64(s.Head.Position)))/float64(s.Head.Position)
 }
 
 // Stuck says why a runner does not go on. It tries again by itself.
@@ -44,11 +67,19 @@ type Stuck struct {
 func (r *Runner) Status(ctx context.Context) (Status, error) {
 	s := Status{Name: r.view.Name(), Version: r.view.Version(), Stuck: r.stuckOn()}
 	r.mu.Lock()
-	s.Applied = r.applied
+	s.Applied = r.rate.events
+	events, positions := r.rate.lately(time.Now())
 	r.mu.Unlock()
-	var err error
-	if s.Checkpoint, err = r.checkpoint(ctx); err != nil {
+	s.Rate = events
+	stands, err := r.stands(ctx)
+	if err != nil {
 		return s, err
+	}
+	s.Checkpoint = together(stands)
+	for _, stand := range stands {
+		s.Paused = cmp.Or(s.Paused, stand.Paused)
+		s.Aside += len(stand.Aside)
+		s.Waiting += len(queue(stand.Aside).waiting())
 	}
 	info, err := r.store.Info(ctx)
 	if err != nil {
@@ -66,42 +97,62 @@ func (r *Runner) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, err := range reading.Events() {
+	for e, err := range reading.Events() {
 		s.Lag = uint64(s.Head.Position - after)
+		s.Age = max(0, time.Since(e.RecordedAt))
+		if s.Left = -1; positions > 0 && r.running.Load() > 0 {
+			s.Left = time.Duration(float64(s.Lag) / positions * float64(time.Second))
+		}
 		return s, err
 	}
 	return s, nil
 }
 
-// stuckOn returns a copy of what the runner is stuck on, or nil.
+// together returns how far a view has come whose parts stand here.
+func together(stands []Stand) Checkpoint {
+	parts := make([]Checkpoint, len(stands))
+	for i, stand := range stands {
+		parts[i] = stand.Checkpoint
+	}
+	return Together(parts)
+}
+
+// stuckOn returns a copy of what the runner is stuck on, the first if several parts are,
+// or nil.
 func (r *Runner) stuckOn() *Stuck {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stuck == nil {
+	var first *Stuck
+	for _, stuck := range r.stuck {
+		if stuck != nil && (first == nil || stuck.Since.Before(first.Since)) {
+			first = stuck
+		}
+	}
+	if first == nil {
 		return nil
 	}
-	stuck := *r.stuck
+	stuck := *first
 	return &stuck
 }
 
-// getStuck notes that the runner failed, and returns how often it did in a row. It
+// getStuck notes that a part failed, and returns how often it did in a row. It
 // is logged when it fails for the first time, and when it fails otherwise than
 // before.
-func (r *Runner) getStuck(ctx context.Context, err error) int {
+func (r *Runner) getStuck(ctx context.Context, part int, err error) int {
 	now := Stuck{Since: time.Now(), Err: err}
 	if failed := (*EventError)(nil); errors.As(err, &failed) {
 		now.Event = &failed.Event
 	}
 	r.mu.Lock()
-	before := r.stuck
+	before := r.stuck[part]
 	if before != nil && sameEvent(before.Event, now.Event) {
 		now.Since, now.Attempts = before.Since, before.Attempts
 	}
 	now.Attempts++
-	r.stuck = &now
+	r.stuck[part] = &now
 	r.mu.Unlock()
 	if now.Attempts == 1 || before.Err.Error() != err.Error() {
-		r.options.Logger.ErrorContext(ctx, "the projection is stuck", "attempts", now.Attempts, "error", err)
+		r.options.Logger.ErrorContext(ctx, "the projection is stuck", "part", part, "attempts", now.Attempts, "error", err)
 	}
 	return now.Attempts
 }
@@ -113,13 +164,13 @@ func sameEvent(a, b *daybook.Recorded) bool {
 	return a.ID == b.ID
 }
 
-// goOn notes that nothing keeps the runner any more.
-func (r *Runner) goOn(ctx context.Context) {
+// goOn notes that nothing keeps a part any more.
+func (r *Runner) goOn(ctx context.Context, part int) {
 	r.mu.Lock()
-	before := r.stuck
-	r.stuck = nil
+	before := r.stuck[part]
+	r.stuck[part] = nil
 	r.mu.Unlock()
 	if before != nil {
-		r.options.Logger.InfoContext(ctx, "the projection goes on", "since", before.Since, "attempts", before.Attempts)
+		r.options.Logger.InfoContext(ctx, "the projection goes on", "part", part, "since", before.Since, "attempts", before.Attempts)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daybook-es/daybook"
@@ -27,7 +28,9 @@ const (
 // that wraps the context's and says where the view stands, what it is stuck on, and
 // whether this runner runs at all.
 // An error of the store or the view is returned at once, and the [*DivergedError] that
-// made this runner give up.
+// made this runner give up. If an event of the append that ended at the point is set
+// aside, the error is a [*SetAsideError], as soon as no runner tries the event by itself
+// any more.
 func (r *Runner) Wait(ctx context.Context, token daybook.Point) error {
 	if token.IsZero() {
 		return nil
@@ -65,35 +68,94 @@ func (r *Runner) movement() <-chan struct{} {
 // shows reports whether the view shows everything up to a point now, and where it
 // stands.
 func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bool, error) {
-	at, err := r.checkpoint(ctx)
+	stands, err := r.stands(ctx)
 	if err != nil {
-		return at, false, err
+		return Checkpoint{}, false, err
 	}
+	at := together(stands)
 	// What a view shows that has left the log is not what any token stands for.
 	if stuck, diverged := r.stuckOn(), (*DivergedError)(nil); stuck != nil && errors.As(stuck.Err, &diverged) {
 		return at, false, diverged
 	}
-	if !at.IsZero() && at.SameLife(token) && token.Position <= at.Position {
-		return at, true, nil
+	there := true
+	for _, stand := range stands {
+		there = there && !stand.IsZero() && stand.SameLife(token) && token.Position <= stand.Position
 	}
+	if !there {
+		there, err = r.passes(ctx, at, token)
+	}
+	if err != nil || !there {
+		return at, false, err
+	}
+	held, err := r.setAside(ctx, stands, token)
+	return at, err == nil && !held, err
+}
+
+// passes reports whether a view that is behind a point shows everything up to it all the
+// same, because nothing that it selects lies between.
+func (r *Runner) passes(ctx context.Context, at Checkpoint, token daybook.Point) (bool, error) {
 	reading, err := r.store.Read(ctx, r.query, daybook.Span{After: at.Position, Before: token.Position + 1, Limit: 1})
 	if err != nil {
-		return at, false, err
+		return false, err
 	}
 	now := reading.Snapshot()
 	if !token.SameLife(now) {
-		return at, false, &daybook.LifeError{Given: token, Log: now}
+		return false, &daybook.LifeError{Given: token, Log: now}
 	}
 	// A view of the incarnation before is yet to be taken over, or not: positions
 	// cannot be compared with it. A store that is behind the one that gave the token
 	// has yet to see what it stands for.
 	if !at.SameLife(now) || now.Position < token.Position {
-		return at, false, nil
+		return false, nil
 	}
 	for _, err := range reading.Events() {
-		return at, false, err
+		return false, err
 	}
-	return at, true, nil
+	return true, nil
+}
+
+// setAside reports whether an event of the append that ended at a point is set aside,
+// and will be tried again by itself. If it will not, the error is a [*SetAsideError].
+// What other appends recorded before it is not what a token stands for.
+func (r *Runner) setAside(ctx context.Context, stands []Stand, token daybook.Point) (bool, error) {
+	var recorded time.Time // when it was recorded, once it is known
+	held := false
+	for _, stand := range stands {
+		waiting := queue(stand.Aside).waiting()
+		for _, a := range stand.Aside {
+			if a.Position > token.Position {
+				break
+			}
+			if a.Position < token.Position && recorded.IsZero() {
+				var err error
+				if recorded, err = r.recordedAt(ctx, token); err != nil {
+					return false, err
+				}
+			}
+			// All events of an append, and no others, were recorded at the same time.
+			if a.Position < token.Position && !a.RecordedAt.Equal(recorded) {
+				continue
+			}
+			held = true
+			if slices.ContainsFunc(waiting, func(w Aside) bool { return w.Position == a.Position }) {
+				return true, &SetAsideError{Name: r.view.Name(), Version: r.view.Version(), Aside: a}
+			}
+		}
+	}
+	return held, nil
+}
+
+// recordedAt returns when the event at a point was recorded. If there is none, the time
+// is one at which nothing was.
+func (r *Runner) recordedAt(ctx context.Context, token daybook.Point) (time.Time, error) {
+	reading, err := r.store.Read(ctx, daybook.All(), daybook.Span{After: token.Position - 1, Before: token.Position + 1})
+	if err != nil {
+		return time.Time{}, err
+	}
+	for e, err := range reading.Events() {
+		return e.RecordedAt, err
+	}
+	return time.Unix(0, 0), nil
 }
 
 // late returns the error of a wait that ctx ended.

@@ -83,8 +83,8 @@ func TestWaitNeedsNoRunnerWhereNothingWasSelected(t *testing.T) {
 func TestWaitIsBoundedByItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memstore.New()
-		receipt := earn(t, store, 3)
-		runner := projection.NewRunner(store, &poisoned{View: newLedger(), at: []daybook.Position{2}}, quiet(projection.Options{}))
+		receipt := earn(t, store, 4)
+		runner := projection.NewRunner(store, &poisoned{View: newLedger(), at: []daybook.Position{1, 3}}, quiet(projection.Options{AsideAtMost: 1}))
 		stop := run(t, runner)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -93,7 +93,7 @@ func TestWaitIsBoundedByItsContext(t *testing.T) {
 		if !errors.As(err, &unavailable) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("wait past a deadline: %v; want an UnavailableError", err)
 		}
-		for _, want := range []string{"ledger", "at position 1", "show position 3", "Earned at position 2", "poison"} {
+		for _, want := range []string{"ledger", "at position 2", "show position 4", "Earned at position 3", "poison"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error %q does not say %q", err, want)
 			}
@@ -101,8 +101,8 @@ func TestWaitIsBoundedByItsContext(t *testing.T) {
 		if strings.Contains(err.Error(), "not running") {
 			t.Errorf("the error %q denies that the runner is running", err)
 		}
-		if err := runner.Wait(ctx, receipt.At(1)); err != nil {
-			t.Errorf("wait for what is shown, with a context that has ended: %v", err)
+		if err := runner.Wait(t.Context(), receipt.At(2)); err != nil {
+			t.Errorf("wait for what is shown: %v", err)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)

@@ -10,6 +10,7 @@ package memview
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/daybook-es/daybook"
@@ -22,10 +23,11 @@ type View[V any] struct {
 	name     string
 	version  int
 	handlers *projection.Handlers[*V]
+	start    func() V
 
 	mu    sync.RWMutex // guards what follows, and all that model refers to
 	model V
-	at    projection.Checkpoint
+	stand projection.Stand
 	torn  bool // a handler panicked, and left the model half changed
 }
 
@@ -46,7 +48,7 @@ func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V]
 }
 
 // New returns a view whose read model begins as the value that start returns, which
-// nothing else may refer to, and is changed by handlers of facts that the codec knows.
+// nothing else may refer to and which is another each time, and is changed by handlers of facts that the codec knows.
 // Raise the version whenever V or a handler changes. New panics as
 // [projection.NewHandlers] does.
 func New[V any](name string, version int, codec *daybook.Codec, start func() V, handlers ...Handler[V]) *View[V] {
@@ -54,6 +56,7 @@ func New[V any](name string, version int, codec *daybook.Codec, start func() V, 
 		name:     name,
 		version:  version,
 		handlers: projection.NewHandlers(codec, handlers...),
+		start:    start,
 		model:    start(),
 	}
 }
@@ -67,17 +70,25 @@ func (v *View[V]) Version() int { return v.version }
 // Query implements [projection.View].
 func (v *View[V]) Query() daybook.Query { return v.handlers.Query() }
 
-// Checkpoint implements [projection.View]. It does not fail.
-func (v *View[V]) Checkpoint(context.Context) (projection.Checkpoint, error) {
+// Parts implements [projection.View]. The read model is one value, and so one part.
+func (v *View[V]) Parts() int { return 1 }
+
+// Keys implements [projection.View]: what cannot be read holds up its stream.
+func (v *View[V]) Keys(e daybook.Recorded) []string { return projection.ByStream(e) }
+
+// Stand implements [projection.View]. It does not fail.
+func (v *View[V]) Stand(context.Context, int) (projection.Stand, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.at, nil
+	stand := v.stand
+	stand.Aside, stand.Skips = slices.Clone(stand.Aside), slices.Clone(stand.Skips)
+	return stand, nil
 }
 
 // Apply implements [projection.View]. Readers see the effect of all events or of none.
-func (v *View[V]) Apply(_ context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
+func (v *View[V]) Apply(_ context.Context, c projection.Change) error {
 	// What can fail comes first: then nothing has to be undone.
-	facts, err := v.handlers.Facts(events)
+	facts, err := v.handlers.Facts(c.Events)
 	if err != nil {
 		return err
 	}
@@ -86,21 +97,29 @@ func (v *View[V]) Apply(_ context.Context, from projection.Checkpoint, events []
 	if v.torn {
 		return v.tornError()
 	}
-	if v.at != from {
+	if v.stand.Checkpoint != c.From {
 		return projection.ErrMoved
 	}
 	v.torn = true // until all handlers have returned
-	for i, e := range events {
+	for i, e := range c.Events {
 		if err := v.handlers.Apply(&v.model, facts[i], e); err != nil {
 			return err
 		}
 	}
-	v.at, v.torn = to, false
+	v.stand, v.torn = v.stand.After(c), false
+	return nil
+}
+
+// Reset implements [projection.View].
+func (v *View[V]) Reset(context.Context) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.model, v.stand, v.torn = v.start(), projection.Stand{}, false
 	return nil
 }
 
 func (v *View[V]) tornError() error {
-	return fmt.Errorf("memview: %s: a handler panicked after position %d and left the read model half changed", v.name, v.at.Position)
+	return fmt.Errorf("memview: %s: a handler panicked after position %d and left the read model half changed", v.name, v.stand.Position)
 }
 
 // Read calls look with the read model and the checkpoint at which it is. Look must not
@@ -109,5 +128,5 @@ func (v *View[V]) tornError() error {
 func (v *View[V]) Read(look func(model V, at projection.Checkpoint)) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	look(v.model, v.at)
+	look(v.model, v.stand.Checkpoint)
 }

@@ -121,7 +121,7 @@ func TestAViewThatIsNotWhereItWasReadIsNotChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := projection.Checkpoint{Point: daybook.Point{Position: 2}}
-	err = view.Apply(t.Context(), projection.Checkpoint{}, []daybook.Recorded{{Event: event, Position: 2}}, next)
+	err = view.Apply(t.Context(), projection.Change{Events: []daybook.Recorded{{Event: event, Position: 2}}, To: next})
 	if !errors.Is(err, projection.ErrMoved) {
 		t.Errorf("applied from a checkpoint that is past: %v; want ErrMoved", err)
 	}
@@ -135,7 +135,7 @@ func TestABatchWithAnUnreadableEventChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch := []daybook.Recorded{{Event: event, Position: 1}, {Event: daybook.Event{Type: "Stocked", Data: []byte("{")}, Position: 2}}
-	err = view.Apply(t.Context(), projection.Checkpoint{}, batch, projection.Checkpoint{Point: daybook.Point{Position: 2}})
+	err = view.Apply(t.Context(), projection.Change{Events: batch, To: projection.Checkpoint{Point: daybook.Point{Position: 2}}})
 	var failed *projection.EventError
 	if !errors.As(err, &failed) || failed.Event.Position != 2 {
 		t.Errorf("applied: %v; want an EventError at position 2", err)
@@ -182,7 +182,7 @@ func TestARestartFromASnapshotReadsOnlyWhatCameLater(t *testing.T) {
 	if err := view.Save(file); err != nil {
 		t.Fatal(err)
 	}
-	saved, _ := view.Checkpoint(t.Context())
+	saved, _ := view.Stand(t.Context(), 0)
 	record(t, store, Sold{"ink", 1})
 	catchUp(t, store, view) // is lost with the process
 
@@ -191,7 +191,7 @@ func TestARestartFromASnapshotReadsOnlyWhatCameLater(t *testing.T) {
 		t.Fatalf("loaded: %v, %v", loaded, err)
 	}
 	wants(t, again, map[string]int{"pen": 3, "ink": 3}, 2, 3)
-	if at, _ := again.Checkpoint(t.Context()); at.Point != saved.Point || at.Applied != saved.Applied || at.EventID != saved.EventID {
+	if at, _ := again.Stand(t.Context(), 0); at.Point != saved.Point || at.Applied != saved.Applied || at.EventID != saved.EventID {
 		t.Errorf("loaded checkpoint %+v; saved was %+v", at, saved)
 	}
 	counted := &counting{Store: store}

@@ -26,7 +26,12 @@ type snapshot struct {
 	Point      daybook.Point    `json:"point"`
 	Applied    daybook.Position `json:"applied"`
 	EventID    uuid.UUID        `json:"event_id"`
-	Model      json.RawMessage  `json:"model"`
+	Events     uint64           `json:"events"`
+	// What was set aside and skipped belongs to where the view stands.
+	Aside  []projection.Aside `json:"aside,omitempty"`
+	Skips  []projection.Skip  `json:"skips,omitempty"`
+	Paused string             `json:"paused,omitempty"`
+	Model  json.RawMessage    `json:"model"`
 }
 
 // Save writes a snapshot of the read model and its checkpoint to a file, from which
@@ -36,13 +41,14 @@ type snapshot struct {
 //
 // Handlers wait while the model is encoded in memory, not while the file is written.
 func (v *View[V]) Save(file string) error {
-	model, at, err := v.encode()
+	model, stand, err := v.encode()
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
 	content, err := json.Marshal(snapshot{
 		Projection: v.name, Version: v.version, Codec: v.handlers.Fingerprint(),
-		Point: at.Point, Applied: at.Applied, EventID: at.EventID, Model: model,
+		Point: stand.Point, Applied: stand.Applied, EventID: stand.EventID, Events: stand.Events,
+		Aside: stand.Aside, Skips: stand.Skips, Paused: stand.Paused, Model: model,
 	})
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
@@ -54,14 +60,14 @@ func (v *View[V]) Save(file string) error {
 }
 
 // encode returns the read model as JSON, and where it stands.
-func (v *View[V]) encode() ([]byte, projection.Checkpoint, error) {
+func (v *View[V]) encode() ([]byte, projection.Stand, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if v.torn {
-		return nil, v.at, v.tornError()
+		return nil, v.stand, v.tornError()
 	}
 	model, err := json.Marshal(v.model)
-	return model, v.at, err
+	return model, v.stand, err
 }
 
 // Load sets the read model and its checkpoint from a file that [View.Save] wrote, and
@@ -96,11 +102,14 @@ func (v *View[V]) Load(file string) (bool, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.at != (projection.Checkpoint{}) {
-		return false, fmt.Errorf("memview: snapshot of %s: the view is at position %d already", v.name, v.at.Position)
+	if v.stand.Checkpoint != (projection.Checkpoint{}) {
+		return false, fmt.Errorf("memview: snapshot of %s: the view is at position %d already", v.name, v.stand.Position)
 	}
 	v.model = model
-	v.at = projection.Checkpoint{Point: saved.Point, Applied: saved.Applied, EventID: saved.EventID}
+	v.stand = projection.Stand{
+		Checkpoint: projection.Checkpoint{Point: saved.Point, Applied: saved.Applied, EventID: saved.EventID, Events: saved.Events},
+		Aside:      saved.Aside, Skips: saved.Skips, Paused: saved.Paused,
+	}
 	return true, nil
 }
 

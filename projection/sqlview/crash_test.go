@@ -122,8 +122,7 @@ func testRunnersThatCompeteApplyEachEventOnce(t *testing.T, where place) {
 	}
 }
 
-// A handler fails at every place of a batch in turn; each time another view, as of
-// another process, goes on from what the one before has left.
+// A handler fails at every place of a batch in turn.
 func TestAHandlerThatFailsUndoesItsBatch(t *testing.T) {
 	onEach(t, testAHandlerThatFailsUndoesItsBatch)
 }
@@ -138,21 +137,31 @@ func testAHandlerThatFailsUndoesItsBatch(t *testing.T, where place) {
 			}
 			return nil
 		}), where)
-		err := projection.NewRunner(store, view, nil).CatchUp(t.Context())
-		var failed *projection.EventError
-		if !errors.As(err, &failed) || failed.Event.Position != poison {
-			t.Errorf("caught up: %v; want an EventError at %d", err, poison)
+		runner := projection.NewRunner(store, view, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
+		err := runner.CatchUp(t.Context())
+		var failed *projection.SetAsideError
+		if !errors.As(err, &failed) || failed.Aside.Position != poison || failed.Aside.Attempts != 1 {
+			t.Fatalf("caught up: %v; want a SetAsideError at %d", err, poison)
 		}
-		if at := consistent(t, view); at.Position != poison-1 {
-			t.Errorf("the view is at %d; want it right before the poison at %d", at.Position, poison)
+		if at := consistent(t, view); at.Position != events || at.Events != events-1 {
+			t.Errorf("the view is at %d after %d events; want it at %d without the poison at %d", at.Position, at.Events, events, poison)
+		}
+		if err := runner.Skip(t.Context(), failed.Aside.EventID, "poison"); err != nil {
+			t.Fatal(err)
+		}
+		if err := runner.Reset(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if at := consistent(t, view); at != (projection.Checkpoint{}) {
+			t.Errorf("the view was reset to %+v", at)
 		}
 	}
 	view := open(t, newLedger(nil), where)
 	if err := projection.NewRunner(store, view, nil).CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if at := consistent(t, view); at.Position != events {
-		t.Errorf("the view is at %d; want %d", at.Position, events)
+	if at := consistent(t, view); at.Position != events || at.Events != events {
+		t.Errorf("the view is at %+v; want %d", at, events)
 	}
 }
 
@@ -171,16 +180,16 @@ func testAPanicIsAFailureLikeOthers(t *testing.T, where place) {
 	if !errors.As(err, &failed) || failed.Event.Position != 4 || !strings.Contains(err.Error(), "Earned panicked: nobody is home") {
 		t.Errorf("caught up: %v; want an EventError at 4 that tells of the panic", err)
 	}
-	if at := consistent(t, view); at.Position != 3 {
-		t.Errorf("the view is at %d; want 3", at.Position)
+	if at := consistent(t, view); at.Position != 5 || at.Events != 4 {
+		t.Errorf("the view is at %+v; want it at 5, without the event at 4", at)
 	}
 }
 
-func TestAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T) {
-	onEach(t, testAPoisonedEventHoldsTheViewUntilItIsCured)
+func TestAPoisonedEventIsSetAsideUntilItIsCured(t *testing.T) {
+	onEach(t, testAPoisonedEventIsSetAsideUntilItIsCured)
 }
 
-func testAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T, where place) {
+func testAPoisonedEventIsSetAsideUntilItIsCured(t *testing.T, where place) {
 	store := log(t, 5)
 	var cured atomic.Bool
 	view := open(t, newLedger(func(at daybook.Recorded) error {
@@ -201,17 +210,30 @@ func testAPoisonedEventHoldsTheViewUntilItIsCured(t *testing.T, where place) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status.Stuck != nil && status.Stuck.Attempts >= 3 {
-			if status.Stuck.Event == nil || status.Stuck.Event.Position != 3 || status.Lag != 3 {
-				t.Errorf("status %+v; want it stuck on the event at 3", status)
+		if status.Waiting > 0 {
+			if status.Stuck != nil || status.Aside != 1 || status.Lag != 0 {
+				t.Errorf("status %+v; want one event set aside", status)
 			}
 			break
 		}
 		time.Sleep(time.Millisecond)
 	}
 	consistent(t, view)
-	cured.Store(true)
+	var aside *projection.SetAsideError
+	if err := runner.Wait(ctx, fixedLife.At(3)); !errors.As(err, &aside) || aside.Aside.Cause != "poison" || aside.Aside.Attempts != 5 {
+		t.Errorf("waited for what is set aside: %v", err)
+	}
 	if err := runner.Wait(ctx, fixedLife.At(5)); err != nil {
+		t.Errorf("waited for what is shown: %v", err)
+	}
+	if err := runner.Retry(ctx, ""); !errors.As(err, &aside) {
+		t.Errorf("tried it again, which cannot help: %v", err)
+	}
+	cured.Store(true)
+	if err := runner.Retry(ctx, aside.Aside.Keys[0]); err != nil {
+		t.Error(err)
+	}
+	if err := runner.Wait(ctx, fixedLife.At(3)); err != nil {
 		t.Error(err)
 	}
 	consistent(t, view)

@@ -16,6 +16,8 @@ type database interface {
 	migrate(tx *Tx) error
 	// schema is what the definition says of the tables here.
 	schema(d *Definition) string
+	// drop drops everything in the database that is the read model's own, within write.
+	drop(tx *Tx) error
 	// String says where the read model lies, without secrets.
 	String() string
 	// close waits for transactions that are under way.

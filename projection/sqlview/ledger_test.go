@@ -64,33 +64,49 @@ func newLedger(before func(at daybook.Recorded) error) *sqlview.Definition {
 	).WithPostgres(ledgerPostgres)
 }
 
+// positions returns what a query of positions finds.
+func positions(rows *sqlview.Reader, query string, args ...any) (found []daybook.Position, err error) {
+	for row, err := range rows.Query(query, args...) {
+		var position daybook.Position
+		if err == nil {
+			err = row.Scan(&position)
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, position)
+	}
+	return found, nil
+}
+
 // consistent fails the test unless the tables show every event up to the checkpoint
-// once, in order, and nothing else. It returns the checkpoint. The n-th event earns n
-// cents.
+// that is not set aside once, and nothing else. It returns the checkpoint. The n-th
+// event earns n cents.
 func consistent(t testing.TB, view *sqlview.View) (at projection.Checkpoint) {
 	t.Helper()
 	err := view.Read(t.Context(), func(rows *sqlview.Reader, checkpoint projection.Checkpoint) error {
 		at = checkpoint
-		var seen, want []daybook.Position
-		for row, err := range rows.Query(`select position from entries order by n`) {
-			var position daybook.Position
-			if err == nil {
-				err = row.Scan(&position)
-			}
-			if err != nil {
-				return err
-			}
-			seen = append(seen, position)
+		seen, err := positions(rows, `select position from entries order by position`)
+		if err != nil {
+			return err
 		}
+		aside, err := positions(rows, `select position from daybook_aside where name = ? and version = ? order by position`, view.Name(), view.Version())
+		if err != nil {
+			return err
+		}
+		var want []daybook.Position
+		earned := 0
 		for position := daybook.Position(1); position <= at.Position; position++ {
-			want = append(want, position)
+			if !slices.Contains(aside, position) {
+				want, earned = append(want, position), earned+int(position)
+			}
 		}
 		var balance int
 		if err := rows.QueryRow(`select cents from balance`).Scan(&balance); err != nil {
 			return err
 		}
-		if n := int(at.Position); !slices.Equal(seen, want) || balance != n*(n+1)/2 {
-			t.Errorf("at position %d the tables show %v, and a balance of %d", at.Position, seen, balance)
+		if !slices.Equal(seen, want) || balance != earned || at.Events != uint64(len(want)) {
+			t.Errorf("at position %d, after %d events and with %v set aside, the tables show %v, and a balance of %d", at.Position, at.Events, aside, seen, balance)
 		}
 		return nil
 	})

@@ -110,6 +110,11 @@ func (p *postgresSchema) migrate(tx *Tx) error {
 	})
 }
 
+// drop implements database.
+func (p *postgresSchema) drop(tx *Tx) error {
+	return tx.s.script(tx.ctx, fmt.Sprintf("drop schema %s cascade; create schema %[1]s", p.name))
+}
+
 // write implements database. Statements whose answer nobody waits for are sent
 // together, the last ones together with the commit. If one of them fails, do is called
 // again and each is waited for: so it is known which one it was, and whose.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"modernc.org/sqlite" // also the driver named "sqlite"
@@ -93,6 +94,23 @@ func (f *sqliteFile) migrate(tx *Tx) error {
 	return migrate(tx, sqliteMigrations, "sql/sqlite", done, func(number int) error {
 		return tx.s.script(tx.ctx, fmt.Sprintf(`pragma user_version = %d`, number))
 	})
+}
+
+// drop implements database.
+func (f *sqliteFile) drop(tx *Tx) error {
+	drops := "pragma defer_foreign_keys = on;\n"
+	for row, err := range tx.Query(`select type, name from sqlite_schema
+		where type in ('table', 'view') and name not like 'daybook%' and name not like 'sqlite%'`) {
+		var kind, name string
+		if err == nil {
+			err = row.Scan(&kind, &name)
+		}
+		if err != nil {
+			return err
+		}
+		drops += fmt.Sprintf("drop %s \"%s\";\n", kind, strings.ReplaceAll(name, `"`, `""`))
+	}
+	return tx.s.script(tx.ctx, drops)
 }
 
 func (f *sqliteFile) write(ctx context.Context, do func(*Tx) error) error {

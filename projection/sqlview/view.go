@@ -2,7 +2,6 @@ package sqlview
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -67,15 +66,6 @@ func (d *Definition) open(ctx context.Context, db database) (*View, error) {
 	return v, nil
 }
 
-var (
-	//go:embed sql/begin.sql
-	beginSQL string
-	//go:embed sql/find.sql
-	findSQL string
-	//go:embed sql/move.sql
-	moveSQL string
-)
-
 // create makes the tables, or finds that they were made by this definition.
 func (v *View) create(tx *Tx) error {
 	if err := v.db.migrate(tx); err != nil {
@@ -93,7 +83,7 @@ func (v *View) create(tx *Tx) error {
 	if err := tx.s.script(tx.ctx, tables); err != nil {
 		return err
 	}
-	return tx.Exec(beginSQL, v.def.name, v.def.version, tables)
+	return v.begin(tx)
 }
 
 // Close closes the database, once a transaction that is under way has ended. Every
@@ -114,46 +104,42 @@ func (v *View) Version() int { return v.def.version }
 // Query implements [projection.View].
 func (v *View) Query() daybook.Query { return v.def.handlers.Query() }
 
-// Checkpoint implements [projection.View].
-func (v *View) Checkpoint(ctx context.Context) (at projection.Checkpoint, err error) {
+// Parts implements [projection.View].
+func (v *View) Parts() int { return 1 }
+
+// Keys implements [projection.View].
+func (v *View) Keys(e daybook.Recorded) []string { return projection.ByStream(e) }
+
+// Stand implements [projection.View].
+func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err error) {
 	err = v.db.read(ctx, func(reader *Reader) error {
-		at, err = v.find(reader)
+		stand, err = v.stand(reader, part)
 		return err
 	})
 	if err != nil {
-		return at, fmt.Errorf("sqlview: read %s: %w", v.db, err)
+		return stand, fmt.Errorf("sqlview: read %s: %w", v.db, err)
 	}
-	return at, nil
+	return stand, nil
 }
 
-// find reads the checkpoint.
-func (v *View) find(reader *Reader) (at projection.Checkpoint, err error) {
-	err = reader.QueryRow(findSQL, v.def.name, v.def.version).Scan(
-		(*id)(&at.Log), (*id)(&at.Incarnation), &at.Position, &at.Applied, (*id)(&at.EventID), (*id)(&at.Owner))
-	return at, err
-}
-
-// Apply implements [projection.View]. Everything is one transaction: the handlers
-// and the checkpoint.
-func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []daybook.Recorded, to projection.Checkpoint) error {
-	facts, err := v.def.handlers.Facts(events)
+// Apply implements [projection.View]. Everything is one transaction: the handlers,
+// the checkpoint, and what is set aside.
+func (v *View) Apply(ctx context.Context, c projection.Change) error {
+	facts, err := v.def.handlers.Facts(c.Events)
 	if err != nil {
 		return err
 	}
 	err = v.db.write(ctx, func(tx *Tx) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
-		moved, err := tx.ExecCount(moveSQL,
-			id(to.Log), id(to.Incarnation), to.Position, to.Applied, id(to.EventID), id(to.Owner),
-			v.def.name, v.def.version,
-			id(from.Log), id(from.Incarnation), from.Position, id(from.EventID), id(from.Owner))
+		moved, err := v.move(tx, c)
 		if err != nil {
 			return err
 		}
-		if moved == 0 {
+		if !moved {
 			return projection.ErrMoved
 		}
-		for i, e := range events {
+		for i, e := range c.Events {
 			if err := v.handle(ctx, tx, facts[i], e); err != nil {
 				return err
 			}
@@ -162,6 +148,14 @@ func (v *View) Apply(ctx context.Context, from projection.Checkpoint, events []d
 	})
 	if err != nil {
 		return fmt.Errorf("sqlview: change %s: %w", v.db, err)
+	}
+	return nil
+}
+
+// Reset implements [projection.View].
+func (v *View) Reset(ctx context.Context) error {
+	if err := v.db.write(ctx, v.empty); err != nil {
+		return fmt.Errorf("sqlview: empty %s: %w", v.db, err)
 	}
 	return nil
 }
@@ -189,12 +183,12 @@ func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Record
 func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) error {
 	looked := false
 	err := v.db.read(ctx, func(reader *Reader) error {
-		at, err := v.find(reader) // the first question fixes the moment
+		stand, err := v.find(reader, 0) // the first question fixes the moment
 		if err != nil {
 			return err
 		}
 		looked = true
-		return look(reader, at)
+		return look(reader, stand.Checkpoint)
 	})
 	if err != nil && !looked {
 		return fmt.Errorf("sqlview: read %s: %w", v.db, err)

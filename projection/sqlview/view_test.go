@@ -42,7 +42,7 @@ func testAViewGoesOnWhereItWasWhenItIsOpenedAgain(t *testing.T, where place) {
 			at.Incarnation != fixedLife.Incarnation || at.EventID != daybook.DeriveID(fixedLife.Log, fmt.Sprint(want)) {
 			t.Errorf("checkpoint %+v; want it at %d", at, want)
 		}
-		if again, err := view.Checkpoint(t.Context()); err != nil || again != at {
+		if again, err := view.Stand(t.Context(), 0); err != nil || again.Checkpoint != at {
 			t.Errorf("the checkpoint is %+v, %v; a reading has %+v", again, err, at)
 		}
 		if err := view.Close(); err != nil {
@@ -76,7 +76,7 @@ func testAViewThatIsNotWhereItWasReadIsNotChanged(t *testing.T, where place) {
 	} {
 		from := at
 		change(&from)
-		err := view.Apply(t.Context(), from, []daybook.Recorded{{Event: event, Position: 4}}, to)
+		err := view.Apply(t.Context(), projection.Change{From: from, Events: []daybook.Recorded{{Event: event, Position: 4}}, To: to})
 		if !errors.Is(err, projection.ErrMoved) {
 			t.Errorf("applied from a checkpoint of another %s: %v; want ErrMoved", what, err)
 		}
@@ -101,7 +101,7 @@ func testVersionsLieBesideEachOther(t *testing.T, where place) {
 			}
 			return tx.Exec(`insert into largest values (?)`, e.Cents)
 		})).WithPostgres(`create table largest (cents bigint not null)`), where)
-	if at, err := second.Checkpoint(t.Context()); err != nil || at != (projection.Checkpoint{}) {
+	if at, err := second.Stand(t.Context(), 0); err != nil || at.Checkpoint != (projection.Checkpoint{}) {
 		t.Errorf("a new version begins at %+v, %v", at, err)
 	}
 	if second.Name() != "ledger" || second.Version() != 2 {
@@ -309,10 +309,10 @@ func testContextsEndWaiting(t *testing.T, where place) {
 	view := open(t, newLedger(nil), where)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := view.Checkpoint(ended); !errors.Is(err, context.Canceled) {
+	if _, err := view.Stand(ended, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("checkpoint: %v", err)
 	}
-	if err := view.Apply(ended, projection.Checkpoint{}, nil, projection.Checkpoint{}); !errors.Is(err, context.Canceled) {
+	if err := view.Apply(ended, projection.Change{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("apply: %v", err)
 	}
 	if err := view.Read(ended, nil); !errors.Is(err, context.Canceled) {
@@ -324,12 +324,12 @@ func testContextsEndWaiting(t *testing.T, where place) {
 	consistent(t, view)
 }
 
-// A context that ends in the middle of a batch undoes it; the next batch can begin.
-func TestAContextThatEndsInABatchUndoesIt(t *testing.T) {
-	onEach(t, testAContextThatEndsInABatchUndoesIt)
+// A batch that has begun when its context ends is finished, and no other is begun.
+func TestAContextThatEndsInABatchLetsItFinish(t *testing.T) {
+	onEach(t, testAContextThatEndsInABatchLetsItFinish)
 }
 
-func testAContextThatEndsInABatchUndoesIt(t *testing.T, where place) {
+func testAContextThatEndsInABatchLetsItFinish(t *testing.T, where place) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	store := log(t, 6)
@@ -339,12 +339,12 @@ func testAContextThatEndsInABatchUndoesIt(t *testing.T, where place) {
 		}
 		return nil
 	}), where)
-	runner := projection.NewRunner(store, view, nil)
+	runner := projection.NewRunner(store, view, &projection.Options{BatchEvents: 4})
 	if err := runner.CatchUp(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("caught up with a context that ended: %v", err)
 	}
-	if at := consistent(t, view); at.Position != 0 {
-		t.Errorf("the view is at %d; want it untouched", at.Position)
+	if at := consistent(t, view); at.Position != 4 {
+		t.Errorf("the view is at %d; want it at the end of its first batch", at.Position)
 	}
 	if err := runner.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
@@ -364,10 +364,10 @@ func testAClosedViewAnswersWithErrors(t *testing.T, where place) {
 	if err := view.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := view.Checkpoint(t.Context()); err == nil {
+	if _, err := view.Stand(t.Context(), 0); err == nil {
 		t.Error("a closed view has told its checkpoint")
 	}
-	if err := view.Apply(t.Context(), projection.Checkpoint{}, nil, projection.Checkpoint{}); err == nil {
+	if err := view.Apply(t.Context(), projection.Change{}); err == nil {
 		t.Error("a closed view was changed")
 	}
 	if err := view.Read(t.Context(), nil); err == nil {
@@ -529,8 +529,8 @@ func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place) {
 		err = view.Read(t.Context(), func(rows *sqlview.Reader, at projection.Checkpoint) error {
 			var n int
 			err := rows.QueryRow(`select count(*) from seen`).Scan(&n)
-			if n != bad-1 || at.Position != bad-1 {
-				t.Errorf("%s: %d rows at position %d; want %d", what, n, at.Position, bad-1)
+			if n != events-1 || at.Position != events {
+				t.Errorf("%s: %d rows at position %d; want all but one, at %d", what, n, at.Position, events)
 			}
 			return err
 		})

@@ -1,5 +1,5 @@
--- Where a projection stands.
--- 1 name, 2 version.
-select log, incarnation, position, applied, event_id, owner
+-- Where a part of a projection stands.
+-- 1 name, 2 version, 3 part.
+select log, incarnation, position, applied, event_id, events, owner, paused
 from daybook_projection
-where name = ?1 and version = ?2 and part = 0;
+where name = ?1 and version = ?2 and part = ?3;

@@ -1,8 +1,8 @@
--- Moves a projection on, if it stands where its runner read it.
--- 1 to 6 the new place: log, incarnation, position, applied, event id, owner.
--- 7 name, 8 version.
--- 9 to 13 the place as it was read: log, incarnation, position, event id, owner.
+-- Moves a part of a projection on, if it stands where its runner read it.
+-- 1 to 8 the new place: log, incarnation, position, applied, event id, events, owner, paused.
+-- 9 name, 10 version, 11 part.
+-- 12 to 16 the place as it was read: log, incarnation, position, event id, owner.
 update daybook_projection
-set log = ?1, incarnation = ?2, position = ?3, applied = ?4, event_id = ?5, owner = ?6
-where name = ?7 and version = ?8 and part = 0
-  and log = ?9 and incarnation = ?10 and position = ?11 and event_id = ?12 and owner = ?13;
+set log = ?1, incarnation = ?2, position = ?3, applied = ?4, event_id = ?5, events = ?6, owner = ?7, paused = ?8
+where name = ?9 and version = ?10 and part = ?11
+  and log = ?12 and incarnation = ?13 and position = ?14 and event_id = ?15 and owner = ?16;

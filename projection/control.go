@@ -1,0 +1,139 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// SetAside returns what is set aside, in order of position within each part.
+func (r *Runner) SetAside(ctx context.Context) ([]Aside, error) {
+	stands, err := r.stands(ctx)
+	var all []Aside
+	for _, stand := range stands {
+		all = append(all, stand.Aside...)
+	}
+	return all, err
+}
+
+// Retry tries the events of a key that are set aside once more, and what follows them,
+// in order. With an empty key it tries whatever is set aside. If one cannot be applied
+// again, it stays where it is with those that follow it, and Retry returns a
+// [*SetAsideError]. It needs no Run, and disturbs none.
+func (r *Runner) Retry(ctx context.Context, key string) error {
+	asked := func(a Aside) bool { return key == "" || slices.Contains(a.Keys, key) }
+	for part := range r.view.Parts() {
+		w := r.worker(part)
+		if _, err := w.resume(ctx, asked); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(w.stand.Aside, asked); i >= 0 {
+			return w.asideError(w.stand.Aside[i])
+		}
+	}
+	return nil
+}
+
+// Skip does without an event that is set aside, for a reason that is kept, and applies
+// what follows it. An event that is not set aside is a [*daybook.InvalidError]. Later
+// versions of the projection skip the event too, if they cannot apply it.
+func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error {
+	if reason == "" {
+		return &daybook.InvalidError{What: "skip of event " + event.String(), Reason: "has no reason"}
+	}
+	for part := range r.view.Parts() {
+		w := r.worker(part)
+		found, err := w.skip(ctx, event, reason)
+		if err != nil || !found {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		_, err = w.resume(ctx, func(Aside) bool { return false })
+		return err
+	}
+	return &daybook.InvalidError{What: "skip of event " + event.String(), Reason: fmt.Sprintf("is not set aside in projection %s version %d", r.view.Name(), r.view.Version())}
+}
+
+// skip takes an event out of what is set aside, and reports whether it was there.
+func (w *worker) skip(ctx context.Context, event uuid.UUID, reason string) (bool, error) {
+	found := false
+	err := w.amend(ctx, func(c *Change) bool {
+		i := slices.IndexFunc(w.stand.Aside, func(a Aside) bool { return a.EventID == event })
+		if found = i >= 0; !found {
+			return false
+		}
+		a := w.stand.Aside[i]
+		c.TakenUp = []daybook.Position{a.Position}
+		c.Skipped = []Skip{{EventID: a.EventID, Position: a.Position, Reason: reason, At: time.Now()}}
+		return true
+	})
+	return found, err
+}
+
+// Pause keeps every runner, of any process, from moving the view until [Runner.Resume]
+// is called, for a reason that is shown. It survives restarts. What is being applied
+// is finished or undone. Readers go on.
+func (r *Runner) Pause(ctx context.Context, reason string) error {
+	if reason == "" {
+		return &daybook.InvalidError{What: "pause", Reason: "has no reason"}
+	}
+	return r.setPaused(ctx, reason)
+}
+
+// Resume lets runners move a view again that was paused. They notice within a second.
+func (r *Runner) Resume(ctx context.Context) error { return r.setPaused(ctx, "") }
+
+func (r *Runner) setPaused(ctx context.Context, reason string) error {
+	for part := range r.view.Parts() {
+		w := r.worker(part)
+		err := w.amend(ctx, func(c *Change) bool {
+			c.Paused = reason
+			return w.stand.Paused != reason
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// amend makes one change of no events, built from where the part stands, and builds it
+// again if another was first. It makes none if build returns false.
+func (w *worker) amend(ctx context.Context, build func(*Change) bool) error {
+	for {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		c := w.change()
+		// Whoever believes to know where the part stands is told that it has moved.
+		c.To.Owner = uuid.New()
+		if !build(&c) {
+			return nil
+		}
+		err := w.make(ctx, c)
+		if !errors.Is(err, ErrMoved) {
+			return err
+		}
+		w.known = false
+	}
+}
+
+// Reset empties the view and what is kept of it, what is set aside and skipped too, so
+// that it is built again from the first event. Readers see it empty meanwhile: where
+// somebody reads, build another version beside it instead (see [Versions]).
+func (r *Runner) Reset(ctx context.Context) error {
+	if err := r.view.Reset(ctx); err != nil {
+		return fmt.Errorf("projection %s version %d: reset: %w", r.view.Name(), r.view.Version(), err)
+	}
+	r.confirmed.Store(false)
+	r.move(ctx, 0, Change{})
+	return nil
+}
