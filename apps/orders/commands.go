@@ -24,6 +24,11 @@ type PlaceOrder struct {
 	Currency string   `json:"currency,omitempty"`
 	Customer Customer `json:"customer,omitzero"`
 	Lines    []Line   `json:"lines,omitempty"`
+	// Fulfil asks the shop to see to the order by itself; see fulfilment.go. Method is
+	// then how it will be paid: [CardOnFile], or any other, with which the shop waits for
+	// the payment.
+	Fulfil bool   `json:"fulfil,omitempty"`
+	Method string `json:"method,omitempty"`
 }
 
 // PayOrder pays an order in full.
@@ -85,6 +90,8 @@ func (c PlaceOrder) Validate() error {
 		return fmt.Errorf("lines: are %d, and %d are allowed", len(c.Lines), MaxLines)
 	case c.Total < 0 || c.Total > MaxCents:
 		return fmt.Errorf("total: is %d, and must be from 1 to %d", c.Total, MaxCents)
+	case c.Method != "" && !c.Fulfil:
+		return fmt.Errorf("method: is %q, and the shop is not asked to fulfil the order", c.Method)
 	}
 	for i, l := range c.Lines {
 		if err := l.validate(); err != nil {
@@ -94,7 +101,7 @@ func (c PlaceOrder) Validate() error {
 	if sum := sumOf(c.Lines); len(c.Lines) > 0 && (sum <= 0 || sum > MaxCents) {
 		return fmt.Errorf("lines: come to %d, and must come to 1 to %d", sum, MaxCents)
 	}
-	return cmp.Or(text("currency", c.Currency, optional), c.Customer.validate())
+	return cmp.Or(text("currency", c.Currency, optional), text("method", c.Method, optional), c.Customer.validate())
 }
 
 func (c Customer) validate() error {
@@ -178,8 +185,9 @@ func text(field, value string, needed bool) error {
 func PlacedID(id command.ID) string { return id.Derive("order") }
 
 // handlers says which decision each command asks for. The clock gives the time at
-// which the facts of a decision happened.
-func handlers(now func() time.Time) []command.Handler {
+// which the facts of a decision happened. An order that the shop fulfils is to be paid
+// within some time.
+func handlers(now func() time.Time, payWithin time.Duration) []command.Handler {
 	return []command.Handler{
 		command.On("PlaceOrder", func(c PlaceOrder, id command.ID) decider.Plan {
 			placed := OrderPlaced{Customer: c.Customer, Lines: c.Lines, Total: c.Total, Currency: c.Currency}
@@ -189,7 +197,11 @@ func handlers(now func() time.Time) []command.Handler {
 			if placed.Currency == "" {
 				placed.Currency = Currency
 			}
-			return Orders.At(PlacedID(id), happened(now(), Place(placed)))
+			decide, at := Place(placed), now()
+			if c.Fulfil {
+				decide = PlaceToFulfil(placed, c.Method, at.Add(payWithin))
+			}
+			return Orders.At(PlacedID(id), happened(at, decide))
 		}),
 		command.On("PayOrder", func(c PayOrder, _ command.ID) decider.Plan {
 			paid := PaymentReceived{Method: c.Method, Amount: c.Amount, Installments: c.Installments}

@@ -49,6 +49,7 @@ func readDashboard(rows *sqlview.Reader, asOf time.Time) (Dashboard, error) {
 	}, `select method, count(*), count(distinct order_id), sum(amount) from p group by method order by 4 desc, method`)
 	d.TopByUnits, d.TopByItemPrice = f.products()
 	d.Stock = f.stock()
+	d.Fulfilment = f.fulfilment()
 	return d, f.err
 }
 
@@ -146,7 +147,7 @@ const (
 	nowSQL = `with o as (select * from orders where reached & 2), p as (select * from payments), s as (select * from stock) `
 
 	// 1 is the time.
-	asOfSQL = `with o as (select id, state, listed_at, units, item_price, freight, promised_for,
+	asOfSQL = `with o as (select id, state, listed_at, fulfil, units, item_price, freight, promised_for,
 			case when refunded_at    <= ?1 then 10
 			     when returned_at    <= ?1 then 9
 			     when cancelled_at   <= ?1 then 8
@@ -229,6 +230,16 @@ func (f *figuring) stock() StockFigures {
 		return row.Scan(&a.SKU, &a.Free, &a.Level)
 	}, fmt.Sprintf(`select sku, on_hand - reserved, level from s where on_hand - reserved <= level
 		order by on_hand - reserved - level, sku limit %d`, lowestArticles))
+	return figures
+}
+
+// fulfilment returns what became of the orders that the shop sees to by itself.
+func (f *figuring) fulfilment() (figures FulfilmentFigures) {
+	f.ask(func(row sqlview.Row) error {
+		return row.Scan(&figures.Asked, &figures.Unpaid, &figures.Paid, &figures.Shipped, &figures.Cancelled)
+	}, fmt.Sprintf(`select count(*), count(case when status < %[1]d then 1 end), count(case when status >= %[1]d and status < %[2]d then 1 end),
+		count(case when shipped_at is not null then 1 end), count(case when status >= %[3]d and shipped_at is null then 1 end)
+		from o where fulfil`, Paid, Shipped, Unavailable))
 	return figures
 }
 

@@ -18,6 +18,21 @@ type OrderPlaced struct {
 	PromisedFor time.Time `json:"promised_for,omitzero"`
 }
 
+// FulfilmentRequested: the shop was asked to see to the order by itself: to reserve what
+// it wants, to have it paid, and to have it fetched. It says what that takes.
+type FulfilmentRequested struct {
+	Wanted []Wanted `json:"wanted,omitempty"`
+	Total  Cents    `json:"total"`
+	// Method is how it will be paid. With [CardOnFile] the shop charges the card; by any
+	// other the customer pays, until PayBy at the latest.
+	Method string    `json:"method,omitempty"`
+	PayBy  time.Time `json:"pay_by,omitzero"`
+}
+
+// CardOnFile is the method of payment that needs nobody: the shop has the number of the
+// customer's card, and asks for the money itself.
+const CardOnFile = "card_on_file"
+
 // A Customer is the person who ordered, by a number that means nothing outside the
 // shop, and where the goods go.
 type Customer struct {

@@ -143,6 +143,8 @@ func (d Dated) validate() error {
 	switch e := d.Fact.(type) {
 	case OrderPlaced:
 		return e.validate()
+	case FulfilmentRequested:
+		return errors.New("is no fact of a history: what happened elsewhere is not fulfilled here")
 	case PaymentReceived:
 		if e.Installments < 0 || e.Installments > MaxInstallments {
 			return fmt.Errorf("installments: are %d, and must be from 0 to %d", e.Installments, MaxInstallments)

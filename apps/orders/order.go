@@ -40,6 +40,7 @@ var Orders = decider.For("order",
 		o.Placed, o.Total = true, e.Total
 		o.Status.reach(Placed)
 	}),
+	decider.On[Order, FulfilmentRequested]("FulfilmentRequested", nil),
 	decider.On("PaymentReceived", func(o *Order, e PaymentReceived) {
 		o.Payment = e
 		o.Received += e.Amount
@@ -116,6 +117,21 @@ func Place(e OrderPlaced) decider.Decision[Order] {
 			return nil, fmt.Errorf("%w: the lines come to %s, and the total is %s", ErrTotalDiffers, sumOf(e.Lines), e.Total)
 		}
 		return []any{e}, nil
+	}
+}
+
+// PlaceToFulfil places an order that the shop sees to by itself.
+func PlaceToFulfil(e OrderPlaced, method string, payBy time.Time) decider.Decision[Order] {
+	return func(o Order) ([]any, error) {
+		facts, err := Place(e)(o)
+		if err != nil {
+			return nil, err
+		}
+		request := FulfilmentRequested{Wanted: WantedBy(e.Lines), Total: e.Total, Method: method}
+		if method != CardOnFile {
+			request.PayBy = payBy
+		}
+		return append(facts, request), nil
 	}
 }
 

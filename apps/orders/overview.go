@@ -15,7 +15,7 @@ var overviewSchema string
 
 // overviewVersion is raised whenever a handler or a table changes: the read model is
 // then built anew from the log.
-const overviewVersion = 2
+const overviewVersion = 3
 
 // Overview is the read model behind every list, page and figure.
 var Overview = sqlview.New("overview", overviewVersion, daybook.Join(Orders.Codec(), Stock.Codec()), overviewSchema+stockSchema,
@@ -50,6 +50,12 @@ var orderHandlers = []sqlview.Handler{
 			where id = ?`,
 			e.Customer.ID, e.Customer.City, e.Customer.State, e.Currency, e.Total,
 			units, price, freight, e.PromisedFor, at.Happened(), searchable(placedWords(id, e)...), id)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e FulfilmentRequested, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		return tx.Exec(`update orders set fulfil = 1, pay_method = ?, pay_by = ? where id = ?`, e.Method, e.PayBy, OrderID(at.Stream))
 	}),
 	sqlview.On(func(tx *sqlview.Tx, e PaymentReceived, at daybook.Recorded) error {
 		if err := touch(tx, at); err != nil {

@@ -29,11 +29,13 @@ func readDetails(rows *sqlview.Reader, id string) (Details, error) {
 	d := Details{Lines: []Line{}, Payments: []Payment{}, Refunds: []RefundPaid{}, Stages: []StageChange{}}
 	var reached int64
 	times := make([]time.Time, len(Statuses()))
-	fields := append(summaryFields(&d.Summary), &d.Carrier, &d.Tracking, &d.Reason, &d.PromisedFor, &reached)
+	var fulfil bool
+	var asked FulfilmentAsked
+	fields := append(summaryFields(&d.Summary), &d.Carrier, &d.Tracking, &d.Reason, &d.PromisedFor, &reached, &fulfil, &asked.Method, &asked.PayBy)
 	for i := range times {
 		fields = append(fields, &times[i])
 	}
-	err := rows.QueryRow(`select `+summaryColumns+`, carrier, tracking, reason, promised_for, reached,
+	err := rows.QueryRow(`select `+summaryColumns+`, carrier, tracking, reason, promised_for, reached, fulfil, pay_method, pay_by,
 			placed_at, paid_at, invoiced_at, processing_at, shipped_at, delivered_at, unavailable_at, cancelled_at, returned_at, refunded_at
 		from orders where id = ?`, id).Scan(fields...)
 	if errors.Is(err, sqlview.ErrNoRow) {
@@ -41,6 +43,9 @@ func readDetails(rows *sqlview.Reader, id string) (Details, error) {
 	}
 	if err != nil {
 		return d, err
+	}
+	if fulfil {
+		d.Fulfilment = &asked
 	}
 	for i, status := range Statuses() {
 		if reached&(1<<status) != 0 {
@@ -109,6 +114,8 @@ func (d *Details) add(fact any, at daybook.Recorded) {
 			d.Units += l.Quantity
 		}
 		d.PlacedAt = at.HappenedAt
+	case FulfilmentRequested:
+		d.Fulfilment = &FulfilmentAsked{e.Method, e.PayBy}
 	case PaymentReceived:
 		d.Paid += e.Amount
 		d.Payments = append(d.Payments, Payment{e, at.HappenedAt})

@@ -45,16 +45,16 @@ type Charged struct {
 	Amount Cents  `json:"amount"`
 }
 
-// A RefundCharge asks to give back what was charged for an order: all of a charge, or an
-// amount where there was none and the customer paid otherwise.
+// A RefundCharge asks to give back whatever was charged for an order and was not given
+// back before, which may be nothing: so a caller that does not know whether a charge came
+// through can have it undone, and asking again, even under another key, is safe.
 type RefundCharge struct {
 	Order  string `json:"order"`
-	Charge string `json:"charge,omitempty"`
-	Amount Cents  `json:"amount"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// ChargeRefunded says that the money is the customer's again. The id is the provider's.
+// ChargeRefunded says how much money is the customer's again; zero if nothing had been
+// charged. The id is the provider's.
 type ChargeRefunded struct {
 	Refund string `json:"refund"`
 	Amount Cents  `json:"amount"`
@@ -73,14 +73,14 @@ type ShipmentBooked struct {
 	Tracking string `json:"tracking"`
 }
 
-// A CancelShipment takes a booking back.
+// A CancelShipment takes back whatever was booked for an order, which may be nothing.
 type CancelShipment struct {
-	Order    string `json:"order"`
-	Tracking string `json:"tracking"`
-	Reason   string `json:"reason,omitempty"`
+	Order  string `json:"order"`
+	Reason string `json:"reason,omitempty"`
 }
 
-// ShipmentCancelled says that nobody comes for the goods.
+// ShipmentCancelled says that nobody comes for the goods, and how many bookings that took
+// back.
 type ShipmentCancelled struct {
-	Tracking string `json:"tracking"`
+	Bookings int `json:"bookings"`
 }

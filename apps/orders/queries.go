@@ -48,6 +48,15 @@ type Details struct {
 	PromisedFor time.Time     `json:"promised_for,omitzero"`
 	// Reason is why it was cancelled or returned.
 	Reason string `json:"reason,omitempty"`
+	// Fulfilment is what the shop was asked to do by itself; nil if it was not.
+	Fulfilment *FulfilmentAsked `json:"fulfilment,omitempty"`
+}
+
+// FulfilmentAsked says that the shop sees to an order by itself.
+type FulfilmentAsked struct {
+	// Method is how the order is to be paid, and PayBy until when, if not by the shop.
+	Method string    `json:"method,omitempty"`
+	PayBy  time.Time `json:"pay_by,omitzero"`
 }
 
 // A Payment is one that an order received.
@@ -193,6 +202,19 @@ type Dashboard struct {
 	DeliveredInTime int64            `json:"delivered_in_time"`
 	DeliveredLate   int64            `json:"delivered_late"`
 	Stock           StockFigures     `json:"stock"`
+	// Fulfilment counts the orders that the shop was asked to see to by itself.
+	Fulfilment FulfilmentFigures `json:"fulfilment"`
+}
+
+// FulfilmentFigures tell what became of the orders that the shop sees to by itself.
+type FulfilmentFigures struct {
+	// Asked counts all of them. Unpaid ones wait for their payment, Paid ones for the
+	// carrier; the others were Shipped, or Cancelled.
+	Asked     int64 `json:"asked"`
+	Unpaid    int64 `json:"unpaid"`
+	Paid      int64 `json:"paid"`
+	Shipped   int64 `json:"shipped"`
+	Cancelled int64 `json:"cancelled"`
 }
 
 // StockFigures tell what is on the shelves.

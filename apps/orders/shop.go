@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
@@ -21,18 +22,20 @@ import (
 // A Shop takes commands and answers questions. It is safe for use by many
 // goroutines.
 //
-// One goroutine of its own keeps the views in step with the store, from [Open] to
-// [Shop.Close].
+// Goroutines of its own keep the views in step with the store, and fulfil orders, from
+// [Open] to [Shop.Close].
 type Shop struct {
 	store  daybook.Store
 	bus    *command.Bus
 	view   *sqlview.View
 	runner *projection.Runner
+	// processes fulfil orders; nil in a shop without providers.
+	processes *process.Runner
 	// figures remembers the dashboards that were asked for last.
 	figures figureCache
 
-	stop context.CancelFunc // tells the goroutine to end
-	done sync.WaitGroup     // ends with it
+	stop context.CancelFunc // tells the goroutines to end
+	done sync.WaitGroup     // ends with them
 }
 
 // Options adjust a shop. The zero value, and nil, are right for a shop that everybody
@@ -43,7 +46,18 @@ type Options struct {
 	Commands command.Options
 	// Now tells the time at which what a command decides happened. Nil means time.Now.
 	Now func() time.Time
-	// Logger is told when the views get stuck. Nil means slog.Default.
+	// Payments and Carrier are who takes the money for the orders that the shop fulfils,
+	// and who takes the goods. Without them it fulfils none, and what it was asked waits
+	// for a program that has them.
+	Payments Payments
+	Carrier  Carrier
+	// PayWithin is how long a customer has to pay an order that the shop fulfils and
+	// charges no card for. Zero means a day.
+	PayWithin time.Duration
+	// Fulfilment and Processes adjust how orders are fulfilled, and how that is run.
+	Fulfilment FulfilmentOptions
+	Processes  process.Options
+	// Logger is told when the views or the fulfilment get stuck. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -60,6 +74,15 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.PayWithin <= 0 {
+		o.PayWithin = 24 * time.Hour
+	}
+	if o.Processes.Logger == nil {
+		o.Processes.Logger = o.Logger
+	}
+	if (o.Payments == nil) != (o.Carrier == nil) {
+		return nil, errors.New("orders: a shop that fulfils orders has both payments and a carrier")
+	}
 	if err := os.MkdirAll(views, 0o750); err != nil {
 		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
 	}
@@ -70,7 +93,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Shop{
 		store:  store,
-		bus:    command.NewBus(store, slices.Concat(handlers(o.Now), warehouse(o.Now)), &o.Commands),
+		bus:    command.NewBus(store, slices.Concat(handlers(o.Now, o.PayWithin), warehouse(o.Now)), &o.Commands),
 		view:   view,
 		runner: projection.NewRunner(store, view, &projection.Options{Logger: o.Logger}),
 		stop:   stop,
@@ -79,10 +102,17 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 		// What makes Run give up it has logged, and Status tells.
 		_ = s.runner.Run(running)
 	})
+	if o.Payments != nil {
+		s.processes = process.NewRunner(store, s.bus, []process.Definition{Fulfil(o.Payments, o.Carrier, &o.Fulfilment)}, &o.Processes)
+		s.done.Go(func() {
+			_ = s.processes.Run(running) // it gives up only if the store is closed
+		})
+	}
 	return s, nil
 }
 
-// Close stops the views and closes them. What was recorded stays recorded.
+// Close stops the views and the fulfilment, and closes the views. What was recorded stays
+// recorded.
 func (s *Shop) Close() error {
 	s.stop()
 	s.done.Wait()
@@ -91,6 +121,9 @@ func (s *Shop) Close() error {
 
 // Bus takes the commands in commands.go and warehouse.go.
 func (s *Shop) Bus() *command.Bus { return s.bus }
+
+// Processes runs the processes that fulfil orders; nil in a shop without providers.
+func (s *Shop) Processes() *process.Runner { return s.processes }
 
 // Store is where the shop is recorded.
 func (s *Shop) Store() daybook.Store { return s.store }

@@ -43,9 +43,10 @@ func (c *Carrier) Book(ctx context.Context, key string, b orders.BookShipment) (
 func (c *Carrier) Cancel(ctx context.Context, key string, s orders.CancelShipment) (orders.ShipmentCancelled, error) {
 	return ask(ctx, c.Desk, key, func() orders.ShipmentCancelled {
 		n := c.bookings[s.Order]
-		n.Cancelled++
+		left := n.Booked - n.Cancelled
+		n.Cancelled += left
 		c.bookings[s.Order] = n
-		return orders.ShipmentCancelled{Tracking: s.Tracking}
+		return orders.ShipmentCancelled{Bookings: left}
 	})
 }
 

@@ -20,7 +20,7 @@ var _ orders.Payments = (*Payments)(nil)
 type Balance struct {
 	Charged  orders.Cents `json:"charged"`
 	Refunded orders.Cents `json:"refunded"`
-	// Charges and Refunds count them.
+	// Charges counts those that came through, and Refunds those that gave something back.
 	Charges int `json:"charges"`
 	Refunds int `json:"refunds"`
 }
@@ -46,10 +46,13 @@ func (p *Payments) Charge(ctx context.Context, key string, c orders.Charge) (ord
 func (p *Payments) Refund(ctx context.Context, key string, c orders.RefundCharge) (orders.ChargeRefunded, error) {
 	return ask(ctx, p.Desk, key, func() orders.ChargeRefunded {
 		b := p.money[c.Order]
-		b.Refunded += c.Amount
-		b.Refunds++
+		left := b.Charged - b.Refunded
+		if left > 0 {
+			b.Refunds++
+		}
+		b.Refunded += left
 		p.money[c.Order] = b
-		return orders.ChargeRefunded{Refund: number("re", key), Amount: c.Amount}
+		return orders.ChargeRefunded{Refund: number("re", key), Amount: left}
 	})
 }
 

@@ -44,8 +44,15 @@ func TestWhatIsAskedUnderOneKeyIsDoneOnce(t *testing.T) {
 	if got, want := p.Tally(), (Tally{Calls: 6, Done: 1, Repeated: 5, Lost: 2}); got != want {
 		t.Errorf("the tally is %+v, want %+v", got, want)
 	}
-	if _, err := p.Refund(t.Context(), "r", orders.RefundCharge{Order: "1", Charge: answered[0].Charge, Amount: 100}); err != nil {
-		t.Error(err)
+	for key, want := range map[string]orders.Cents{"2": 0, "1": 100} {
+		for range 2 {
+			if r, err := p.Refund(t.Context(), "r"+key, orders.RefundCharge{Order: key}); err != nil || r.Amount != want {
+				t.Errorf("of order %s it refunded %+v, %v; want %d", key, r, err, want)
+			}
+		}
+	}
+	if r, err := p.Refund(t.Context(), "another", orders.RefundCharge{Order: "1"}); err != nil || r.Amount != 0 {
+		t.Errorf("asked under another key it refunded %+v, %v", r, err)
 	}
 	if b := p.Balance("1"); b.Refunded != 100 || b.Refunds != 1 {
 		t.Errorf("refunded it comes to %+v", b)
@@ -67,7 +74,7 @@ func TestNoIsAnAnswerForGood(t *testing.T) {
 	if err != nil || booked.Carrier != CarrierName {
 		t.Errorf("under another key: %+v, %v", booked, err)
 	}
-	if _, err := c.Cancel(t.Context(), "c", orders.CancelShipment{Order: "1", Tracking: booked.Tracking}); err != nil || c.Bookings("1") != (Bookings{1, 1}) {
+	if _, err := c.Cancel(t.Context(), "c", orders.CancelShipment{Order: "1"}); err != nil || c.Bookings("1") != (Bookings{1, 1}) {
 		t.Errorf("cancelled: %+v, %v", c.Bookings("1"), err)
 	}
 }

@@ -23,6 +23,9 @@ create table orders (
     carrier        text    not null default '',
     tracking       text    not null default '',
     reason         text    not null default '',
+    fulfil         integer not null default 0,  -- 1 if the shop was asked to see to it by itself
+    pay_method     text    not null default '', --   how it is then to be paid
+    pay_by         integer,                     --   and until when, if not by the shop
     promised_for   integer,
     listed_at      integer not null,            -- placed_at, or when that was recorded
     placed_at      integer,
@@ -43,6 +46,8 @@ create index orders_by_total    on orders (total, id);
 create index orders_by_change   on orders (position);
 create index orders_by_status   on orders (status, listed_at, id);
 create index orders_by_customer on orders (customer, listed_at, id);
+
+create index orders_to_fulfil   on orders (status, position) where fulfil = 1;
 
 create table lines (
     order_id   text    not null,
