@@ -197,7 +197,7 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any
 		w.Header().Set("Daybook-Repeated", "true")
 	}
 	status := http.StatusOK
-	if r.Pattern == "POST "+sent.about.collection() && version == 1 {
+	if r.Pattern == "POST "+sent.about.collection() && (name == "PlaceOrder" || version == 1) {
 		status = http.StatusCreated
 		w.Header().Set("Location", sent.about.address())
 	}
@@ -404,6 +404,10 @@ func placeForm(f *fields) orders.PlaceOrder {
 	c := orders.PlaceOrder{
 		Total:    f.positive("total"),
 		Customer: orders.Customer{ID: f.text("customer"), City: f.text("city"), State: f.text("state")},
+		Fulfil:   f.text("fulfil") != "",
+	}
+	if c.Fulfil {
+		c.Method = f.text("method")
 	}
 	for i := range formLines {
 		n := strconv.Itoa(i + 1)

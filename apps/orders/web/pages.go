@@ -106,6 +106,9 @@ func (f *refusedForm) Was(name, otherwise string) string {
 	return f.Values.Get(name)
 }
 
+// Checked reports whether a box was checked, as it is to begin with.
+func (f *refusedForm) Checked(name string) bool { return f == nil || f.Values.Get(name) != "" }
+
 // Of reports whether this form was the one for a command.
 func (f *refusedForm) Of(command string) bool { return f != nil && f.Command == command }
 
@@ -128,6 +131,8 @@ type listView struct {
 	Next     string // leads to the page after
 	Refused  *refusedForm
 	Lines    []string
+	// Fulfils reports whether the shop sees to orders by itself, if it is asked to.
+	Fulfils bool
 }
 
 func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filter orders.Filter, refused *refusedForm) error {
@@ -135,7 +140,7 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filt
 	if err != nil {
 		return err
 	}
-	body := listView{Filter: filter, Asked: r.URL.Query(), Page: page, Refused: refused}
+	body := listView{Filter: filter, Asked: r.URL.Query(), Page: page, Refused: refused, Fulfils: s.shop.Processes() != nil}
 	for i := range formLines {
 		body.Lines = append(body.Lines, strconv.Itoa(i+1))
 	}

@@ -145,6 +145,12 @@ func told(e orders.Occurrence) telling {
 			of += " in " + plural(len(f.Lines), "line", "lines")
 		}
 		return telling{"Placed", of}
+	case orders.FulfilmentRequested:
+		until := ""
+		if !f.PayBy.IsZero() {
+			until = "to be paid by " + when(f.PayBy)
+		}
+		return telling{"The shop was asked to see to it", and(strings.ReplaceAll(f.Method, "_", " "), until)}
 	case orders.PaymentReceived:
 		parts := ""
 		if f.Installments > 1 {
