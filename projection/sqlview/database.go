@@ -1,6 +1,10 @@
 package sqlview
 
-import "context"
+import (
+	"context"
+
+	"github.com/daybook-es/daybook/projection"
+)
 
 // A database is where one version of a read model lies: a file of SQLite, or a schema
 // of PostgreSQL. It is safe for use by many goroutines.
@@ -12,12 +16,33 @@ type database interface {
 	// read calls look in a transaction that changes nothing and sees one moment, and
 	// returns what look returns.
 	read(ctx context.Context, look func(*Reader) error) error
+	// now is an expression for the time by the database's clock, in nanoseconds since 1970.
+	now() string
+	// earlier adds to a stand what was skipped in earlier versions that lie elsewhere.
+	earlier(ctx context.Context, d *Definition, stand *projection.Stand) error
+	// inherit keeps what was skipped in earlier versions that lie elsewhere.
+	inherit(tx *Tx, d *Definition) error
+	// clear drops whatever the definition's statements have made.
+	clear(tx *Tx) error
+	// remove drops all of the read model and closes the database, which must not be used
+	// any more.
+	remove(ctx context.Context, d *Definition) error
+	// tables lists the tables of the read model by name.
+	tables(rows asker) ([]table, error)
+	// trace returns the statements by which each change of these tables is noted.
+	trace(tables []table) string
+	// tracing is the statement that says which event changes tables from now on, with the
+	// position and the id as arguments.
+	tracing() string
+	// text is an expression for a value of a column, as text.
+	text(c column, value string) string
+	// value returns an expression for a column that Diff can compare, and one to put rows in
+	// the order of compareValues by.
+	value(c column) (value, order string)
 	// migrate brings the tables of Daybook's own up to date, within write.
 	migrate(tx *Tx) error
 	// schema is what the definition says of the tables here.
 	schema(d *Definition) string
-	// drop drops everything in the database that is the read model's own, within write.
-	drop(tx *Tx) error
 	// String says where the read model lies, without secrets.
 	String() string
 	// close waits for transactions that are under way.

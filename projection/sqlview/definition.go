@@ -15,6 +15,9 @@ type Definition struct {
 	version  int
 	sqlite   string // the statements that make its tables,
 	postgres string // in each kind of database
+	parts    int
+	keys     func(daybook.Recorded) []string
+	lineage  bool
 	handlers *projection.Handlers[*Tx]
 }
 
@@ -61,7 +64,11 @@ func New(name string, version int, codec *daybook.Codec, schema string, handlers
 	if version < 1 {
 		panic(fmt.Sprintf("sqlview: version %d of %s; the first version is 1", version, name))
 	}
-	return &Definition{name: name, version: version, sqlite: schema, postgres: schema, handlers: projection.NewHandlers(codec, handlers...)}
+	return &Definition{
+		name: name, version: version, sqlite: schema, postgres: schema,
+		parts: 1, keys: projection.ByStream,
+		handlers: projection.NewHandlers(codec, handlers...),
+	}
 }
 
 // WithPostgres returns a definition with another schema for PostgreSQL, whose types are
@@ -80,5 +87,35 @@ func New(name string, version int, codec *daybook.Codec, schema string, handlers
 func (d *Definition) WithPostgres(schema string) *Definition {
 	other := *d
 	other.postgres = schema
+	return &other
+}
+
+// WithKeys returns a definition whose events have other keys than their streams: see
+// [projection.View] and [projection.ByTag].
+func (d *Definition) WithKeys(keys func(e daybook.Recorded) []string) *Definition {
+	other := *d
+	other.keys = keys
+	return &other
+}
+
+// WithParts returns a definition of so many parts, which is at least one and part of the
+// version. In PostgreSQL parts are changed at the same time, each through a connection
+// of its own: their handlers should not change the same rows, for which they would wait
+// for each other, and in which they could deadlock. In SQLite they take turns.
+func (d *Definition) WithParts(parts int) *Definition {
+	if parts < 1 {
+		panic(fmt.Sprintf("sqlview: %s has %d parts; the least is 1", d.name, parts))
+	}
+	other := *d
+	other.parts = parts
+	return &other
+}
+
+// WithLineage returns a definition of tables that note which events changed each row:
+// see [View.Lineage]. Every row that is changed then costs another one. Tables without
+// a primary key note nothing. It is part of the version.
+func (d *Definition) WithLineage() *Definition {
+	other := *d
+	other.lineage = true
 	return &other
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
@@ -171,6 +172,12 @@ type orders struct {
 	Events, Batch int
 	// KillAt is the position of the event in whose handler the process kills itself.
 	KillAt daybook.Position
+	// Lasting processes go on until they are killed, with these parts, versions and
+	// leases.
+	Lasting  bool
+	Parts    int
+	Versions []int
+	Lease    time.Duration
 }
 
 // other is the main function of another process, which keeps the ledger in step.
@@ -178,7 +185,11 @@ func other() {
 	var do orders
 	err := json.Unmarshal([]byte(os.Getenv("LEDGER_ORDERS")), &do)
 	if err == nil {
-		err = do.run()
+		if do.Lasting {
+			err = do.lasting()
+		} else {
+			err = do.run()
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

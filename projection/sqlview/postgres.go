@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/daybook-es/daybook/projection"
 )
 
 // A postgresSchema is a read model in a schema of a PostgreSQL database.
@@ -77,7 +79,7 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 		config.MaxConns = maxReaders
 	}
 	writing := config.Copy()
-	writing.MaxConns, writing.MinConns = 1, 0
+	writing.MaxConns, writing.MinConns = int32(d.parts), 0 // each part is changed by one at a time
 	if p.writers, err = pgxpool.NewWithConfig(ctx, writing); err != nil {
 		return nil, err
 	}
@@ -91,6 +93,34 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 func (p *postgresSchema) String() string { return p.name + " in " + p.where }
 
 func (p *postgresSchema) schema(d *Definition) string { return d.postgres }
+
+func (p *postgresSchema) now() string {
+	return `(extract(epoch from clock_timestamp()) * 1000000000)::bigint`
+}
+
+// earlier implements database. All versions keep what they skip in one table.
+func (p *postgresSchema) earlier(context.Context, *Definition, *projection.Stand) error { return nil }
+
+func (p *postgresSchema) inherit(*Tx, *Definition) error { return nil }
+
+func (p *postgresSchema) clear(tx *Tx) error {
+	return tx.s.script(tx.ctx, `drop schema `+p.name+` cascade; create schema `+p.name)
+}
+
+func (p *postgresSchema) remove(ctx context.Context, d *Definition) error {
+	err := p.write(ctx, func(tx *Tx) error {
+		for _, table := range []string{"daybook_projection", "daybook_aside"} {
+			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, d.name, d.version); err != nil {
+				return err
+			}
+		}
+		return tx.s.script(tx.ctx, `drop schema if exists `+p.name+` cascade`)
+	})
+	if err != nil {
+		return err
+	}
+	return p.close()
+}
 
 // migrate makes the schemas, and applies the migrations that the database has yet to
 // have, under a lock of the database.
@@ -108,11 +138,6 @@ func (p *postgresSchema) migrate(tx *Tx) error {
 	return migrate(tx, postgresMigrations, "sql/postgres", done, func(number int) error {
 		return tx.Exec(`insert into daybook_migration (number) values (?)`, number)
 	})
-}
-
-// drop implements database.
-func (p *postgresSchema) drop(tx *Tx) error {
-	return tx.s.script(tx.ctx, fmt.Sprintf("drop schema %s cascade; create schema %[1]s", p.name))
 }
 
 // write implements database. Statements whose answer nobody waits for are sent

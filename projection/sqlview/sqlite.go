@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
+	"time"
 
 	"modernc.org/sqlite" // also the driver named "sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -26,6 +26,10 @@ type sqliteFile struct {
 
 	writing sync.Mutex // held while a transaction writes; guards writer
 	writer  *writer
+
+	looking sync.Mutex // guards skips, those of earlier versions, and when they were read
+	skips   []kept
+	looked  time.Time
 }
 
 // More queries than this at once would only wait for the processor or the disk.
@@ -50,7 +54,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
 	}
 	f.readers.SetMaxOpenConns(maxReaders)
 	f.readers.SetMaxIdleConns(maxReaders)
-	conn, err := f.writers.Conn(ctx)
+	conn, err := connect(ctx, f.writers)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +62,30 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
 	return f, nil
 }
 
+// connect opens the first connection. While another process does the same to a new file,
+// SQLite refuses to wait for it: the mode of the journal is being changed.
+func connect(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	for deadline := time.Now().Add(patience); ; {
+		conn, err := db.Conn(ctx)
+		failed := (*sqlite.Error)(nil)
+		if !errors.As(err, &failed) || failed.Code()&0xff != lib.SQLITE_BUSY || time.Now().After(deadline) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// patience is for how long whoever wants to write waits for another process.
+const patience = 10 * time.Second
+
 // address returns how the driver is told to open the file.
 func address(path string, readOnly bool) string {
 	settings := url.Values{"_pragma": {
-		// Two processes may want to write; the second one waits for this long.
-		"busy_timeout(10000)",
+		fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()),
 		"journal_mode(WAL)",
 		// See the package's comment for what NORMAL means.
 		"synchronous(NORMAL)",
@@ -83,6 +106,28 @@ func (f *sqliteFile) String() string { return f.path }
 
 func (f *sqliteFile) schema(d *Definition) string { return d.sqlite }
 
+func (f *sqliteFile) now() string { return `cast(unixepoch('subsec') * 1000 as integer) * 1000000` }
+
+// clear implements database. Tables that are the inside of a virtual one go with it, so
+// those come first; indexes and triggers go with their tables.
+func (f *sqliteFile) clear(tx *Tx) error {
+	const all = `select type, name from sqlite_schema
+where type in ('view', 'table') and name not like 'sqlite!_%' escape '!' and name not like 'daybook!_%' escape '!'
+order by type desc, sql like 'create virtual%' desc`
+	statements := "pragma defer_foreign_keys = 1;\n" // tables may refer to each other
+	for row, err := range tx.Query(all) {
+		var kind, name string
+		if err == nil {
+			err = row.Scan(&kind, &name)
+		}
+		if err != nil {
+			return err
+		}
+		statements += fmt.Sprintf("drop %s if exists %s;\n", kind, quote(name))
+	}
+	return tx.s.script(tx.ctx, statements+"drop table if exists daybook_lineage; drop table if exists daybook_event;")
+}
+
 // migrate applies the migrations that the file has yet to have. Their count is the
 // file's user_version, which is zero in a new file, and in those of the time before
 // there was more than one: the first migration does nothing where its table is.
@@ -94,23 +139,6 @@ func (f *sqliteFile) migrate(tx *Tx) error {
 	return migrate(tx, sqliteMigrations, "sql/sqlite", done, func(number int) error {
 		return tx.s.script(tx.ctx, fmt.Sprintf(`pragma user_version = %d`, number))
 	})
-}
-
-// drop implements database.
-func (f *sqliteFile) drop(tx *Tx) error {
-	drops := "pragma defer_foreign_keys = on;\n"
-	for row, err := range tx.Query(`select type, name from sqlite_schema
-		where type in ('table', 'view') and name not like 'daybook%' and name not like 'sqlite%'`) {
-		var kind, name string
-		if err == nil {
-			err = row.Scan(&kind, &name)
-		}
-		if err != nil {
-			return err
-		}
-		drops += fmt.Sprintf("drop %s \"%s\";\n", kind, strings.ReplaceAll(name, `"`, `""`))
-	}
-	return tx.s.script(tx.ctx, drops)
 }
 
 func (f *sqliteFile) write(ctx context.Context, do func(*Tx) error) error {

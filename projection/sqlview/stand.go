@@ -1,128 +1,145 @@
 package sqlview
 
 import (
-	_ "embed"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/daybook-es/daybook/projection"
 )
 
-var (
-	//go:embed sql/begin.sql
-	beginSQL string
-	//go:embed sql/find.sql
-	findSQL string
-	//go:embed sql/move.sql
-	moveSQL string
-	//go:embed sql/aside.sql
-	asideSQL string
-	//go:embed sql/put_aside.sql
-	putAsideSQL string
-	//go:embed sql/take_up.sql
-	takeUpSQL string
-	//go:embed sql/skips.sql
-	skipsSQL string
-	//go:embed sql/skip.sql
-	skipSQL string
-)
+// Stand implements [projection.View].
+func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err error) {
+	err = v.db.read(ctx, func(rows *Reader) error {
+		stand, err = v.stand(rows, part)
+		return err
+	})
+	if err == nil {
+		err = v.db.earlier(ctx, v.def, &stand)
+	}
+	if err != nil {
+		return projection.Stand{}, fmt.Errorf("sqlview: read where part %d of %s stands: %w", part, v.db, err)
+	}
+	return stand, nil
+}
 
-// begin puts every part before the first event.
-func (v *View) begin(tx *Tx) error {
-	for part := range v.Parts() {
-		if err := tx.Exec(beginSQL, v.def.name, v.def.version, part, v.db.schema(v.def)); err != nil {
+// stand reads where a part stands.
+func (v *View) stand(rows *Reader, part int) (stand projection.Stand, err error) {
+	var aside, skips bool
+	at := &stand.Checkpoint
+	err = rows.QueryRow(standSQL, v.def.name, v.def.version, part).Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position,
+		&at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner), &stand.Paused, &aside, &skips)
+	if errors.Is(err, ErrNoRow) {
+		return stand, fmt.Errorf("there is no part %d; it was removed, or never made", part)
+	}
+	if err == nil && aside {
+		stand.Aside, err = v.asides(rows, part)
+	}
+	if err == nil && skips {
+		var all []kept
+		all, err = skipsOf(rows, v.def.name, v.def.version)
+		addSkips(&stand, all)
+	}
+	return stand, err
+}
+
+// asides reads what is set aside of a part.
+func (v *View) asides(rows *Reader, part int) (asides []projection.Aside, err error) {
+	for row, err := range rows.Query(asidesSQL, v.def.name, v.def.version, part) {
+		if err != nil {
+			return nil, err
+		}
+		a, keys := projection.Aside{Part: part}, ""
+		if err := row.Scan(&a.Position, (*id)(&a.EventID), &a.Type, &a.RecordedAt, &keys, &a.Cause, &a.Attempts, &a.Since, &a.Next); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(keys), &a.Keys); err != nil {
+			return nil, fmt.Errorf("the keys of what is set aside at position %d: %w", a.Position, err)
+		}
+		asides = append(asides, a)
+	}
+	return asides, nil
+}
+
+// A kept skip also says in which version it was decided, and in which part.
+type kept struct {
+	version, part int
+	projection.Skip
+}
+
+// skipsOf reads what was skipped up to a version.
+func skipsOf(rows asker, name string, version int) (skips []kept, err error) {
+	for row, err := range rows.Query(skipsSQL, name, version) {
+		var s kept
+		if err == nil {
+			err = row.Scan(&s.version, &s.part, (*id)(&s.EventID), &s.Position, &s.Reason, &s.At)
+		}
+		if err != nil {
+			return nil, err
+		}
+		skips = append(skips, s)
+	}
+	return skips, nil
+}
+
+// addSkips adds those to a stand that it does not have.
+func addSkips(stand *projection.Stand, skips []kept) {
+	for _, skip := range skips {
+		if !slices.ContainsFunc(stand.Skips, func(s projection.Skip) bool { return s.EventID == skip.EventID }) {
+			stand.Skips = append(stand.Skips, skip.Skip)
+		}
+	}
+}
+
+// keep writes what a change says beside its events.
+func (v *View) keep(tx *Tx, c projection.Change) error {
+	name, version := v.def.name, v.def.version
+	for _, position := range c.TakenUp {
+		if err := tx.Exec(takeUpSQL, name, version, c.Part, position); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.SetAside {
+		keys, err := json.Marshal(a.Keys)
+		if err != nil {
+			return err
+		}
+		err = tx.Exec(setAsideSQL, name, version, c.Part, a.Position, id(a.EventID), a.Type, a.RecordedAt, string(keys), plain(a.Cause), a.Attempts, a.Since, a.Next)
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range c.Skipped {
+		if err := tx.Exec(skipSQL, name, version, c.Part, id(s.EventID), s.Position, plain(s.Reason), s.At); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// find reads where a part stands, without what is set aside and skipped.
-func (v *View) find(rows *Reader, part int) (stand projection.Stand, err error) {
-	err = rows.QueryRow(findSQL, v.def.name, v.def.version, part).Scan(
-		(*id)(&stand.Log), (*id)(&stand.Incarnation), &stand.Position, &stand.Applied, (*id)(&stand.EventID),
-		&stand.Events, (*id)(&stand.Owner), &stand.Paused)
-	return stand, err
+// plain returns text that every database takes: what somebody said may be cut off in
+// the middle of a character.
+func plain(said string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(said, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// stand reads where a part stands.
-func (v *View) stand(rows *Reader, part int) (projection.Stand, error) {
-	stand, err := v.find(rows, part)
-	if err != nil {
-		return stand, err
-	}
-	for row, err := range rows.Query(asideSQL, v.def.name, v.def.version, part) {
-		a, keys := projection.Aside{Part: part}, []byte(nil)
+// find reads how far the parts have come.
+func (v *View) find(rows *Reader) (parts []projection.Checkpoint, err error) {
+	for row, err := range rows.Query(findSQL, v.def.name, v.def.version) {
+		var at projection.Checkpoint
 		if err == nil {
-			err = row.Scan(&a.Position, (*id)(&a.EventID), &a.Type, &a.RecordedAt, &keys, &a.Cause, &a.Attempts, &a.Since, &a.Next)
-		}
-		if err == nil {
-			err = json.Unmarshal(keys, &a.Keys)
+			err = row.Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position, &at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner))
 		}
 		if err != nil {
-			return stand, fmt.Errorf("read what is set aside: %w", err)
+			return nil, err
 		}
-		stand.Aside = append(stand.Aside, a)
+		parts = append(parts, at)
 	}
-	for row, err := range rows.Query(skipsSQL, v.def.name, v.def.version, part) {
-		var s projection.Skip
-		if err == nil {
-			err = row.Scan((*id)(&s.EventID), &s.Position, &s.Reason, &s.At)
-		}
-		if err != nil {
-			return stand, fmt.Errorf("read what is skipped: %w", err)
-		}
-		stand.Skips = append(stand.Skips, s)
+	if len(parts) == 0 {
+		return nil, errors.New("it was removed")
 	}
-	return stand, nil
-}
-
-// move writes a change without its events, and reports whether the part stands where
-// the change begins.
-func (v *View) move(tx *Tx, c projection.Change) (bool, error) {
-	moved, err := tx.ExecCount(moveSQL,
-		id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), c.Paused,
-		v.def.name, v.def.version, c.Part,
-		id(c.From.Log), id(c.From.Incarnation), c.From.Position, id(c.From.EventID), id(c.From.Owner))
-	if err != nil || moved == 0 {
-		return false, err
-	}
-	for _, position := range c.TakenUp {
-		if err := tx.Exec(takeUpSQL, v.def.name, v.def.version, c.Part, position); err != nil {
-			return false, err
-		}
-	}
-	for _, a := range c.SetAside {
-		keys, err := json.Marshal(a.Keys)
-		if err != nil {
-			return false, err
-		}
-		if err := tx.Exec(putAsideSQL, v.def.name, v.def.version, c.Part, a.Position, id(a.EventID), a.Type,
-			a.RecordedAt, string(keys), a.Cause, a.Attempts, a.Since, a.Next); err != nil {
-			return false, err
-		}
-	}
-	for _, s := range c.Skipped {
-		if err := tx.Exec(skipSQL, v.def.name, v.def.version, c.Part, id(s.EventID), s.Position, s.Reason, s.At); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// empty drops what the definition's statements made, and everything that is kept of the
-// parts, and makes them anew.
-func (v *View) empty(tx *Tx) error {
-	for _, table := range []string{"daybook_projection", "daybook_aside", "daybook_skip"} {
-		if err := tx.Exec("delete from "+table+" where name = ? and version = ?", v.def.name, v.def.version); err != nil {
-			return err
-		}
-	}
-	if err := v.db.drop(tx); err != nil {
-		return err
-	}
-	if err := tx.s.script(tx.ctx, v.db.schema(v.def)); err != nil {
-		return err
-	}
-	return v.begin(tx)
+	return parts, nil
 }

@@ -66,6 +66,12 @@ func (r *Reader) Query(query string, args ...any) iter.Seq2[Row, error] {
 // called, which returns [ErrNoRow] if there is no row.
 func (r *Reader) QueryRow(query string, args ...any) Row { return first(r.Query(query, args...)) }
 
+// An asker is a Tx or a Reader.
+type asker interface {
+	Query(query string, args ...any) iter.Seq2[Row, error]
+	QueryRow(query string, args ...any) Row
+}
+
 // A Row is one row that a query found.
 type Row struct {
 	scan func(dest ...any) error

@@ -2,6 +2,7 @@ package sqlview
 
 import (
 	"bytes"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"time"
@@ -79,6 +80,23 @@ func destinations(dest []any) []any {
 		}
 	}
 	return converted
+}
+
+// optional returns where a value is put that may be null: nothing is put there then.
+func optional[T any](to *T) sql.Scanner { return &nullable[T]{to} }
+
+type nullable[T any] struct{ to *T }
+
+// Scan implements the interface of package database/sql.
+func (n *nullable[T]) Scan(value any) error {
+	var got sql.Null[T]
+	if err := got.Scan(value); err != nil {
+		return err
+	}
+	if got.Valid {
+		*n.to = got.V
+	}
+	return nil
 }
 
 // nanoseconds is a time that is read from a number.

@@ -71,19 +71,56 @@ func (v *View) create(tx *Tx) error {
 	if err := v.db.migrate(tx); err != nil {
 		return err
 	}
-	tables := v.db.schema(v.def)
-	var schema string
-	err := tx.QueryRow(`select tables from daybook_projection where name = ? and version = ? and part = 0`, v.def.name, v.def.version).Scan(&schema)
-	if err == nil && schema != tables {
-		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or delete it to have it built again", v.def.name, v.def.version)
-	}
-	if !errors.Is(err, ErrNoRow) {
+	var tables string
+	var parts int
+	err := tx.QueryRow(`select min(tables), count(*) from daybook_projection where name = ? and version = ?`, v.def.name, v.def.version).
+		Scan(optional(&tables), &parts)
+	if err != nil {
 		return err
 	}
-	if err := tx.s.script(tx.ctx, tables); err != nil {
+	if parts == 0 {
+		if err := v.make(tx); err != nil {
+			return err
+		}
+		return v.db.inherit(tx, v.def)
+	}
+	if tables != v.tables() {
+		return fmt.Errorf("it was made by another definition of %s version %d; raise the version, or remove it to have it built again", v.def.name, v.def.version)
+	}
+	if parts != v.def.parts {
+		return fmt.Errorf("it was made with %d parts, and %s version %d has %d; raise the version, or remove it to have it built again", parts, v.def.name, v.def.version, v.def.parts)
+	}
+	return v.db.inherit(tx, v.def)
+}
+
+// make makes the tables, and puts every part before the first event.
+func (v *View) make(tx *Tx) error {
+	if err := tx.s.script(tx.ctx, v.db.schema(v.def)); err != nil {
 		return err
 	}
-	return v.begin(tx)
+	if v.def.lineage {
+		tables, err := v.db.tables(tx)
+		if err != nil {
+			return err
+		}
+		if err := tx.s.script(tx.ctx, v.db.trace(tables)); err != nil {
+			return err
+		}
+	}
+	for part := range v.def.parts {
+		if err := tx.Exec(beginSQL, v.def.name, v.def.version, part, v.tables()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tables is what is kept of how the tables were made.
+func (v *View) tables() string {
+	if v.def.lineage {
+		return v.db.schema(v.def) + "\n-- with lineage"
+	}
+	return v.db.schema(v.def)
 }
 
 // Close closes the database, once a transaction that is under way has ended. Every
@@ -105,25 +142,13 @@ func (v *View) Version() int { return v.def.version }
 func (v *View) Query() daybook.Query { return v.def.handlers.Query() }
 
 // Parts implements [projection.View].
-func (v *View) Parts() int { return 1 }
+func (v *View) Parts() int { return v.def.parts }
 
 // Keys implements [projection.View].
-func (v *View) Keys(e daybook.Recorded) []string { return projection.ByStream(e) }
+func (v *View) Keys(e daybook.Recorded) []string { return v.def.keys(e) }
 
-// Stand implements [projection.View].
-func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err error) {
-	err = v.db.read(ctx, func(reader *Reader) error {
-		stand, err = v.stand(reader, part)
-		return err
-	})
-	if err != nil {
-		return stand, fmt.Errorf("sqlview: read %s: %w", v.db, err)
-	}
-	return stand, nil
-}
-
-// Apply implements [projection.View]. Everything is one transaction: the handlers,
-// the checkpoint, and what is set aside.
+// Apply implements [projection.View]. Everything is one transaction: what the handlers
+// do, the checkpoint, and what is set aside.
 func (v *View) Apply(ctx context.Context, c projection.Change) error {
 	facts, err := v.def.handlers.Facts(c.Events)
 	if err != nil {
@@ -132,11 +157,14 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 	err = v.db.write(ctx, func(tx *Tx) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
-		moved, err := v.move(tx, c)
+		moved, err := tx.ExecCount(moveSQL,
+			id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused),
+			v.def.name, v.def.version, c.Part,
+			id(c.From.Log), id(c.From.Incarnation), c.From.Position, c.From.Applied, id(c.From.EventID), c.From.Events, id(c.From.Owner))
 		if err != nil {
 			return err
 		}
-		if !moved {
+		if moved == 0 {
 			return projection.ErrMoved
 		}
 		for i, e := range c.Events {
@@ -144,7 +172,7 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 				return err
 			}
 		}
-		return nil
+		return v.keep(tx, c)
 	})
 	if err != nil {
 		return fmt.Errorf("sqlview: change %s: %w", v.db, err)
@@ -154,8 +182,30 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 
 // Reset implements [projection.View].
 func (v *View) Reset(ctx context.Context) error {
-	if err := v.db.write(ctx, v.empty); err != nil {
+	err := v.db.write(ctx, func(tx *Tx) error {
+		// Its rows go first: whoever moves a part waits for them, or is waited for.
+		for _, table := range []string{"daybook_projection", "daybook_aside", "daybook_skip"} {
+			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, v.def.name, v.def.version); err != nil {
+				return err
+			}
+		}
+		if err := v.db.clear(tx); err != nil {
+			return err
+		}
+		return v.make(tx)
+	})
+	if err != nil {
 		return fmt.Errorf("sqlview: empty %s: %w", v.db, err)
+	}
+	return nil
+}
+
+// Remove drops the read model, with what is kept of it, and closes the view. Whoever
+// else has it open is told so by errors. What was skipped in it stays known to later
+// versions.
+func (v *View) Remove(ctx context.Context) error {
+	if err := v.db.remove(ctx, v.def); err != nil {
+		return fmt.Errorf("sqlview: remove %s: %w", v.db, err)
 	}
 	return nil
 }
@@ -165,6 +215,11 @@ func (v *View) Reset(ctx context.Context) error {
 func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Recorded) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if v.def.lineage {
+		if err := tx.Exec(v.db.tracing(), e.Position, id(e.ID)); err != nil {
+			return err
+		}
 	}
 	err := v.def.handlers.Apply(tx, facts, e)
 	if failed := tx.s.failed(); failed != nil && err == nil {
@@ -176,19 +231,19 @@ func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Record
 	return err
 }
 
-// Read calls look with a reader of the tables and the checkpoint at which they are,
-// and returns what look returns. All queries of look see the same moment, that of the
+// Read calls look with a reader of the tables and the checkpoint at which they are, all
+// parts together (see [projection.Together]), and returns what look returns. All queries of look see the same moment, that of the
 // checkpoint. The reader may be used until look returns. Handlers do not wait for
 // readers.
 func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) error {
 	looked := false
 	err := v.db.read(ctx, func(reader *Reader) error {
-		stand, err := v.find(reader, 0) // the first question fixes the moment
+		parts, err := v.find(reader) // the first question fixes the moment
 		if err != nil {
 			return err
 		}
 		looked = true
-		return look(reader, stand.Checkpoint)
+		return look(reader, projection.Together(parts))
 	})
 	if err != nil && !looked {
 		return fmt.Errorf("sqlview: read %s: %w", v.db, err)

@@ -1,5 +1,6 @@
--- Where a part of a projection stands.
--- 1 name, 2 version, 3 part.
-select log, incarnation, position, applied, event_id, events, owner, paused
+-- Where the parts of a projection stand, in their order.
+-- 1 name, 2 version.
+select log, incarnation, position, applied, event_id, events, owner
 from daybook_projection
-where name = ?1 and version = ?2 and part = ?3;
+where name = ?1 and version = ?2
+order by part;

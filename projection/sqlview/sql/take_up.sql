@@ -1,4 +1,3 @@
--- Takes up an event that was set aside.
+-- Takes up what was set aside.
 -- 1 name, 2 version, 3 part, 4 position.
-delete from daybook_aside
-where name = ?1 and version = ?2 and part = ?3 and position = ?4;
+delete from daybook_aside where name = ?1 and version = ?2 and part = ?3 and position = ?4;

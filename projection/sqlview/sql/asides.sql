@@ -1,4 +1,4 @@
--- What is set aside of a part of a projection, in order.
+-- What is set aside of a part, in order.
 -- 1 name, 2 version, 3 part.
 select position, event_id, type, recorded_at, keys, cause, attempts, since, next
 from daybook_aside

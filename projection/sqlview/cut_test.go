@@ -1,0 +1,202 @@
+package sqlview_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/daybook-es/daybook/internal/pgtest"
+	"github.com/daybook-es/daybook/projection"
+)
+
+// A cable is between a program and a PostgreSQL server, and can be cut.
+type cable struct {
+	listener net.Listener
+	server   string // its socket
+	carrying sync.WaitGroup
+
+	// toServer and toClient are asked about what is carried, before it is: one that
+	// returns true cuts the connection, and it is not carried.
+	toServer, toClient atomic.Pointer[func([]byte) bool]
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// lay lays a cable to a database, and returns the address of its other end.
+func lay(t *testing.T, database string) (*cable, string) {
+	t.Helper()
+	at, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cable{server: filepath.Join(at.Query().Get("host"), ".s.PGSQL.5432")}
+	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	c.carrying.Go(c.accept)
+	t.Cleanup(func() {
+		if err := c.listener.Close(); err != nil {
+			t.Error(err)
+		}
+		c.cut()
+		c.carrying.Wait()
+	})
+	at.Host, at.RawQuery = c.listener.Addr().String(), ""
+	return c, at.String()
+}
+
+func (c *cable) accept() {
+	for {
+		client, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("unix", c.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		c.mu.Lock()
+		c.conns = append(c.conns, client, server)
+		c.mu.Unlock()
+		c.carrying.Go(func() { carry(server, client, &c.toServer) })
+		c.carrying.Go(func() { carry(client, server, &c.toClient) })
+	}
+}
+
+// carry carries bytes one way until the connection ends.
+func carry(to, from net.Conn, cut *atomic.Pointer[func([]byte) bool]) {
+	defer to.Close()
+	defer from.Close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if ask := cut.Load(); n > 0 && ask != nil && (*ask)(buffer[:n]) {
+			return
+		}
+		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
+			return
+		}
+	}
+}
+
+// cut cuts all connections that there are.
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		_ = conn.Close() // those that ended are closed already
+	}
+	c.conns = nil
+}
+
+// committed is how a server says that a transaction was kept.
+var committed = []byte("C\x00\x00\x00\x0bCOMMIT\x00")
+
+// The connection is cut after the server has kept a transaction, and before it could say
+// so: nobody knows whether it did, until the checkpoint is read again.
+func TestAnAnswerToACommitThatIsLostAppliesNothingTwice(t *testing.T) {
+	const events, batch = 200, 10
+	c, address := lay(t, pgtest.Database(t))
+	view := open(t, ledgerVersion(1, never), place{URL: address})
+	runner := projection.NewRunner(endless{events}, view, &projection.Options{BatchEvents: batch})
+	lost := 0
+	var odd atomic.Bool
+	cut := func(said []byte) bool { return bytes.Contains(said, committed) && odd.Load() }
+	c.toClient.Store(&cut)
+	for tries := 0; ; tries++ {
+		odd.Store(tries%2 == 0)
+		before := whole(t, view)
+		err := runner.CatchUp(t.Context())
+		if err == nil {
+			break
+		}
+		if errors.As(err, new(*projection.EventError)) || errors.As(err, new(*projection.SetAsideError)) {
+			t.Fatalf("an event was blamed for a lost answer: %v", err)
+		}
+		if tries%2 == 0 {
+			if lost++; whole(t, view) != before+batch {
+				t.Errorf("%d events are shown; want %d: the transaction was kept", whole(t, view), before+batch)
+			}
+		}
+	}
+	if lost == 0 || whole(t, view) != events {
+		t.Errorf("%d answers were lost, and %d events are shown", lost, whole(t, view))
+	}
+}
+
+// The connection is cut in the middle of a transaction, after every so many messages.
+func TestAConnectionThatIsCutInATransactionUndoesIt(t *testing.T) {
+	const events, batch = 60, 30
+	c, address := lay(t, pgtest.Database(t))
+	view := open(t, ledgerVersion(1, never), place{URL: address})
+	for after := 1; ; after++ {
+		left := atomic.Int64{}
+		left.Store(int64(after))
+		cut := func([]byte) bool { return left.Add(-1) < 0 }
+		runner := projection.NewRunner(endless{events}, view, &projection.Options{BatchEvents: batch})
+		c.toServer.Store(&cut)
+		err := runner.CatchUp(t.Context())
+		c.toServer.Store(nil)
+		if errors.As(err, new(*projection.EventError)) || errors.As(err, new(*projection.SetAsideError)) {
+			t.Fatalf("an event was blamed for a cut connection: %v", err)
+		}
+		if shown := whole(t, view); shown%batch != 0 {
+			t.Errorf("cut after %d messages, the view shows %d events", after, shown)
+		}
+		if err != nil {
+			continue
+		}
+		if shown := whole(t, view); shown != events || after < 4 {
+			t.Errorf("after %d cuts the view shows %d events", after-1, shown)
+		}
+		return
+	}
+}
+
+// A server is stopped and killed under load, and started again. It may then have forgotten
+// the newest transactions, which the runner had seen.
+func TestAServerThatIsRestartedUnderLoadLosesNoEvent(t *testing.T) {
+	server := pgtest.Own(t)
+	view := open(t, ledgerVersion(1, never).WithParts(2), place{URL: server.Database(t)})
+	ctx, stop := context.WithCancel(t.Context())
+	runner := projection.NewRunner(endless{everything}, view, &projection.Options{
+		BatchEvents: 20, RetryAfter: time.Millisecond, RetryAtMost: 10 * time.Millisecond, Lease: time.Second, Logger: slog.New(slog.DiscardHandler),
+	})
+	ran := make(chan error)
+	go func() { ran <- runner.Run(ctx) }()
+	for n, end := range []func() error{server.Kill, server.Halt, server.Kill} {
+		before := whole(t, view)
+		wait(t, func() bool { return whole(t, view) > before+100 })
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Run(); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, func() bool { // the readers' connections are gone, too
+			_, err := view.Stand(t.Context(), 0)
+			return err == nil
+		})
+		t.Logf("after end %d: %d events", n+1, whole(t, view))
+	}
+	before := whole(t, view)
+	wait(t, func() bool { return whole(t, view) > before })
+	stop()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	whole(t, view)
+	if aside, err := runner.SetAside(t.Context()); err != nil || len(aside) > 0 {
+		t.Errorf("set aside: %+v, %v", aside, err)
+	}
+}

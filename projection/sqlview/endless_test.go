@@ -1,0 +1,81 @@
+package sqlview_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/daybook-es/daybook"
+)
+
+// An endless log has as many events as it is told, the same in every process, of which
+// the n-th earns n cents, and takes no memory and no time to make.
+type endless struct{ events daybook.Position }
+
+var endlessTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// event returns the event at a position.
+func (s endless) event(at daybook.Position) (daybook.Recorded, error) {
+	event, err := codec.Event(Earned{int(at)})
+	event.ID = fixedLife.Log
+	binary.BigEndian.PutUint64(event.ID[8:], uint64(at)|1<<63)
+	event.Stream = fmt.Sprint("till-", at%50)
+	return daybook.Recorded{Event: event, Position: at, Version: daybook.Version(at/50 + 1), RecordedAt: endlessTime.Add(time.Duration(at))}, err
+}
+
+func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	positions := func(yield func(daybook.Position) bool) {
+		last := s.events
+		if span.Before > 0 {
+			last = min(last, span.Before-1)
+		}
+		for at := span.After + 1; at <= last && (span.Limit == 0 || at <= span.After+daybook.Position(span.Limit)); at++ {
+			if !yield(at) {
+				return
+			}
+		}
+	}
+	if len(q[0].IDs) > 0 {
+		positions = func(yield func(daybook.Position) bool) {
+			for _, wanted := range q[0].IDs {
+				at := daybook.Position(binary.BigEndian.Uint64(wanted[8:]) &^ (1 << 63))
+				if at <= s.events && !yield(at) {
+					return
+				}
+			}
+		}
+	}
+	return daybook.NewReading(q, span, fixedLife.At(s.events), func(yield func(daybook.Recorded, error) bool) {
+		for at := range positions {
+			if ctx.Err() != nil {
+				yield(daybook.Recorded{}, ctx.Err())
+				return
+			}
+			if !yield(s.event(at)) {
+				return
+			}
+		}
+	}), nil
+}
+
+func (s endless) Wait(ctx context.Context, _ daybook.Query, after daybook.Position) (daybook.Position, error) {
+	if after < s.events {
+		return s.events, nil
+	}
+	<-ctx.Done()
+	return after, ctx.Err()
+}
+
+func (s endless) Info(context.Context) (daybook.Info, error) {
+	return daybook.Info{Head: fixedLife.At(s.events)}, nil
+}
+
+func (endless) Append(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error) {
+	return daybook.Receipt{}, errors.New("an endless log is complete")
+}
+
+// everything is more than any test applies.
+const everything = daybook.Position(math.MaxInt32)

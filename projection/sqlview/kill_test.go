@@ -1,0 +1,177 @@
+package sqlview_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+// kills is how many processes these tests kill on each database: a few, or as many as
+// the environment says.
+func kills(t *testing.T, few int) int {
+	text := os.Getenv("DAYBOOK_KILLS")
+	if text == "" {
+		return few
+	}
+	many, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return many
+}
+
+// lasting is what a process of these tests does until it is killed: it keeps versions of
+// the ledger in step with an endless log.
+func (do orders) lasting() error {
+	var views errgroup.Group
+	for _, version := range do.Versions {
+		views.Go(func() error {
+			view, err := do.Where.open(context.Background(), ledgerVersion(version, never).WithParts(do.Parts))
+			if err != nil {
+				return err
+			}
+			fmt.Println("at work")
+			return projection.NewRunner(endless{everything}, view, &projection.Options{
+				BatchEvents: do.Batch, Lease: do.Lease, RetryAfter: time.Millisecond, RetryAtMost: 20 * time.Millisecond,
+				Logger: slog.New(slog.DiscardHandler),
+			}).Run(context.Background())
+		})
+	}
+	return views.Wait()
+}
+
+// whole fails the test unless a ledger of some parts shows every event up to where each
+// part stands once, and no other. It returns how many that are.
+func whole(t testing.TB, view *sqlview.View) uint64 {
+	t.Helper()
+	var events uint64
+	err := view.Read(t.Context(), func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		var entries, different, cents, balance int64
+		if err := rows.QueryRow(`select count(*), count(distinct position), coalesce(sum(cents), 0) from entries`).Scan(&entries, &different, &cents); err != nil {
+			return err
+		}
+		if err := rows.QueryRow(`select cents from balance`).Scan(&balance); err != nil {
+			return err
+		}
+		events = at.Events
+		if uint64(entries) != at.Events || different != entries || balance != cents {
+			t.Errorf("%d events were applied: %d entries, of %d different events, of %d cents, and a balance of %d", at.Events, entries, different, cents, balance)
+		}
+		// Which events those are is known where all parts have been.
+		var below int64
+		if err := rows.QueryRow(`select count(*) from entries where position <= ?`, at.Position).Scan(&below); err != nil {
+			return err
+		}
+		if below != int64(at.Position) {
+			t.Errorf("up to position %d there are %d entries", at.Position, below)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// A process is killed at any moment, while it applies, opens or ends, again and again.
+func TestProcessesThatAreKilledAtAnyMomentApplyEachEventOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, where place) {
+		killing(t, where, orders{Parts: 1, Versions: []int{1}, Batch: 20, Lease: -1}, 1, 1, kills(t, 5))
+	})
+}
+
+// The same with three processes, of which one at a time owns a part by a lease.
+func TestProcessesThatTradeOwnershipApplyEachEventOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, where place) {
+		killing(t, where, orders{Parts: 2, Versions: []int{1}, Batch: 20, Lease: 60 * time.Millisecond}, 3, 4, kills(t, 5))
+	})
+}
+
+// The same while a new version is built beside the old one, until readers are switched
+// to it and the old one is removed under those that still keep it in step.
+func TestProcessesThatAreKilledBuildVersionsThatDoNotDiffer(t *testing.T) {
+	onEach(t, func(t *testing.T, where place) {
+		killing(t, where, orders{Parts: 1, Versions: []int{1, 2}, Batch: 20, Lease: 60 * time.Millisecond}, 2, 2, kills(t, 5))
+		old, now := open(t, ledgerVersion(1, never), where), open(t, ledgerVersion(2, never), where)
+		all := max(whole(t, old), whole(t, now))
+		for _, view := range []*sqlview.View{old, now} {
+			if err := projection.NewRunner(endless{daybook.Position(all)}, view, nil).CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := sqlview.Diff(t.Context(), old, now, func(d sqlview.Difference) error { return fmt.Errorf("%+v", d) })
+		if err != nil || c.Tables[1].Rows != int(all) {
+			t.Errorf("%+v, %v; want versions that do not differ in %d entries", c, err, all)
+		}
+	})
+}
+
+// killing keeps processes at work, kills one after the other until so many were killed and
+// so many have owned a part, and looks at what they leave.
+func killing(t *testing.T, where place, do orders, processes, owners, kills int) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	var views []*sqlview.View
+	for _, version := range do.Versions {
+		views = append(views, open(t, ledgerVersion(version, never).WithParts(do.Parts), where))
+	}
+	do.Lasting = true
+	var running []*killable
+	for range processes {
+		running = append(running, start(t, where, do))
+	}
+	seen := make(map[uuid.UUID]bool)
+	var before uint64
+	n := 0
+	for ; (n < kills || len(seen) < owners) && !t.Failed(); n++ {
+		// A process takes some tens of milliseconds to begin; a batch takes one or two. Most
+		// are killed at work.
+		i := random.IntN(len(running))
+		if random.IntN(4) > 0 {
+			if _, err := running[i].out.Read(make([]byte, 1)); err != nil {
+				t.Fatalf("a process that should be at work: %v: %s", err, &running[i].said)
+			}
+		}
+		time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
+		running[i].kill(t)
+		running[i] = start(t, where, do)
+		for _, view := range views {
+			for part := range do.Parts {
+				stand, err := view.Stand(t.Context(), part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if stand.Events > 0 {
+					seen[stand.Owner] = true
+				}
+			}
+		}
+		if n%50 == 0 { // it goes through all rows
+			before = whole(t, views[0])
+		}
+	}
+	wait(t, func() bool { return whole(t, views[0]) > before }) // something was done
+	for _, process := range running {
+		process.kill(t)
+	}
+	for _, view := range views {
+		t.Logf("version %d: %d events after %d kills, by %d owners", view.Version(), whole(t, view), n, len(seen))
+	}
+}
