@@ -30,7 +30,9 @@ type worker struct {
 	// failed is the error of the first event that this worker has set aside.
 	failed error
 	// batch is how many events a batch has at most now; it follows how long they take.
-	batch int
+	// Single is set while a batch is one event.
+	batch  int
+	single bool
 	// renewal is when the part has to be claimed again; zero where it is not claimed.
 	renewal time.Time
 }
@@ -135,7 +137,7 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 		}
 		// A full batch waits for the event after it: the last one takes the checkpoint
 		// along to the snapshot.
-		if count >= w.batch || bytes >= BatchBytes {
+		if count >= w.batch || bytes >= BatchBytes || w.single && count > 0 {
 			c.To.Point = now.At(last(c))
 			if err := w.commit(ctx, c); err != nil {
 				return err
@@ -204,10 +206,15 @@ func (w *worker) commit(ctx context.Context, c Change) error {
 			return err
 		}
 		if err := w.dispose(ctx, &c, failed, err); err != nil {
+			if len(c.Events) > 1 && c.From.Position < failed.Event.Position {
+				w.single = true // one by one it comes out how much can be set aside
+				return ErrMoved
+			}
 			return w.stopBefore(ctx, c, to.Point, failed, err)
 		}
 	}
 	w.pace(len(c.Events), time.Since(began))
+	w.single = false
 	return nil
 }
 
