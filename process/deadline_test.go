@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 )
 
@@ -116,7 +117,23 @@ func TestWhatWasRecordedBeforeADeadlineWasDueIsTakenBefore(t *testing.T) {
 	b.stop()
 	tell(t, b.store, "1", Withdrawn{}) // in time, while the program is not running
 	b.clock.Pass(24 * time.Hour)
-	b.start(timer())
+
+	// The program gets to read the withdrawal only after it had time enough to do wrong.
+	slow := &countingStore{Store: b.store, read: func(q daybook.Query, _ daybook.Span) {
+		if len(q) == 1 && slices.Contains(q[0].Types, "OrderWithdrawn") {
+			for range 50 {
+				if len(fired(t, b.store, "timer")) > 0 {
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}}
+	options := quick()
+	options.Clock = b.clock
+	b.runner = process.NewRunner(slow, command.NewBus(slow, handlers(), nil), []process.Definition{timer()}, options)
+	run(t, b.runner)
+	settle(t, b.runner)
 	b.expectFired()
 }
 

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -305,4 +306,18 @@ func diary(t testing.TB, store daybook.Store, p *process.Process[Fulfilment], or
 		t.Fatal(err)
 	}
 	return l.State.Diary
+}
+
+// outcomeOf returns the step that an event of an instance is the outcome of, and whether
+// the step was refused.
+func outcomeOf(t testing.TB, e daybook.Recorded) (step string, refused bool) {
+	t.Helper()
+	var said struct {
+		Step    string
+		Refused *struct{ Rule string }
+	}
+	if err := json.Unmarshal(e.Data, &said); err != nil {
+		t.Fatal(err)
+	}
+	return said.Step, said.Refused != nil
 }

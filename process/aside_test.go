@@ -1,0 +1,229 @@
+package process_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/process"
+)
+
+// A Clerk notes what it is told, unless it does not like it.
+type Clerk struct{ Notes []string }
+
+// clerk stumbles over orders of these goods and over withdrawals, until it is mended.
+func clerk(mended bool, sends ...process.Part[Clerk]) *process.Process[Clerk] {
+	of := func(at daybook.Recorded) string { return orderOf(at) }
+	return process.For("clerk", 1, Orders.Codec(), append([]process.Part[Clerk]{
+		process.Starts(func(_ Placed, at daybook.Recorded) string { return of(at) }, func(c *Clerk, e Placed, do *process.Steps) {
+			c.Notes = append(c.Notes, "placed "+e.Goods)
+			do.After("late", time.Hour)
+		}),
+		process.On(func(_ Withdrawn, at daybook.Recorded) string { return of(at) }, func(c *Clerk, _ Withdrawn, do *process.Steps) {
+			if !mended {
+				panic("withdrawals are not my business")
+			}
+			c.Notes = append(c.Notes, "withdrawn")
+		}),
+		process.On(func(_ Failed, at daybook.Recorded) string { return of(at) }, func(c *Clerk, e Failed, do *process.Steps) {
+			c.Notes = append(c.Notes, "failed "+e.Why)
+			do.Send(SendOff{do.Instance(), e.Why})
+		}),
+		process.Sends("SendOff", func(c *Clerk, e SendOff, a process.Answer, do *process.Steps) {
+			c.Notes = append(c.Notes, "answered "+a.Rule)
+		}),
+		process.Deadline("late", func(c *Clerk, do *process.Steps) { c.Notes = append(c.Notes, "late") }),
+	}, sends...)...)
+}
+
+func (b *bench) notes(order string) []string {
+	b.t.Helper()
+	l, err := clerk(true).Load(b.t.Context(), b.store, order)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return l.State.Notes
+}
+
+func TestAnInstanceThatCannotReactIsSetAsideAndTheOthersGoOn(t *testing.T) {
+	b := newBench(t).start(clerk(false))
+	b.place("tea", "1", "2")
+	tell(t, b.store, "1", Withdrawn{})
+	tell(t, b.store, "1", Failed{"dust"})
+	tell(t, b.store, "2", Failed{"rain"})
+	b.pass(2 * time.Hour) // the deadlines of both fire
+
+	if diff := cmp.Diff([]string{"placed tea", "failed rain", "answered order-open", "late"}, b.notes("2")); diff != "" {
+		t.Errorf("the other instance: %s", diff)
+	}
+	if diff := cmp.Diff([]string{"placed tea"}, b.notes("1")); diff != "" {
+		t.Errorf("the instance that was set aside: %s", diff)
+	}
+	aside := b.status().SetAside
+	if len(aside) != 1 || aside[0].Instance != "1" || aside[0].IsStep || !strings.Contains(aside[0].Cause, "withdrawals are not my business") {
+		t.Fatalf("set aside are %+v", aside)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "1"); err == nil || !strings.Contains(err.Error(), "withdrawals are not my business") {
+		t.Errorf("retried without having been mended: %v", err)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "2"); !errors.Is(err, process.ErrNotAside) {
+		t.Errorf("retried an instance that is not set aside: %v", err)
+	}
+	b.stop()
+
+	b.start(clerk(true))
+	if aside := b.status().SetAside; len(aside) != 1 {
+		t.Errorf("after a restart set aside are %+v", aside)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "1"); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed tea", "withdrawn", "failed dust", "late", "answered order-open"}, b.notes("1")); diff != "" {
+		t.Errorf("the instance that was retried: %s", diff)
+	}
+	if aside := b.status().SetAside; len(aside) != 0 {
+		t.Errorf("set aside are still %+v", aside)
+	}
+}
+
+func TestWhatIsSkippedIsNeverSeenAndTheRestIsTakenInOrder(t *testing.T) {
+	b := newBench(t).start(clerk(false))
+	b.place("tea", "1")
+	tell(t, b.store, "1", Withdrawn{})
+	tell(t, b.store, "1", Failed{"dust"})
+	settle(t, b.runner)
+	aside := b.status().SetAside
+	if len(aside) != 1 {
+		t.Fatalf("set aside are %+v", aside)
+	}
+	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "withdrawn by mistake"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotAside) {
+		t.Errorf("skipped twice: %v", err)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "1"); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed tea", "failed dust", "answered order-open"}, b.notes("1")); diff != "" {
+		t.Error(diff)
+	}
+	if aside := b.status().SetAside; len(aside) != 0 {
+		t.Errorf("set aside are still %+v", aside)
+	}
+}
+
+// A pickyBus does not find a command valid, until it is mended.
+type pickyBus struct {
+	*command.Bus
+	mended atomic.Bool
+}
+
+func (b *pickyBus) Send(ctx context.Context, e command.Envelope, name string, data []byte) (daybook.Receipt, error) {
+	if name == "SendOff" && !b.mended.Load() {
+		return daybook.Receipt{}, &daybook.InvalidError{What: "command SendOff", Reason: "is not what it was"}
+	}
+	return b.Bus.Send(ctx, e, name, data)
+}
+
+func TestACommandThatIsInvalidSetsItsInstanceAside(t *testing.T) {
+	for _, skip := range []bool{false, true} {
+		b := newBench(t)
+		bus := &pickyBus{Bus: command.NewBus(b.store, handlers(), nil)}
+		options := quick()
+		options.Clock = b.clock
+		b.runner = process.NewRunner(b.store, bus, []process.Definition{clerk(true)}, options)
+		run(t, b.runner)
+		b.place("tea", "1")
+		tell(t, b.store, "1", Failed{"dust"})
+		settle(t, b.runner)
+		tell(t, b.store, "1", Withdrawn{})
+		settle(t, b.runner)
+		aside := b.status().SetAside
+		if len(aside) != 1 || !aside[0].IsStep || !strings.Contains(aside[0].Cause, "is not what it was") {
+			t.Fatalf("set aside are %+v", aside)
+		}
+		bus.mended.Store(true)
+		want := []string{"placed tea", "failed dust", "withdrawn", "answered order-open"}
+		if skip {
+			if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "nobody wants it"); err != nil {
+				t.Fatal(err)
+			}
+			want = []string{"placed tea", "failed dust", "withdrawn", "answered skipped"}
+		}
+		if err := b.runner.Retry(t.Context(), "clerk", "1"); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, b.runner)
+		if diff := cmp.Diff(want, b.notes("1")); diff != "" {
+			t.Errorf("skip %v: %s", skip, diff)
+		}
+		if aside := b.status().SetAside; len(aside) != 0 {
+			t.Errorf("set aside are still %+v", aside)
+		}
+	}
+}
+
+func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
+	b := newBench(t)
+	one, two := fulfilment(b.world), fulfilmentIn(b.world, 2)
+	hold := func(effect, _ string, after bool) error {
+		if effect == "ship" {
+			return errDeclined
+		}
+		return nil
+	}
+	b.world.fault = hold
+	options := quick()
+	options.Clock, options.Attempts = b.clock, 1<<30
+	start := func(processes ...process.Definition) {
+		b.runner = process.NewRunner(b.store, command.NewBus(b.store, handlers(), nil), processes, options)
+		b.stop = run(t, b.runner)
+		settle(t, b.runner)
+	}
+	start(one)
+	b.place("tea", "1")
+	b.stop()
+
+	start(one, two)
+	b.place("tea", "2")
+	b.stop()
+
+	start(two) // which lacks the first version
+	b.place("tea", "3")
+	if s := b.status(); s.Lacking != 1 || s.Live[1] != 1 || s.Live[2] != 2 {
+		t.Errorf("the status is %+v", s)
+	}
+	tell(t, b.store, "1", Withdrawn{})
+	b.world.fault = nil
+	b.pass(time.Second)
+	b.stop()
+	if seen := diary(t, b.store, one, "1"); slices.Contains(seen, "withdrawn") {
+		t.Errorf("an instance of a version that is lacking saw %q", seen)
+	}
+
+	start(two, one)
+	b.pass(time.Second)
+	for order, version := range map[string]*process.Process[Fulfilment]{"1": one, "2": two, "3": two} {
+		l, err := version.Load(t.Context(), b.store, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version == two && (l.Version != 2 || l.State.Diary[0] != "placed tea in version 2" || !l.Done) {
+			t.Errorf("order %s: %+v", order, l)
+		}
+		if version == one && (l.Version != 1 || !slices.Contains(l.State.Diary, "withdrawn")) {
+			t.Errorf("order %s: %+v", order, l)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package process_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/process"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+// A busThatLies is a bus on whose way something happens.
+type busThatLies struct {
+	*command.Bus
+	send func(n int, e command.Envelope, send func() (daybook.Receipt, error)) (daybook.Receipt, error)
+
+	mu sync.Mutex
+	n  int
+}
+
+func (b *busThatLies) Send(ctx context.Context, e command.Envelope, name string, data []byte) (daybook.Receipt, error) {
+	b.mu.Lock()
+	if name == "Reserve" {
+		b.n++
+	}
+	n := b.n
+	b.mu.Unlock()
+	send := func() (daybook.Receipt, error) { return b.Bus.Send(ctx, e, name, data) }
+	if name != "Reserve" {
+		return send()
+	}
+	return b.send(n, e, send)
+}
+
+func TestARefusalIsNotRecordedOnceTheCommandTookEffect(t *testing.T) {
+	store, w := memstore.New(), newWorld()
+	bus := &busThatLies{Bus: command.NewBus(store, handlers(), nil)}
+	bus.send = func(n int, e command.Envelope, send func() (daybook.Receipt, error)) (daybook.Receipt, error) {
+		receipt, err := send()
+		if n == 1 { // we were refused, and before we say so another runner had it accepted
+			return daybook.Receipt{}, daybook.Refused(errSoldOut, receipt.Point)
+		}
+		return receipt, err
+	}
+	r := process.NewRunner(store, bus, []process.Definition{fulfilment(w)}, quick())
+	run(t, r)
+	place(t, store, "1", "tea")
+	waitFor(t, "the end", func() bool { l, _ := fulfilment(w).Load(t.Context(), store, "1"); return l.Done })
+	endings[0].check(t, "a refusal that came too late", store, w)
+	answersAgree(t, store)
+}
+
+func TestACommandTakesNoEffectOnceItsRefusalIsRecorded(t *testing.T) {
+	store, w := memstore.New(), newWorld()
+	bus := &busThatLies{Bus: command.NewBus(store, handlers(), nil)}
+	var refused command.Envelope
+	bus.send = func(_ int, e command.Envelope, _ func() (daybook.Receipt, error)) (daybook.Receipt, error) {
+		refused = e
+		return daybook.Receipt{}, daybook.Refused(errSoldOut, daybook.Point{})
+	}
+	r := process.NewRunner(store, bus, []process.Definition{fulfilment(w)}, quick())
+	run(t, r)
+	place(t, store, "1", "tea")
+	settle(t, r)
+	// Another runner, which was slow, sends it only now.
+	_, err := bus.Bus.Send(t.Context(), refused, "Reserve", []byte(`{"Order":"1","Goods":"tea"}`))
+	if conflict := (*daybook.ConflictError)(nil); !errors.As(err, &conflict) {
+		t.Errorf("the command that was refused gets the answer %v", err)
+	}
+	answersAgree(t, store)
+}
+
+// A Counter counts its inputs, and says each time how many there were.
+type Counter struct{ N int }
+
+func counter() *process.Process[Counter] {
+	count := func(c *Counter, do *process.Steps) {
+		c.N++
+		do.Send(Fail{do.Instance(), strconv.Itoa(c.N)})
+	}
+	of := func(at daybook.Recorded) string { return orderOf(at) }
+	return process.For("counter", 1, Orders.Codec(),
+		process.Starts(func(_ Placed, at daybook.Recorded) string { return of(at) }, func(c *Counter, _ Placed, do *process.Steps) { count(c, do) }),
+		process.On(func(_ Withdrawn, at daybook.Recorded) string { return of(at) }, func(c *Counter, _ Withdrawn, do *process.Steps) { count(c, do) }),
+		process.Sends("Fail", func(c *Counter, f Fail, a process.Answer, do *process.Steps) {
+			if c.N < 60 {
+				count(c, do)
+			}
+		}),
+	)
+}
+
+func TestNothingIsDecidedOnAStateThatIsNotTheNewest(t *testing.T) {
+	store := memstore.New()
+	for n := range 4 {
+		place(t, store, fmt.Sprint(n), "tea")
+	}
+	for range 30 {
+		for n := range 4 {
+			tell(t, store, fmt.Sprint(n), Withdrawn{})
+		}
+	}
+	var all []*process.Runner
+	for range 3 {
+		r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{counter()}, quick())
+		run(t, r)
+		all = append(all, r)
+	}
+	for range 3 {
+		for _, r := range all {
+			settle(t, r)
+		}
+	}
+	for n := range 4 {
+		reading, err := store.Read(t.Context(), daybook.Stream("process.counter-"+fmt.Sprint(n)), daybook.Span{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inputs := 0
+		for e, err := range reading.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch e.Type {
+			case "process.received":
+				inputs++
+			case "process.answered":
+				if inputs < 60 {
+					inputs++
+				}
+			case "process.sent":
+				if want := fmt.Sprintf(`{"name":"Fail","data":{"Order":"%d","Why":"%d"}}`, n, inputs); string(e.Data) != want {
+					t.Fatalf("decided %s at version %d, want %s", e.Data, e.Version, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAnEventFromBeforeAnInstanceBeganIsNoneOfItsOwn(t *testing.T) {
+	store := memstore.New()
+	tell(t, store, "1", Withdrawn{})
+	place(t, store, "1", "tea")
+	for range 2 { // the second one begins with the first event, too, and finds that the instance has begun
+		r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{clerk(true)}, quick())
+		run(t, r)
+		settle(t, r)
+	}
+	l, err := clerk(true).Load(t.Context(), store, "1")
+	if diff := cmp.Diff([]string{"placed tea"}, l.State.Notes); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+func TestARestartReadsOnWhereTheLastRunnerHasComeTo(t *testing.T) {
+	store := memstore.New()
+	p := timer1()
+	for n := range 10 {
+		place(t, store, fmt.Sprint(n), "tea")
+	}
+	for round := range 2 {
+		var delivered int
+		counting := &countingStore{Store: store, read: func(q daybook.Query, span daybook.Span) {
+			if len(q) == 1 && slices.Contains(q[0].Types, "OrderPlaced") && span.After == 0 {
+				delivered++
+			}
+		}}
+		r := process.NewRunner(counting, command.NewBus(counting, handlers(), nil), []process.Definition{p}, quick())
+		stop := run(t, r)
+		settle(t, r)
+		stop()
+		if diff := cmp.Diff(1-round, delivered); diff != "" {
+			t.Errorf("round %d: readings from the beginning: %s", round, diff)
+		}
+	}
+	if got := fired(t, store, "timer1"); len(got) != 10 {
+		t.Errorf("%d deadlines fired, want 10", len(got))
+	}
+}
+
+// A countingStore shows what is read.
+type countingStore struct {
+	daybook.Store
+	read func(daybook.Query, daybook.Span)
+}
+
+func (c *countingStore) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	c.read(q, span)
+	return c.Store.Read(ctx, q, span)
+}
