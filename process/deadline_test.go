@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -41,7 +42,7 @@ func timer() *process.Process[Timer] {
 // fired returns the instances whose deadlines have fired, in the order of the log.
 func fired(t testing.TB, store daybook.Store, name string) []string {
 	t.Helper()
-	reading, err := store.Read(t.Context(), daybook.Query{{Categories: []string{"process." + name}, Types: []string{"process.fired"}}}, daybook.Span{})
+	reading, err := store.Read(context.Background(), daybook.Query{{Categories: []string{"process." + name}, Types: []string{"process.fired"}}}, daybook.Span{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +60,15 @@ func (b *bench) expectFired(want ...string) {
 	b.t.Helper()
 	if got := fired(b.t, b.store, "timer"); !slices.Equal(got, want) {
 		b.t.Errorf("fired %v, want %v", got, want)
+	}
+}
+
+// expectNoneFires gives a runner that does wrong the time to do so.
+func (b *bench) expectNoneFires() {
+	b.t.Helper()
+	for range 20 {
+		time.Sleep(time.Millisecond)
+		b.expectFired()
 	}
 }
 
@@ -144,13 +154,13 @@ func TestNoDeadlineFiresWhenTheClockWasSet(t *testing.T) {
 			b.place("1h", "1")
 			b.clock.Set(b.clock.Now().Add(jump))
 			b.pass(30 * time.Minute)
-			b.expectFired()
+			b.expectNoneFires()
 			if s := b.status(); s.Clock == nil {
 				t.Errorf("the status does not say that the clock was set")
 			}
 			b.clock.Set(b.clock.Now().Add(-jump))
 			b.pass(29 * time.Minute)
-			b.expectFired()
+			b.expectNoneFires()
 			b.pass(time.Minute)
 			b.expectFired("1")
 		})
@@ -162,7 +172,7 @@ func TestAClockThatWasSetIsFollowedOnceConfirmed(t *testing.T) {
 	b.place("25h", "1")
 	b.clock.Set(b.clock.Now().Add(24 * time.Hour))
 	b.pass(2 * time.Hour)
-	b.expectFired()
+	b.expectNoneFires()
 	b.runner.ConfirmClock()
 	settle(t, b.runner)
 	b.expectFired("1")
@@ -180,7 +190,7 @@ func TestAClockThatIsBehindTheLogIsNotTrusted(t *testing.T) {
 		t.Errorf("the status does not say that the clock is behind")
 	}
 	b.pass(2 * time.Hour)
-	b.expectFired()
+	b.expectNoneFires()
 	b.runner.ConfirmClock()
 	b.pass(24 * time.Hour)
 	b.expectFired("1", "2")

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/daybooktest"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -109,8 +111,9 @@ func TestNothingIsDecidedOnAStateThatIsNotTheNewest(t *testing.T) {
 		}
 	}
 	var all []*process.Runner
+	slow := &daybooktest.Unreliable{Store: store, Before: func(int) { time.Sleep(50 * time.Microsecond) }} // so that runners get in each other's way
 	for range 3 {
-		r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{counter()}, quick())
+		r := process.NewRunner(slow, command.NewBus(store, handlers(), nil), []process.Definition{counter()}, quick())
 		run(t, r)
 		all = append(all, r)
 	}
