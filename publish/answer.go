@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// suspicious is how many keys fail one after the other, with nothing taken in between,
+// suspicious is how many keys fail, with no message taken that was sent after they did,
 // before it looks as if not the messages but the sink is to blame. It is then treated as
 // one that is down.
 const suspicious = 3
@@ -21,8 +21,7 @@ func (r *run) answered(ctx context.Context, res result, now time.Time) {
 	r.sending--
 	l := res.lane
 	if res.err == nil {
-		r.newest = max(r.newest, res.start)
-		r.took(ctx, l)
+		r.took(ctx, l, res.start)
 		return
 	}
 	if r.stopping {
@@ -38,7 +37,7 @@ func (r *run) answered(ctx context.Context, res result, now time.Time) {
 		r.pause(ctx, now, res.err, unavailable.After)
 		return
 	}
-	r.failing[l.key] = true
+	r.failing[l.key] = r.started
 	suspect := len(r.failing) >= suspicious
 	// It is held against the message if the sink took one that was sent after this one had
 	// failed. Where nothing else is left to try, because the window is full, it need not have.
@@ -57,15 +56,21 @@ func (r *run) answered(ctx context.Context, res result, now time.Time) {
 	if suspect {
 		r.pause(ctx, now, res.err, 0)
 	} else {
-		r.goOn(ctx)
+		r.goOn(ctx, res.start)
 	}
 }
 
-// took notes that the sink has taken a lane's first message.
-func (r *run) took(ctx context.Context, l *lane) {
+// took notes that the sink has taken a lane's first message. It says nothing about messages
+// that failed after this one was started: the sink may have gone down in between.
+func (r *run) took(ctx context.Context, l *lane, start uint64) {
 	r.sent++
-	clear(r.failing)
-	r.goOn(ctx)
+	r.newest = max(r.newest, start)
+	for key, failed := range r.failing {
+		if failed < start {
+			delete(r.failing, key)
+		}
+	}
+	r.goOn(ctx, start)
 	if l.crowded {
 		l.crowded = false
 		r.clear(ctx, asideTrouble)
@@ -87,7 +92,10 @@ func (r *run) took(ctx context.Context, l *lane) {
 }
 
 // A down is a sink that takes nothing until some time.
-type down struct{ until time.Time }
+type down struct {
+	until   time.Time
+	started uint64 // how many messages had been started when that was known
+}
 
 // pause has all messages wait, because of err, as long as the sink asks for or longer.
 func (r *run) pause(ctx context.Context, now time.Time, err error, after time.Duration) {
@@ -98,15 +106,18 @@ func (r *run) pause(ctx context.Context, now time.Time, err error, after time.Du
 	if r.down == nil {
 		r.down = new(down)
 	}
+	r.down.started = r.started
 	if until := now.Add(wait); until.After(r.down.until) {
 		r.down.until = until
 	}
 }
 
-// goOn ends the pause of all messages.
-func (r *run) goOn(ctx context.Context) {
-	r.down = nil
-	r.clear(ctx, sinkTrouble)
+// goOn ends the pause of all messages, if the sink has answered one that was sent since.
+func (r *run) goOn(ctx context.Context, start uint64) {
+	if r.down != nil && start > r.down.started {
+		r.down = nil
+		r.clear(ctx, sinkTrouble)
+	}
 }
 
 // setAside sets a lane's key aside, or puts it back there, and reports whether it did: not
@@ -123,7 +134,6 @@ func (r *run) setAside(ctx context.Context, l *lane, now time.Time) bool {
 		l.aside = &Aside{Key: l.key, Position: e.position, ID: e.event.ID, Since: now.UTC()}
 		l.newest = e.position
 		for _, waiting := range l.queue {
-			l.newest = waiting.position
 			r.bytes -= waiting.size
 			waiting.finish()
 			waiting.waits = l

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,11 +25,12 @@ func (p *Publisher) Retry(key string) error {
 
 // Skip gives up an event that is set aside, for a reason, and has its followers sent. The
 // id says which event is meant: if the key is not, or no longer, set aside at that event,
-// Skip returns [ErrNotSetAside]. The reason and the event are kept in the bookmark, which
-// is saved at once; if the process ends before that, the event is set aside as before.
+// Skip returns [ErrNotSetAside]. The event and the reason are kept in the bookmark, which is
+// saved at once and before any follower is sent; if the process ends before that, the event
+// is set aside as before.
 func (p *Publisher) Skip(key string, id uuid.UUID, reason string) error {
 	return p.on(key, func(r *run, l *lane) error {
-		if l.aside.ID != id || l.draining || r.isSkipped(l) {
+		if l.aside.ID != id || l.draining || skips(r.skipped, l) {
 			return ErrNotSetAside
 		}
 		r.skipped = append(r.skipped, Skip{Key: key, Position: l.aside.Position, ID: id, Reason: shorten(reason, maxCause), At: time.Now().UTC()})
@@ -67,14 +69,9 @@ func (p *Publisher) on(key string, do func(*run, *lane) error) error {
 	return nil
 }
 
-// isSkipped reports whether the event that a key is set aside at was skipped.
-func (r *run) isSkipped(l *lane) bool {
-	for _, s := range r.skipped {
-		if s.ID == l.aside.ID {
-			return true
-		}
-	}
-	return false
+// skips reports whether the event that a key is set aside at is among those skipped.
+func skips(skipped []Skip, l *lane) bool {
+	return slices.ContainsFunc(skipped, func(s Skip) bool { return s.ID == l.aside.ID })
 }
 
 // retry has a key drained that is set aside.
@@ -85,7 +82,7 @@ func (r *run) retry(l *lane) {
 
 // drainAfter has what is behind a position drained.
 func (r *run) drainAfter(l *lane, after daybook.Position) {
-	if r.isSkipped(l) {
+	if skips(r.skipped, l) {
 		after = max(after, l.aside.Position)
 	}
 	l.bound = after
@@ -93,13 +90,14 @@ func (r *run) drainAfter(l *lane, after daybook.Position) {
 }
 
 // startDrain reads the next part of a key that is to be drained. Of a key that was set aside
-// ahead of the mark, the log is read up to there first: what lies between was sent.
+// ahead of the mark, the log is read up to there first: what lies between was sent. And what
+// follows an event that was skipped waits until that is saved.
 func (r *run) startDrain() {
 	for i, l := range r.drain {
 		if r.drains > 0 {
 			return
 		}
-		if l.aside.Position > r.read {
+		if l.aside.Position > r.read || skips(r.skipped, l) && !skips(r.saved.Skipped, l) {
 			continue
 		}
 		r.drain = append(r.drain[:i:i], r.drain[i+1:]...)
@@ -127,12 +125,13 @@ func (r *run) resume(ctx context.Context, d drained) {
 		r.p.options.Logger.ErrorContext(ctx, "what is set aside cannot be read", "key", l.key, "position", l.aside.Position, "error", d.err)
 		return
 	}
-	l.more, l.bound = d.more, d.bound
+	l.bound = d.bound
 	for _, e := range d.events {
 		l.queue = append(l.queue, &entry{event: e, position: e.Position})
 	}
 	if d.more {
 		l.bound = d.events[len(d.events)-1].Position
+		l.newest = max(l.newest, l.bound+1)
 	}
 	r.advance(l)
 }
@@ -154,7 +153,7 @@ func (r *run) advance(l *lane) {
 		r.ready = append(r.ready, l)
 		return
 	}
-	if l.more || l.newest > l.bound {
+	if l.newest > l.bound {
 		r.drainAfter(l, l.bound)
 		return
 	}

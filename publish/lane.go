@@ -38,7 +38,6 @@ type lane struct {
 	// again of it to be sent (draining). newest is the position of the key's newest event.
 	aside    *Aside
 	draining bool
-	more     bool             // there may be more to drain behind the queue
 	bound    daybook.Position // up to where it is drained
 	newest   daybook.Position
 }

@@ -181,3 +181,67 @@ func TestOfTwoPublishersWithOneBookmarkTheLaterOneGoesOn(t *testing.T) {
 		two.ordered(t, store)
 	})
 }
+
+// A key was set aside ahead of the mark, at an event that the restored log does not have.
+func TestWhatIsSetAsideAheadOfARestoredLogIsForgotten(t *testing.T) {
+	store, bookmark, sink := memstore.New(), new(publish.MemoryBookmark), new(receiver)
+	record(t, store, "slow", 2)
+	receipt := record(t, store, "bad", 4)
+	if err := publish.Place(t.Context(), bookmark, store, receipt.At(2)); err != nil {
+		t.Fatal(err)
+	}
+	from, _ := bookmark.Load(t.Context())
+	to := from
+	to.ID, to.Aside = uuid.New(), []publish.Aside{{Key: "bad", Position: 5, ID: uuid.New()}}
+	if err := bookmark.Save(t.Context(), from, to); err != nil {
+		t.Fatal(err)
+	}
+
+	now := restore(t, store, 3, true)
+	record(t, now, "bad", 4)
+	p := publish.New(now, daybook.All(), sink, bookmark, quick(publish.Options{}))
+	stop := run(t, p)
+	until(t, "all is sent", func() bool { return sink.count() == 5 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if got := fmt.Sprint(sink.positions("bad")); got != "[3 4 5 6 7]" {
+		t.Errorf("there came %s; want all behind the mark", got)
+	}
+}
+
+// The process ended right after an event ahead of the mark was skipped.
+func TestWhatWasSkippedAheadOfTheMarkStaysSkipped(t *testing.T) {
+	store, bookmark, sink := memstore.New(), new(publish.MemoryBookmark), new(receiver)
+	record(t, store, "slow", 2)
+	receipt := record(t, store, "bad", 4)
+	reading, err := store.Read(t.Context(), daybook.All(), daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := reading.Collect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := publish.Mark{
+		ID: uuid.New(), Point: receipt.At(1), Last: 1, LastID: events[0].ID,
+		Aside:   []publish.Aside{{Key: "bad", Position: 5, ID: events[4].ID, Attempts: 1}},
+		Skipped: []publish.Skip{{Key: "bad", Position: 5, ID: events[4].ID}},
+	}
+	if err := bookmark.Save(t.Context(), publish.Mark{}, to); err != nil {
+		t.Fatal(err)
+	}
+	p := publish.New(store, daybook.All(), sink, bookmark, quick(publish.Options{}))
+	stop := run(t, p)
+	until(t, "nothing is set aside", func() bool {
+		s := status(t, p)
+		return s.Running && s.Lag == 0 && s.InHand == 0 && len(s.Mark.Aside) == 0
+	})
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	// What is between the mark and the event was sent before: it is not sent again.
+	if slow, bad := fmt.Sprint(sink.positions("slow")), fmt.Sprint(sink.positions("bad")); slow != "[2]" || bad != "[6]" {
+		t.Errorf("there came %s and %s; want 2, and what follows the skipped one", slow, bad)
+	}
+}

@@ -51,9 +51,9 @@ type run struct {
 	saving          bool
 	stopping        bool
 	sent, failures  uint64
-	started         uint64          // how many messages were started
-	newest          uint64          // which of them was the newest that the sink took
-	failing         map[string]bool // the keys that failed since the sink took a message
+	started         uint64            // how many messages were started
+	newest          uint64            // which of them was the newest that the sink took
+	failing         map[string]uint64 // the keys that fail, and how many messages had been started when they did
 	down            *down
 	troubles        [troubleKinds]*trouble
 
@@ -89,7 +89,7 @@ type save struct {
 
 func newRun(p *Publisher) *run {
 	return &run{
-		p: p, kick: make(chan struct{}, 1), lanes: make(map[string]*lane), failing: make(map[string]bool),
+		p: p, kick: make(chan struct{}, 1), lanes: make(map[string]*lane), failing: make(map[string]uint64),
 		results: make(chan result, p.options.AtOnce), drained: make(chan drained, 1), saves: make(chan save, 1),
 	}
 }
@@ -229,19 +229,16 @@ func (r *run) accept(ctx context.Context, b batch) error {
 		e := &entry{event: event, position: event.Position, size: event.Size()}
 		r.window = append(r.window, e)
 		r.accepted++
-		switch {
-		case l.aside == nil:
-			r.bytes += e.size
-			l.queue = append(l.queue, e)
-			if len(l.queue) == 1 {
-				r.ready = append(r.ready, l)
-			}
-		case event.Position < l.aside.Position: // it was sent before the key was set aside
-			e.finish()
-		default:
+		if l.aside != nil { // it waits; or it was sent before the key was set aside, ahead of the mark
 			l.newest = max(l.newest, event.Position)
 			e.finish()
 			e.waits = l
+			continue
+		}
+		r.bytes += e.size
+		l.queue = append(l.queue, e)
+		if len(l.queue) == 1 {
+			r.ready = append(r.ready, l)
 		}
 	}
 	r.read = b.upTo

@@ -95,6 +95,10 @@ func (p *Publisher) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
+// Aside returns what is set aside now, in order of position; nothing if the publisher does
+// not run, for which [Publisher.Status] has what was saved.
+func (p *Publisher) Aside() []Aside { return p.now().Mark.Aside }
+
 // now returns what a running publisher knows by itself.
 func (p *Publisher) now() Status {
 	p.mu.Lock()

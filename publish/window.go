@@ -24,7 +24,7 @@ func (r *run) pass() {
 	for n < len(r.window) && r.window[n].done {
 		e := r.window[n]
 		r.last, r.lastID = e.position, e.event.ID
-		if l := e.waits; l != nil && l.aside != nil && e.position > max(l.aside.Position, l.aside.Newest) {
+		if l := e.waits; l != nil && l.aside != nil && e.position > l.aside.Position {
 			l.aside.Followers++
 			l.aside.Newest = e.position
 		}
