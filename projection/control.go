@@ -65,7 +65,7 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 // skip takes an event out of what is set aside, and reports whether it was there.
 func (w *worker) skip(ctx context.Context, event uuid.UUID, reason string) (bool, error) {
 	found := false
-	err := w.amend(ctx, func(c *Change) bool {
+	err := w.amend(ctx, func(w *worker, c *Change) bool {
 		i := slices.IndexFunc(w.stand.Aside, func(a Aside) bool { return a.EventID == event })
 		if found = i >= 0; !found {
 			return false
@@ -94,7 +94,7 @@ func (r *Runner) Resume(ctx context.Context) error { return r.setPaused(ctx, "")
 func (r *Runner) setPaused(ctx context.Context, reason string) error {
 	for part := range r.view.Parts() {
 		w := r.worker(part)
-		err := w.amend(ctx, func(c *Change) bool {
+		err := w.amend(ctx, func(w *worker, c *Change) bool {
 			c.Paused = reason
 			return w.stand.Paused != reason
 		})
@@ -107,7 +107,7 @@ func (r *Runner) setPaused(ctx context.Context, reason string) error {
 
 // amend makes one change of no events, built from where the part stands, and builds it
 // again if another was first. It makes none if build returns false.
-func (w *worker) amend(ctx context.Context, build func(*Change) bool) error {
+func (w *worker) amend(ctx context.Context, build func(*worker, *Change) bool) error {
 	for {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (w *worker) amend(ctx context.Context, build func(*Change) bool) error {
 		c := w.change()
 		// Whoever believes to know where the part stands is told that it has moved.
 		c.To.Owner = uuid.New()
-		if !build(&c) {
+		if !build(w, &c) {
 			return nil
 		}
 		err := w.make(ctx, c)

@@ -51,6 +51,8 @@ type Stand struct {
 	Checkpoint
 	// Paused says why the part is not to be moved; empty if it is.
 	Paused string
+	// Mark is what [Versions] keeps of the version, with its first part.
+	Mark Mark
 	// Aside are the events up to the checkpoint that were not applied, in order of
 	// position.
 	Aside []Aside
@@ -62,7 +64,7 @@ type Stand struct {
 // After returns the stand after a change, for those who implement views. It shares
 // nothing that changes with s.
 func (s Stand) After(c Change) Stand {
-	s.Checkpoint, s.Paused = c.To, c.Paused
+	s.Checkpoint, s.Paused, s.Mark = c.To, c.Paused, c.Mark
 	if len(c.SetAside)+len(c.TakenUp) > 0 {
 		s.Aside = queue(s.Aside).with(c)
 	}
@@ -91,6 +93,7 @@ type Change struct {
 	TakenUp []daybook.Position
 	// Skipped are added to the skips.
 	Skipped []Skip
-	// Paused is kept as [Stand.Paused].
+	// Paused is kept as [Stand.Paused], and Mark as [Stand.Mark].
 	Paused string
+	Mark   Mark
 }

@@ -77,13 +77,7 @@ func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bo
 	if stuck, diverged := r.stuckOn(), (*DivergedError)(nil); stuck != nil && errors.As(stuck.Err, &diverged) {
 		return at, false, diverged
 	}
-	there := true
-	for _, stand := range stands {
-		there = there && !stand.IsZero() && stand.SameLife(token) && token.Position <= stand.Position
-	}
-	if !there {
-		there, err = r.passes(ctx, at, token)
-	}
+	there, err := r.covers(ctx, stands, token)
 	if err != nil || !there {
 		return at, false, err
 	}
@@ -91,9 +85,16 @@ func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bo
 	return at, err == nil && !held, err
 }
 
-// passes reports whether a view that is behind a point shows everything up to it all the
-// same, because nothing that it selects lies between.
-func (r *Runner) passes(ctx context.Context, at Checkpoint, token daybook.Point) (bool, error) {
+// covers reports whether a view whose parts stand here shows everything up to a point,
+// except what is set aside: because they have come so far, or because nothing that the
+// view selects lies between.
+func (r *Runner) covers(ctx context.Context, stands []Stand, token daybook.Point) (bool, error) {
+	if !slices.ContainsFunc(stands, func(s Stand) bool {
+		return s.IsZero() || !s.SameLife(token) || s.Position < token.Position
+	}) {
+		return true, nil
+	}
+	at := together(stands)
 	reading, err := r.store.Read(ctx, r.query, daybook.Span{After: at.Position, Before: token.Position + 1, Limit: 1})
 	if err != nil {
 		return false, err

@@ -25,6 +25,12 @@ type worker struct {
 	stand Stand
 	held  keySet
 
+	// span bounds what is read, heedless is set to move the part although it is paused,
+	// and only, if it is not nil, says which of the events that are read are applied.
+	span     daybook.Span
+	heedless bool
+	only     func(daybook.Recorded) bool
+
 	// patient is set for Run: what fails is tried again later. Other calls try once.
 	patient bool
 	// failed is the error of the first event that this worker has set aside.
@@ -94,10 +100,15 @@ func (w *worker) advance(ctx context.Context) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
-	if w.stand.Paused != "" {
+	if w.stand.Paused != "" && !w.heedless {
 		return &PausedError{Name: w.view.Name(), Version: w.view.Version(), Reason: w.stand.Paused}
 	}
-	reading, err := w.store.Read(ctx, w.query, daybook.Span{After: w.stand.Position})
+	span := w.span
+	span.After = w.stand.Position
+	if span.Before > 0 && span.Before <= span.After {
+		return nil // it has come that far
+	}
+	reading, err := w.store.Read(ctx, w.query, span)
 	if err != nil {
 		return err
 	}
@@ -123,7 +134,7 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 		}
 		// What was scavenged since the reading began is what a reading begun now does not
 		// show; and what is forgotten is not applied either where a view asks for it by id.
-		if e.Forgotten {
+		if e.Forgotten || w.only != nil && !w.only(e) {
 			continue
 		}
 		keys := w.view.Keys(e)
@@ -179,7 +190,7 @@ func last(c Change) (position daybook.Position) {
 
 // change returns a change of nothing.
 func (w *worker) change() Change {
-	c := Change{Part: w.part, From: w.stand.Checkpoint, To: w.stand.Checkpoint, Paused: w.stand.Paused}
+	c := Change{Part: w.part, From: w.stand.Checkpoint, To: w.stand.Checkpoint, Paused: w.stand.Paused, Mark: w.stand.Mark}
 	c.To.Owner = w.owner
 	return c
 }

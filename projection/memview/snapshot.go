@@ -31,6 +31,7 @@ type snapshot struct {
 	Aside  []projection.Aside `json:"aside,omitempty"`
 	Skips  []projection.Skip  `json:"skips,omitempty"`
 	Paused string             `json:"paused,omitempty"`
+	Mark   projection.Mark    `json:"mark,omitempty"`
 	Model  json.RawMessage    `json:"model"`
 }
 
@@ -48,7 +49,7 @@ func (v *View[V]) Save(file string) error {
 	content, err := json.Marshal(snapshot{
 		Projection: v.name, Version: v.version, Codec: v.handlers.Fingerprint(),
 		Point: stand.Point, Applied: stand.Applied, EventID: stand.EventID, Events: stand.Events,
-		Aside: stand.Aside, Skips: stand.Skips, Paused: stand.Paused, Model: model,
+		Aside: stand.Aside, Skips: stand.Skips, Paused: stand.Paused, Mark: stand.Mark, Model: model,
 	})
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
@@ -108,7 +109,7 @@ func (v *View[V]) Load(file string) (bool, error) {
 	v.model = model
 	v.stand = projection.Stand{
 		Checkpoint: projection.Checkpoint{Point: saved.Point, Applied: saved.Applied, EventID: saved.EventID, Events: saved.Events},
-		Aside:      saved.Aside, Skips: saved.Skips, Paused: saved.Paused,
+		Aside:      saved.Aside, Skips: saved.Skips, Paused: saved.Paused, Mark: saved.Mark,
 	}
 	return true, nil
 }

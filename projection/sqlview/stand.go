@@ -31,7 +31,7 @@ func (v *View) stand(rows *Reader, part int) (stand projection.Stand, err error)
 	var aside, skips bool
 	at := &stand.Checkpoint
 	err = rows.QueryRow(standSQL, v.def.name, v.def.version, part).Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position,
-		&at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner), &stand.Paused, &aside, &skips)
+		&at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner), &stand.Paused, (*string)(&stand.Mark), &aside, &skips)
 	if errors.Is(err, ErrNoRow) {
 		return stand, fmt.Errorf("there is no part %d; it was removed, or never made", part)
 	}

@@ -158,7 +158,7 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
 		moved, err := tx.ExecCount(moveSQL,
-			id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused),
+			id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused), string(c.Mark),
 			v.def.name, v.def.version, c.Part,
 			id(c.From.Log), id(c.From.Incarnation), c.From.Position, c.From.Applied, id(c.From.EventID), c.From.Events, id(c.From.Owner))
 		if err != nil {

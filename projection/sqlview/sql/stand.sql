@@ -1,6 +1,6 @@
 -- Where a part of a projection stands, and whether there is more to ask for.
 -- 1 name, 2 version, 3 part.
-select log, incarnation, position, applied, event_id, events, owner, paused,
+select log, incarnation, position, applied, event_id, events, owner, paused, mark,
     exists (select 1 from daybook_aside a where a.name = p.name and a.version = p.version and a.part = p.part),
     exists (select 1 from daybook_skip s where s.name = p.name and s.version <= p.version)
 from daybook_projection p
