@@ -2,10 +2,16 @@ package process_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
@@ -167,6 +173,88 @@ func TestNoDeadlineFiresWhenTheClockWasSet(t *testing.T) {
 	}
 }
 
+// TestNoDeadlineIsAMinuteEarlyHoweverOftenTheClockIsSet sets the clock forward and back by
+// a day, again and again, while deadlines of two days are pending.
+func TestNoDeadlineIsAMinuteEarlyHoweverOftenTheClockIsSet(t *testing.T) {
+	many := 10_000
+	if testing.Short() || raceDetector {
+		many = 1000
+	}
+	b := newBench(t)
+	b.store.Now = func() time.Time { return noon } // stamps that rise by a nanosecond, whatever the clock shows
+	rng := rand.New(rand.NewPCG(3, 4))
+	for n := range many {
+		place(t, b.store, strconv.Itoa(n), time.Duration(rng.Int64N(int64(48*time.Hour))).String())
+	}
+	b.start(timer())
+	check := func(what string) {
+		t.Helper()
+		due := b.lastDue()
+		if early := due.Sub(noon.Add(b.clock.Boot())); early > time.Minute {
+			t.Fatalf("%s: a deadline has fired %s early", what, early)
+		}
+	}
+	for n := range 24 {
+		b.clock.Set(noon.Add(b.clock.Boot() + 24*time.Hour))
+		b.pass(time.Minute)
+		check("forward")
+		b.clock.Set(noon.Add(b.clock.Boot() - 24*time.Hour))
+		b.pass(time.Minute)
+		check("back")
+		b.clock.Set(noon.Add(b.clock.Boot() + time.Duration(n%3)*time.Second)) // nearly right is right
+		b.pass(2 * time.Hour)
+		check("right")
+	}
+	b.pass(time.Hour)
+	if got := len(fired(t, b.store, "timer")); got != many {
+		t.Errorf("%d deadlines fired, want %d", got, many)
+	}
+}
+
+// lastDue returns when the deadline was due that fired last.
+func (b *bench) lastDue() time.Time {
+	b.t.Helper()
+	reading, err := b.store.Read(b.t.Context(), daybook.Query{{Types: []string{"process.fired"}}}, daybook.Span{Backward: true, Limit: 1})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for e, err := range reading.Events() {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		var said struct{ Due time.Time }
+		if err := json.Unmarshal(e.Data, &said); err != nil {
+			b.t.Fatal(err)
+		}
+		return said.Due
+	}
+	return noon
+}
+
+func TestAClockThatIsCorrectedSlowlyIsFollowedAndOneThatRunsWildIsNot(t *testing.T) {
+	for name, clock := range map[string]struct {
+		gains time.Duration // in each minute
+		fires bool
+	}{
+		"slow correction": {25 * time.Millisecond, true},
+		"running wild":    {time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t).start(timer())
+			b.place("2h", "1")
+			for range 120 {
+				b.clock.Set(b.clock.Now().Add(clock.gains))
+				b.pass(time.Minute)
+			}
+			if !clock.fires {
+				b.expectNoneFires()
+				return
+			}
+			b.expectFired("1")
+		})
+	}
+}
+
 func TestAClockThatWasSetIsFollowedOnceConfirmed(t *testing.T) {
 	b := newBench(t).start(timer())
 	b.place("25h", "1")
@@ -194,4 +282,84 @@ func TestAClockThatIsBehindTheLogIsNotTrusted(t *testing.T) {
 	b.runner.ConfirmClock()
 	b.pass(24 * time.Hour)
 	b.expectFired("1", "2")
+}
+
+// manyDeadlines is how many deadlines are due within one minute, when there is time.
+const manyDeadlines = "PROCESS_DEADLINES"
+
+// TestManyDeadlinesOfOneMinuteFireOnceEachAndInOrderAcrossARestart sets as many deadlines
+// as the environment says, or 100,000, lets half of the minute pass, ends the program
+// while they fire, and lets another one go on.
+func TestManyDeadlinesOfOneMinuteFireOnceEachAndInOrderAcrossARestart(t *testing.T) {
+	many := 100_000
+	if testing.Short() || raceDetector {
+		many = 1000
+	}
+	if n, err := strconv.Atoi(os.Getenv(manyDeadlines)); err == nil {
+		many = n
+	}
+	b := newBench(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for first := 0; first < many; first += 1000 {
+		var events []daybook.Event
+		for n := first; n < min(first+1000, many); n++ {
+			e, err := Orders.Codec().Event(Placed{(time.Hour + time.Duration(rng.Int64N(int64(time.Minute)))).String()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Stream = Orders.Stream(strconv.Itoa(n))
+			events = append(events, e)
+		}
+		if _, err := b.store.Append(t.Context(), events, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	b.start(timer())
+	if s := b.status(); s.Deadlines != many {
+		t.Fatalf("%d deadlines are pending, want %d", s.Deadlines, many)
+	}
+	set := time.Now()
+	b.clock.Pass(time.Hour + 30*time.Second)
+	waitFor(t, "some to fire", func() bool { return b.status().Deadlines < many*3/4 })
+	b.stop()
+	if early := len(fired(t, b.store, "timer")); early > many*6/10 {
+		t.Errorf("%d of %d have fired after half of the time", early, many)
+	}
+	half := time.Now()
+	b.start(timer())
+	b.pass(31 * time.Second)
+	t.Logf("%d set in %s, half fired in %s, restarted and the rest fired in %s", many, set.Sub(began), half.Sub(set), time.Since(half))
+
+	reading, err := b.store.Read(t.Context(), daybook.Query{{Types: []string{"process.fired"}}}, daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type shot struct {
+		Deadline uuid.UUID
+		Due      time.Time
+		Position daybook.Position
+		At       time.Time
+	}
+	var before shot
+	count, seen := 0, make(map[uuid.UUID]bool)
+	for e, err := range reading.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var now shot
+		if err := json.Unmarshal(e.Data, &now); err != nil {
+			t.Fatal(err)
+		}
+		if now.Due.Before(before.Due) || now.Due.Equal(before.Due) && now.Position < before.Position {
+			t.Fatalf("the deadline of %s, set at %d, fired behind that of %s, set at %d", now.Due, now.Position, before.Due, before.Position)
+		}
+		if now.At.Before(now.Due) || seen[now.Deadline] {
+			t.Fatalf("the deadline of %s fired at %s, or twice", now.Due, now.At)
+		}
+		count, before, seen[now.Deadline] = count+1, now, true
+	}
+	if count != many {
+		t.Errorf("%d deadlines fired, want %d", count, many)
+	}
 }

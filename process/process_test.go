@@ -6,15 +6,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/daybooktest"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/store/memstore"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A bench is a shop with a clock that obeys.
 type bench struct {
