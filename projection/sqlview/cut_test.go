@@ -108,7 +108,7 @@ func TestAnAnswerToACommitThatIsLostAppliesNothingTwice(t *testing.T) {
 	const events, batch = 200, 10
 	c, address := lay(t, pgtest.Database(t))
 	view := open(t, ledgerVersion(1, never), place{URL: address})
-	runner := projection.NewRunner(endless{events}, view, &projection.Options{BatchEvents: batch})
+	runner := projection.NewRunner(endless{events: events}, view, &projection.Options{BatchEvents: batch})
 	lost := 0
 	var odd atomic.Bool
 	cut := func(said []byte) bool { return bytes.Contains(said, committed) && odd.Load() }
@@ -143,7 +143,7 @@ func TestAConnectionThatIsCutInATransactionUndoesIt(t *testing.T) {
 		left := atomic.Int64{}
 		left.Store(int64(after))
 		cut := func([]byte) bool { return left.Add(-1) < 0 }
-		runner := projection.NewRunner(endless{events}, view, &projection.Options{BatchEvents: batch})
+		runner := projection.NewRunner(endless{events: events}, view, &projection.Options{BatchEvents: batch})
 		c.toServer.Store(&cut)
 		err := runner.CatchUp(t.Context())
 		c.toServer.Store(nil)
@@ -169,7 +169,7 @@ func TestAServerThatIsRestartedUnderLoadLosesNoEvent(t *testing.T) {
 	server := pgtest.Own(t)
 	view := open(t, ledgerVersion(1, never).WithParts(2), place{URL: server.Database(t)})
 	ctx, stop := context.WithCancel(t.Context())
-	runner := projection.NewRunner(endless{everything}, view, &projection.Options{
+	runner := projection.NewRunner(endless{events: everything}, view, &projection.Options{
 		BatchEvents: 20, RetryAfter: time.Millisecond, RetryAtMost: 10 * time.Millisecond, Lease: time.Second, Logger: slog.New(slog.DiscardHandler),
 	})
 	ran := make(chan error)

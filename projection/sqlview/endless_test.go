@@ -1,6 +1,7 @@
 package sqlview_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,7 +14,10 @@ import (
 
 // An endless log has as many events as it is told, the same in every process, of which
 // the n-th earns n cents, and takes no memory and no time to make.
-type endless struct{ events daybook.Position }
+type endless struct {
+	events  daybook.Position
+	streams daybook.Position // how many; zero means 50
+}
 
 var endlessTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -22,8 +26,9 @@ func (s endless) event(at daybook.Position) (daybook.Recorded, error) {
 	event, err := codec.Event(Earned{int(at)})
 	event.ID = fixedLife.Log
 	binary.BigEndian.PutUint64(event.ID[8:], uint64(at)|1<<63)
-	event.Stream = fmt.Sprint("till-", at%50)
-	return daybook.Recorded{Event: event, Position: at, Version: daybook.Version(at/50 + 1), RecordedAt: endlessTime.Add(time.Duration(at))}, err
+	streams := cmp.Or(s.streams, 50)
+	event.Stream = fmt.Sprint("till-", at%streams)
+	return daybook.Recorded{Event: event, Position: at, Version: daybook.Version(at/streams + 1), RecordedAt: endlessTime.Add(time.Duration(at))}, err
 }
 
 func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {

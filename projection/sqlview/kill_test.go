@@ -43,7 +43,7 @@ func (do orders) lasting() error {
 				return err
 			}
 			fmt.Println("at work")
-			return projection.NewRunner(endless{everything}, view, &projection.Options{
+			return projection.NewRunner(endless{events: everything}, view, &projection.Options{
 				BatchEvents: do.Batch, Lease: do.Lease, RetryAfter: time.Millisecond, RetryAtMost: 20 * time.Millisecond,
 				Logger: slog.New(slog.DiscardHandler),
 			}).Run(context.Background())
@@ -107,7 +107,7 @@ func TestProcessesThatAreKilledBuildVersionsThatDoNotDiffer(t *testing.T) {
 		old, now := open(t, ledgerVersion(1, never), where), open(t, ledgerVersion(2, never), where)
 		all := max(whole(t, old), whole(t, now))
 		for _, view := range []*sqlview.View{old, now} {
-			if err := projection.NewRunner(endless{daybook.Position(all)}, view, nil).CatchUp(t.Context()); err != nil {
+			if err := projection.NewRunner(endless{events: daybook.Position(all)}, view, nil).CatchUp(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
