@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/pgtest"
 	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
 // A cable is between a program and a PostgreSQL server, and can be cut.
@@ -138,11 +140,23 @@ func TestAnAnswerToACommitThatIsLostAppliesNothingTwice(t *testing.T) {
 func TestAConnectionThatIsCutInATransactionUndoesIt(t *testing.T) {
 	const events, batch = 60, 30
 	c, address := lay(t, pgtest.Database(t))
-	view := open(t, ledgerVersion(1, never), place{URL: address})
+	// It waits for answers, so that handlers are told of the cut.
+	curious := sqlview.New("ledger", 1, codec, "", sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
+		var cents int
+		if err := tx.QueryRow(`select cents from balance`).Scan(&cents); err != nil {
+			return err
+		}
+		if err := tx.Exec(`insert into entries (position, cents) values (?, ?)`, at.Position, e.Cents); err != nil {
+			return err
+		}
+		_, err := tx.ExecCount(`update balance set cents = ?`, cents+e.Cents)
+		return err
+	})).WithPostgres(ledgerPostgres)
+	view := open(t, curious, place{URL: address})
 	for after := 1; ; after++ {
 		left := atomic.Int64{}
 		left.Store(int64(after))
-		cut := func([]byte) bool { return left.Add(-1) < 0 }
+		cut := func([]byte) bool { return left.Add(-1) == -1 } // whoever connects again can go on
 		runner := projection.NewRunner(endless{events: events}, view, &projection.Options{BatchEvents: batch})
 		c.toServer.Store(&cut)
 		err := runner.CatchUp(t.Context())

@@ -509,6 +509,10 @@ func testAHandlerReadsItsOwnWrites(t *testing.T, where place) {
 				}
 				pairs = append(pairs, fmt.Sprint(a, " ", b))
 			}
+			var again int
+			if err := outer.Scan(&again); err != nil || again != a {
+				t.Errorf("the row of %d has become %d, %v", a, again, err)
+			}
 		}
 		if want := []string{"0 0", "0 1", "1 0", "1 1", "102 0", "102 1", "103 0", "103 1"}; !slices.Equal(pairs, want) {
 			t.Errorf("pairs %q; want %q", pairs, want)
