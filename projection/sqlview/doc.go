@@ -26,11 +26,17 @@
 // Each version of a read model has tables of its own: in the file NAME-vVERSION.db, or
 // in the schema daybook_NAME_vVERSION. Read models are not migrated: when you change
 // tables or handlers, raise the version. The new read model is built from the log,
-// beside the old one, which you can delete when no program uses it any more.
+// beside the old one, which you can remove when no program uses it any more.
+//
+// A definition can have parts, which PostgreSQL changes at the same time
+// ([Definition.WithParts]), and tables that note which events made a row
+// ([Definition.WithLineage] and [View.Lineage]). [Diff] tells how two versions differ,
+// row by row, and [View.Remove] drops one. Processes that have the same read model open
+// take turns at its parts by leases.
 //
 // # SQLite or PostgreSQL
 //
-// SQLite is the faster one by far while one machine is enough. PostgreSQL is for read
+// SQLite is several times as fast while one machine is enough. PostgreSQL is for read
 // models that several machines share, and for those who ask them with tools of their
 // own.
 //

@@ -1,0 +1,133 @@
+package guides
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/pgtest"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+// Balances is a read model: what is left on each card.
+var Balances = sqlview.New("balances", 1, Cards.Codec(),
+	`create table cards (card text primary key, cents bigint not null)`,
+	sqlview.On(func(tx *sqlview.Tx, e Issued, at daybook.Recorded) error {
+		return tx.Exec(`insert into cards values (?, ?)`, at.Stream, e.Cents)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e Spent, at daybook.Recorded) error {
+		return tx.Exec(`update cards set cents = cents - ? where card = ?`, e.Cents, at.Stream)
+	}),
+).WithParts(2).WithLineage()
+
+// Used is its next version, which knows how often a card was used.
+var Used = sqlview.New("balances", 2, Cards.Codec(),
+	`create table cards (card text primary key, cents bigint not null, used bigint not null)`,
+	sqlview.On(func(tx *sqlview.Tx, e Issued, at daybook.Recorded) error {
+		return tx.Exec(`insert into cards values (?, ?, 0)`, at.Stream, e.Cents)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e Spent, at daybook.Recorded) error {
+		if e.Cents < 100 {
+			return nil // a mistake
+		}
+		return tx.Exec(`update cards set cents = cents - ?, used = used + 1 where card = ?`, e.Cents, at.Stream)
+	}),
+)
+
+func Example_readModels() {
+	ctx, store := context.Background(), memstore.New()
+	dir, err := os.MkdirTemp("", "balances")
+	fmt.Println("directory:", err)
+	defer os.RemoveAll(dir)
+	sell(ctx, store)
+
+	view, err := Balances.Open(ctx, dir) // or Balances.OpenIn(ctx, "postgres://…")
+	fmt.Println("open:", err)
+	defer view.Close()
+	fmt.Println("caught up:", projection.NewRunner(store, view, nil).CatchUp(ctx))
+
+	err = view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		for row, err := range rows.Query(`select card, cents from cards where cents > ? order by card`, 0) {
+			var card string
+			var cents int
+			if err == nil {
+				err = row.Scan(&card, &cents)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Println(card, "has", cents, "at position", at.Position)
+		}
+		return nil
+	})
+	fmt.Println("read:", err)
+
+	touches, err := view.Lineage(ctx, "cards", "card-7")
+	fmt.Println("lineage:", err)
+	for _, touch := range touches {
+		fmt.Println(touch.Did, "by the event at position", touch.Position)
+	}
+
+	next, err := Used.Open(ctx, dir)
+	fmt.Println("open:", err)
+	defer next.Close()
+	fmt.Println("caught up:", projection.NewRunner(store, next, nil).CatchUp(ctx))
+	compared, err := sqlview.Diff(ctx, view, next, func(d sqlview.Difference) error {
+		fmt.Println(d.Table, d.Key, "had", d.Old, "and has", d.New)
+		return nil
+	})
+	fmt.Println("the same:", compared.Same(), err)
+	fmt.Println("removed:", view.Remove(ctx))
+	// Output:
+	// directory: <nil>
+	// open: <nil>
+	// caught up: <nil>
+	// card-7 has 3750 at position 4
+	// card-8 has 2000 at position 4
+	// read: <nil>
+	// lineage: <nil>
+	// inserted by the event at position 1
+	// updated by the event at position 3
+	// updated by the event at position 4
+	// open: <nil>
+	// caught up: <nil>
+	// cards [card-7] had [card-7 3750] and has [card-7 3800]
+	// the same: false <nil>
+	// removed: <nil>
+}
+
+// sell sells two cards, of which one is used twice.
+func sell(ctx context.Context, store daybook.Store) {
+	Cards.Decide(ctx, store, "7", Issue(5000))
+	Cards.Decide(ctx, store, "8", Issue(2000))
+	Cards.Decide(ctx, store, "7", Spend(1200))
+	Cards.Decide(ctx, store, "7", Spend(50))
+}
+
+func TestTheReadModelIsTheSameInPostgreSQL(t *testing.T) {
+	ctx, store := t.Context(), memstore.New()
+	sell(ctx, store)
+	here, err := Balances.Open(ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	there, err := Balances.OpenIn(ctx, pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	for _, view := range []*sqlview.View{here, there} {
+		if err := projection.NewRunner(store, view, nil).CatchUp(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compared, err := sqlview.Diff(ctx, here, there, nil)
+	if err != nil || !compared.Same() || compared.Tables[0].Rows != 2 {
+		t.Errorf("%+v, %v; want two rows that are the same", compared, err)
+	}
+}
