@@ -13,6 +13,7 @@ import (
 type Definition struct {
 	name     string
 	version  int
+	edition  int
 	sqlite   string // the statements that make its tables,
 	postgres string // in each kind of database
 	parts    int
@@ -65,7 +66,7 @@ func New(name string, version int, codec *daybook.Codec, schema string, handlers
 		panic(fmt.Sprintf("sqlview: version %d of %s; the first version is 1", version, name))
 	}
 	return &Definition{
-		name: name, version: version, sqlite: schema, postgres: schema,
+		name: name, version: version, edition: 1, sqlite: schema, postgres: schema,
 		parts: 1, keys: projection.ByStream,
 		handlers: projection.NewHandlers(codec, handlers...),
 	}

@@ -17,7 +17,7 @@ var _ projection.Leased = (*View)(nil)
 // SQLite this machine's.
 func (v *View) Claim(ctx context.Context, part int, owner uuid.UUID, lease time.Duration) (held bool, err error) {
 	err = v.db.write(ctx, func(tx *Tx) error {
-		claimed, err := tx.ExecCount(strings.ReplaceAll(claimSQL, "{now}", v.db.now()), v.def.name, v.def.version, part, id(owner), int64(lease))
+		claimed, err := tx.ExecCount(strings.ReplaceAll(claimSQL, "{now}", v.db.now()), v.def.rows(), v.def.version, part, id(owner), int64(lease))
 		held = claimed > 0
 		return err
 	})
@@ -30,7 +30,7 @@ func (v *View) Claim(ctx context.Context, part int, owner uuid.UUID, lease time.
 // Release implements [projection.Leased].
 func (v *View) Release(ctx context.Context, part int, owner uuid.UUID) error {
 	err := v.db.write(ctx, func(tx *Tx) error {
-		return tx.Exec(releaseSQL, v.def.name, v.def.version, part, id(owner))
+		return tx.Exec(releaseSQL, v.def.rows(), v.def.version, part, id(owner))
 	})
 	if err != nil {
 		return fmt.Errorf("sqlview: release part %d of %s: %w", part, v.db, err)

@@ -53,7 +53,7 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 		return nil, fmt.Errorf("the address of the database: %w", errors.Unwrap(err)) // whole, it has the address
 	}
 	p := &postgresSchema{
-		name:      fmt.Sprintf("daybook_%s_v%d", d.name, d.version),
+		name:      d.postgresSchema(),
 		where:     config.ConnConfig.Host + "/" + config.ConnConfig.Database,
 		rewritten: make(map[string]string),
 	}
@@ -110,7 +110,7 @@ func (p *postgresSchema) clear(tx *Tx) error {
 func (p *postgresSchema) remove(ctx context.Context, d *Definition) error {
 	err := p.write(ctx, func(tx *Tx) error {
 		for _, table := range []string{"daybook_projection", "daybook_aside"} {
-			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, d.name, d.version); err != nil {
+			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, d.rows(), d.version); err != nil {
 				return err
 			}
 		}

@@ -8,40 +8,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/daybook-es/daybook/projection"
 )
 
-// A sibling is the file of another version of a read model.
+// A sibling is the file of another version or edition of a read model.
 type sibling struct {
-	path    string
-	version int
+	path             string
+	version, edition int
 }
 
-var versioned = regexp.MustCompile(`-v([1-9][0-9]*)\.db$`)
-
-// siblings lists the files of other versions beside this one, from the oldest.
+// siblings lists the files of other versions and editions beside this one, from the
+// oldest.
 func (f *sqliteFile) siblings(d *Definition) ([]sibling, error) {
-	entries, err := os.ReadDir(filepath.Dir(f.path))
-	if err != nil {
-		return nil, err
-	}
-	var all []sibling
-	for _, entry := range entries {
-		found := versioned.FindStringSubmatch(entry.Name())
-		if found == nil || entry.Name() != fmt.Sprintf("%s-v%s.db", d.name, found[1]) {
-			continue
-		}
-		if version, err := strconv.Atoi(found[1]); err == nil && version != d.version {
-			all = append(all, sibling{filepath.Join(filepath.Dir(f.path), entry.Name()), version})
-		}
-	}
-	slices.SortFunc(all, func(a, b sibling) int { return a.version - b.version })
-	return all, nil
+	all, err := d.files(filepath.Dir(f.path))
+	return slices.DeleteFunc(all, func(s sibling) bool { return s.path == f.path }), err
 }
 
 // skipsLook is how old what is known of the skips of earlier versions may be: to look

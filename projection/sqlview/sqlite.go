@@ -24,7 +24,8 @@ type sqliteFile struct {
 	readers *sql.DB
 	writers *sql.DB // lends the one connection that writer holds
 
-	writing sync.Mutex // held while a transaction writes; guards writer
+	writing sync.Mutex // held while a transaction writes; guards writer and closed
+	closed  bool
 	writer  *writer
 
 	looking sync.Mutex // guards skips, those of earlier versions, and when they were read
@@ -164,6 +165,10 @@ func (f *sqliteFile) read(ctx context.Context, look func(*Reader) error) (err er
 func (f *sqliteFile) close() error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
 	var errs []error
 	if f.writer != nil {
 		errs = append(errs, f.writer.close())

@@ -30,7 +30,7 @@ func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err
 func (v *View) stand(rows *Reader, part int) (stand projection.Stand, err error) {
 	var aside, skips bool
 	at := &stand.Checkpoint
-	err = rows.QueryRow(standSQL, v.def.name, v.def.version, part).Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position,
+	err = rows.QueryRow(standSQL, v.def.rows(), v.def.version, part, v.def.name).Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position,
 		&at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner), &stand.Paused, (*string)(&stand.Mark), &aside, &skips)
 	if errors.Is(err, ErrNoRow) {
 		return stand, fmt.Errorf("there is no part %d; it was removed, or never made", part)
@@ -48,7 +48,7 @@ func (v *View) stand(rows *Reader, part int) (stand projection.Stand, err error)
 
 // asides reads what is set aside of a part.
 func (v *View) asides(rows *Reader, part int) (asides []projection.Aside, err error) {
-	for row, err := range rows.Query(asidesSQL, v.def.name, v.def.version, part) {
+	for row, err := range rows.Query(asidesSQL, v.def.rows(), v.def.version, part) {
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func addSkips(stand *projection.Stand, skips []kept) {
 
 // keep writes what a change says beside its events.
 func (v *View) keep(tx *Tx, c projection.Change) error {
-	name, version := v.def.name, v.def.version
+	name, version := v.def.rows(), v.def.version
 	for _, position := range c.TakenUp {
 		if err := tx.Exec(takeUpSQL, name, version, c.Part, position); err != nil {
 			return err
@@ -113,7 +113,7 @@ func (v *View) keep(tx *Tx, c projection.Change) error {
 		}
 	}
 	for _, s := range c.Skipped {
-		if err := tx.Exec(skipSQL, name, version, c.Part, id(s.EventID), s.Position, plain(s.Reason), s.At); err != nil {
+		if err := tx.Exec(skipSQL, v.def.name, version, c.Part, id(s.EventID), s.Position, plain(s.Reason), s.At); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func plain(said string) string {
 
 // find reads how far the parts have come.
 func (v *View) find(rows *Reader) (parts []projection.Checkpoint, err error) {
-	for row, err := range rows.Query(findSQL, v.def.name, v.def.version) {
+	for row, err := range rows.Query(findSQL, v.def.rows(), v.def.version) {
 		var at projection.Checkpoint
 		if err == nil {
 			err = row.Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position, &at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner))

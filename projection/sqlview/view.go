@@ -25,7 +25,7 @@ type View struct {
 // A database of the same name and version that was made with another schema is an
 // error: raise the version.
 func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
-	path, err := filepath.Abs(filepath.Join(dir, fmt.Sprintf("%s-v%d.db", d.name, d.version)))
+	path, err := filepath.Abs(filepath.Join(dir, d.file()))
 	if err != nil {
 		return nil, fmt.Errorf("sqlview: open %s version %d: %w", d.name, d.version, err)
 	}
@@ -73,7 +73,7 @@ func (v *View) create(tx *Tx) error {
 	}
 	var tables string
 	var parts int
-	err := tx.QueryRow(`select min(tables), count(*) from daybook_projection where name = ? and version = ?`, v.def.name, v.def.version).
+	err := tx.QueryRow(`select min(tables), count(*) from daybook_projection where name = ? and version = ?`, v.def.rows(), v.def.version).
 		Scan(optional(&tables), &parts)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (v *View) make(tx *Tx) error {
 		}
 	}
 	for part := range v.def.parts {
-		if err := tx.Exec(beginSQL, v.def.name, v.def.version, part, v.tables()); err != nil {
+		if err := tx.Exec(beginSQL, v.def.rows(), v.def.version, part, v.tables()); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (v *View) tables() string {
 }
 
 // Close closes the database, once a transaction that is under way has ended. Every
-// later use of the view is an error.
+// later use of the view but another Close is an error.
 func (v *View) Close() error {
 	if err := v.db.close(); err != nil {
 		return fmt.Errorf("sqlview: close %s: %w", v.db, err)
@@ -159,7 +159,7 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 		// nothing yet that would have to be undone.
 		moved, err := tx.ExecCount(moveSQL,
 			id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused), string(c.Mark),
-			v.def.name, v.def.version, c.Part,
+			v.def.rows(), v.def.version, c.Part,
 			id(c.From.Log), id(c.From.Incarnation), c.From.Position, c.From.Applied, id(c.From.EventID), c.From.Events, id(c.From.Owner))
 		if err != nil {
 			return err
@@ -184,8 +184,8 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 func (v *View) Reset(ctx context.Context) error {
 	err := v.db.write(ctx, func(tx *Tx) error {
 		// Its rows go first: whoever moves a part waits for them, or is waited for.
-		for _, table := range []string{"daybook_projection", "daybook_aside", "daybook_skip"} {
-			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, v.def.name, v.def.version); err != nil {
+		for table, name := range map[string]string{"daybook_projection": v.def.rows(), "daybook_aside": v.def.rows(), "daybook_skip": v.def.name} {
+			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, name, v.def.version); err != nil {
 				return err
 			}
 		}
