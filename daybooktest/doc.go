@@ -10,9 +10,11 @@
 // fails for a fact that is not declared, or that does not survive its encoding.
 //
 // [Given] is for the decider of a stream, [GivenLog] for a decision over any part of
-// the log, [Project] for a read model, and [Snapshots] for a state that is to be
-// cached. An [Unreliable] store loses requests and answers, to test a program that
-// must cope with that.
+// the log, [Project] for a read model, [Process] for a process, and [Snapshots] for a
+// state that is to be cached. A [Clock] shows the time that it is told to. An
+// [Unreliable] store loses requests and answers, to test a program that must cope with
+// that.
 //
-// Scenarios are for the goroutine of their test; an Unreliable store is for any.
+// Scenarios are for the goroutine of their test; a Clock and an Unreliable store are for
+// any.
 package daybooktest

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-es/daybook"
 )
 
@@ -17,14 +19,29 @@ type Loaded[S any] struct {
 	Begun time.Time
 	// Done reports that it reacts to nothing any more.
 	Done bool
-	// Open are the names of the commands and effects without an outcome, in the order in
-	// which they were decided.
-	Open []string
+	// Open are the commands and effects without an outcome, in the order in which they
+	// were decided.
+	Open []Step
 	// Deadlines are those that are pending, by name.
 	Deadlines map[string]time.Time
 	// SetAside says why it cannot go on; nil if it can.
 	SetAside *Aside
 }
+
+// A Step is a command or an effect that an instance has decided on.
+type Step struct {
+	// ID is that of the command, or the key of the effect.
+	ID uuid.UUID
+	// Name is what it is called, and Value what was sent or asked for: nil if this program
+	// does not declare it.
+	Name  string
+	Value any
+	// IsEffect tells an effect from a command.
+	IsEffect bool
+}
+
+// Codec returns the codec of the facts that the process reacts to.
+func (p *Process[S]) Codec() *daybook.Codec { return p.definition.codec }
 
 // Load returns an instance: for pages and tests. The state of one that began in another
 // version than this process is not folded, and stays the zero S; so does that of one
@@ -40,7 +57,17 @@ func (p *Process[S]) Load(ctx context.Context, store daybook.Store, id string) (
 		l.State = *state
 	}
 	for _, s := range i.open {
-		l.Open = append(l.Open, s.request.Name)
+		step := Step{ID: s.id, Name: s.request.Name, IsEffect: s.effect}
+		parts := d.commands
+		if s.effect {
+			parts = d.effects
+		}
+		if part := parts[s.request.Name]; part != nil {
+			if step.Value, err = part.value(s.request.Data); err != nil {
+				step.Value = nil
+			}
+		}
+		l.Open = append(l.Open, step)
 	}
 	for name, deadline := range i.deadlines {
 		l.Deadlines[name] = deadline.Due

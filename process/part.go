@@ -68,11 +68,12 @@ func onFact[S, E any](starts bool, correlate func(E, daybook.Recorded) string, r
 func Sends[S, C any](name string, react func(s *S, c C, a Answer, do *Steps)) Part[S] {
 	return Part[S]{func(d *definition) {
 		part := &requestPart{name: name, encode: encodeCommand}
+		part.value = func(data []byte) (any, error) { return readCommand[C](name, data) }
 		if react != nil {
 			part.react = func(state any, data []byte, in outcome, do *Steps) error {
-				var c C
-				if err := strict.Unmarshal(data, &c); err != nil {
-					return fmt.Errorf("read the command %s: %w", name, err)
+				c, err := readCommand[C](name, data)
+				if err != nil {
+					return err
 				}
 				react(state.(*S), c, in.answer, do)
 				return nil
@@ -125,6 +126,14 @@ func readEffect[E any](name string, data []byte) (E, error) {
 	return e, nil
 }
 
+func readCommand[C any](name string, data []byte) (C, error) {
+	var c C
+	if err := strict.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("read the command %s: %w", name, err)
+	}
+	return c, nil
+}
+
 // encodeCommand writes a command as the bus reads it.
 func encodeCommand(c any) ([]byte, error) { return strict.Marshal(c, strict.Deterministic(true)) }
 
@@ -133,7 +142,7 @@ type requestPart struct {
 	name   string
 	effect bool
 	encode func(any) ([]byte, error)
-	value  func(data []byte) (any, error) // of an effect
+	value  func(data []byte) (any, error)
 	call   func(ctx context.Context, key string, e any) (any, error)
 	react  func(state any, data []byte, in outcome, do *Steps) error
 }
