@@ -3,8 +3,10 @@ package orders
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/daybook-es/daybook"
 )
@@ -241,4 +243,21 @@ func (a *Audit) end(id string, o *audited) {
 	if o.cancelled && picked != 0 {
 		a.broken("order %s is cancelled, and %d pieces left the shelf with it", id, picked)
 	}
+}
+
+// Print writes the audit for people.
+func (a Audit) Print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, `%d orders that the shop was asked to fulfil: %d under way, %d shipped, %d cancelled.
+%s came in, %s went back, %s is kept.
+%d articles: %d pieces came, %d were found, %d left, %d are on the shelf, and %d of those are kept for orders.
+`, a.Orders, a.UnderWay, a.Shipped, a.Cancelled, a.In, a.Refunded, a.Kept, a.Articles, a.Received, a.Found, a.Picked, a.OnHand, a.Reserved)
+	for _, list := range []struct {
+		title string
+		all   []string
+	}{{"What must never be", a.Broken}, {"What must not stay", a.Unfinished}} {
+		if err == nil && len(list.all) > 0 {
+			_, err = fmt.Fprintf(w, "\n%s:\n  %s\n", list.title, strings.Join(list.all, "\n  "))
+		}
+	}
+	return err
 }

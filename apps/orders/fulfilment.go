@@ -60,6 +60,8 @@ type FulfilmentOptions struct {
 const (
 	FulfilmentName = "fulfilment"
 
+	fulfilmentCategory = "process." + FulfilmentName // of the instances' streams
+
 	unpaid      = "unpaid"
 	refundAgain = "refund again"
 	unbookAgain = "unbook again"

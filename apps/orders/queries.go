@@ -163,15 +163,17 @@ type Occurrence struct {
 	Fact any `json:"-"`
 }
 
-// A Change says that something happened to an order or to an article, and that the views
-// show it.
+// A Change says that something happened to an order, to an article or to the fulfilment of
+// an order, and that the views show it.
 type Change struct {
 	// At is the point of the event: a token, and where to go on from.
 	At daybook.Point `json:"at"`
 	// Order and SKU are what it happened to, as far as it did: what is reserved is so for
-	// an order. Version is that of the order or, if there is a SKU, of the article.
+	// an order. Process is the name of the process that it happened to, for the order.
+	// Version is that of the order or, if there is a SKU or a Process, of that.
 	Order      string          `json:"order,omitempty"`
 	SKU        string          `json:"sku,omitempty"`
+	Process    string          `json:"process,omitempty"`
 	Version    daybook.Version `json:"version"`
 	Type       string          `json:"type"`
 	RecordedAt time.Time       `json:"recorded_at"`

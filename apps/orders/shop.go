@@ -29,8 +29,9 @@ type Shop struct {
 	bus    *command.Bus
 	view   *sqlview.View
 	runner *projection.Runner
-	// processes fulfil orders; nil in a shop without providers.
-	processes *process.Runner
+	// processes fulfil orders, as fulfilment says; nil in a shop without providers.
+	processes  *process.Runner
+	fulfilment *process.Process[Fulfilment]
 	// figures remembers the dashboards that were asked for last.
 	figures figureCache
 
@@ -103,7 +104,8 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 		_ = s.runner.Run(running)
 	})
 	if o.Payments != nil {
-		s.processes = process.NewRunner(store, s.bus, []process.Definition{Fulfil(o.Payments, o.Carrier, &o.Fulfilment)}, &o.Processes)
+		s.fulfilment = Fulfil(o.Payments, o.Carrier, &o.Fulfilment)
+		s.processes = process.NewRunner(store, s.bus, []process.Definition{s.fulfilment}, &o.Processes)
 		s.done.Go(func() {
 			_ = s.processes.Run(running) // it gives up only if the store is closed
 		})
@@ -135,12 +137,12 @@ func (s *Shop) Wait(ctx context.Context, token daybook.Point) error { return s.r
 // Status says where the views stand.
 func (s *Shop) Status(ctx context.Context) (projection.Status, error) { return s.runner.Status(ctx) }
 
-// Changes yields what happens to orders and in stock after a point, each when the views show it,
+// Changes yields what happens to orders, in stock and to fulfilments after a point, each when the views show it,
 // for as long as ctx lasts. It ends with the error that stopped it, the context's
 // included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for reading, err := range daybook.Follow(ctx, s.store, s.view.Query(), after) {
+		for reading, err := range daybook.Follow(ctx, s.store, append(s.view.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {
 			if err == nil {
 				err = s.Wait(ctx, reading.Snapshot())
 			}
@@ -172,6 +174,10 @@ func changeOf(at daybook.Point, e daybook.Recorded) Change {
 		for _, tag := range e.Tags {
 			c.Order, _ = strings.CutPrefix(tag, orderTag(""))
 		}
+		return c
+	}
+	if id, is := strings.CutPrefix(e.Stream, fulfilmentCategory+"-"); is {
+		c.Order, c.Process = id, FulfilmentName
 		return c
 	}
 	c.Order = OrderID(e.Stream)

@@ -44,6 +44,9 @@ func (d desk) Do(ctx context.Context, c any) error {
 // Simulated counts what a simulation did.
 type Simulated struct {
 	Placed, Paid, Shipped, Delivered, Cancelled, Returned, Refunded int
+	// Received counts deliveries of goods to the shop, and Early the orders that were to
+	// be delivered to the customer before the shop had shipped them.
+	Received, Early int
 	// Refused commands broke a rule, as when a visitor had done something to the same
 	// order; Failed ones were not answered. Err is how the last of those failed.
 	Refused, Failed int
@@ -52,7 +55,7 @@ type Simulated struct {
 
 // Commands is how many commands were handed in.
 func (s Simulated) Commands() int {
-	return s.Placed + s.Paid + s.Shipped + s.Delivered + s.Cancelled + s.Returned + s.Refunded + s.Refused + s.Failed
+	return s.Placed + s.Paid + s.Shipped + s.Delivered + s.Cancelled + s.Returned + s.Refunded + s.Received + s.Early + s.Refused + s.Failed
 }
 
 // A Simulation makes a shop busy. Make it with [NewSimulation]. Its methods may be
@@ -64,6 +67,8 @@ func (s Simulated) Commands() int {
 type Simulation struct {
 	desk   Desk
 	random *rand.Rand // used under mu
+	// fulfils has the shop see to the orders by itself.
+	fulfils bool
 
 	mu   sync.Mutex
 	open []simulatedOrder
@@ -74,6 +79,8 @@ type simulatedOrder struct {
 	id     string
 	status Status
 	total  Cents
+	fulfil bool // the shop sees to it
+	card   bool //   and charges the card
 }
 
 // NewSimulation returns a simulation that hands in its commands at a desk, and that
@@ -81,6 +88,10 @@ type simulatedOrder struct {
 func NewSimulation(at Desk, seed uint64) *Simulation {
 	return &Simulation{desk: at, random: rand.New(rand.NewPCG(seed, 0))}
 }
+
+// Fulfil has the simulation leave it to the shop to reserve, to charge, and to ship what is
+// ordered, and bring it goods. Call it before the first step.
+func (s *Simulation) Fulfil() { s.fulfils = true }
 
 // simulatedGrace is how long commands that are under way may take when a simulation is
 // stopped.
@@ -135,7 +146,7 @@ func (s *Simulation) Step(ctx context.Context) {
 
 	var err error
 	if placed, ok := c.(PlaceOrder); ok {
-		o.total = placed.Total
+		o.total, o.fulfil, o.card = sumOf(placed.Lines), placed.Fulfil, placed.Method == CardOnFile
 		o.id, err = s.desk.Place(ctx, placed)
 	} else {
 		err = s.desk.Do(ctx, c)
@@ -145,6 +156,10 @@ func (s *Simulation) Step(ctx context.Context) {
 	defer s.mu.Unlock()
 	var refused *daybook.RefusedError
 	switch {
+	case errors.As(err, &refused) && o.fulfil && refused.Rule == ErrNotShipped.Name():
+		s.sum.Early++
+		s.open = append(s.open, o)
+		return
 	case errors.As(err, &refused):
 		s.sum.Refused++
 		return // a visitor takes care of this order
@@ -158,6 +173,10 @@ func (s *Simulation) Step(ctx context.Context) {
 		}
 		return
 	}
+	if _, ok := c.(ReceiveStock); ok {
+		s.sum.Received++
+		return
+	}
 	*s.count(after)++
 	o.status = after
 	if !s.ends(o) {
@@ -168,6 +187,9 @@ func (s *Simulation) Step(ctx context.Context) {
 // next chooses a command, the order that it is about, which it takes out of the list,
 // and the status that it will have then.
 func (s *Simulation) next() (simulatedOrder, any, Status) {
+	if s.fulfils && s.random.Float64() < 0.05 {
+		return simulatedOrder{}, ReceiveStock{SKU: s.product(s.category()), Quantity: 5 + s.random.Int64N(30), Supplier: "wholesale"}, NotPlaced
+	}
 	if len(s.open) == 0 || s.random.Float64() < 0.25 {
 		return simulatedOrder{}, s.place(), Placed
 	}
@@ -175,6 +197,10 @@ func (s *Simulation) next() (simulatedOrder, any, Status) {
 	o := s.open[i]
 	s.open = slices.Delete(s.open, i, i+1)
 	chance := s.random.Float64()
+	switch {
+	case o.fulfil && o.card && o.status == Placed && chance >= 0.02, o.fulfil && o.status == Paid && chance >= 0.02:
+		return o, DeliverOrder{Order: o.id}, Delivered
+	}
 	switch o.status {
 	case Placed:
 		if chance < 0.06 {
@@ -226,13 +252,12 @@ func (s *Simulation) count(reached Status) *int {
 
 func (s *Simulation) place() PlaceOrder {
 	towns := [][2]string{{"sao paulo", "SP"}, {"campinas", "SP"}, {"rio de janeiro", "RJ"}, {"belo horizonte", "MG"}, {"porto alegre", "RS"}, {"curitiba", "PR"}, {"salvador", "BA"}, {"recife", "PE"}}
-	categories := []string{"bed_bath_table", "health_beauty", "sports_leisure", "computers_accessories", "garden_tools", "watches_gifts", "toys"}
 	town := towns[s.random.IntN(len(towns))]
 	c := PlaceOrder{Customer: Customer{ID: fmt.Sprintf("visitor-%d", 1+s.random.IntN(400)), City: town[0], State: town[1]}}
 	for range 1 + s.random.IntN(3) {
-		category := categories[s.random.IntN(len(categories))]
+		category := s.category()
 		l := Line{
-			Product:   fmt.Sprintf("%s-%d", category, 1+s.random.IntN(9)),
+			Product:   s.product(category),
 			Category:  category,
 			Seller:    fmt.Sprintf("seller-%d", 1+s.random.IntN(20)),
 			Quantity:  1 + s.random.Int64N(2),
@@ -242,7 +267,19 @@ func (s *Simulation) place() PlaceOrder {
 		c.Lines = append(c.Lines, l)
 	}
 	c.Total = sumOf(c.Lines)
+	if c.Fulfil = s.fulfils; c.Fulfil && s.random.Float64() < 0.7 {
+		c.Method = CardOnFile
+	}
 	return c
+}
+
+func (s *Simulation) category() string {
+	categories := []string{"bed_bath_table", "health_beauty", "sports_leisure", "computers_accessories", "garden_tools", "watches_gifts", "toys"}
+	return categories[s.random.IntN(len(categories))]
+}
+
+func (s *Simulation) product(category string) string {
+	return fmt.Sprintf("%s-%d", category, 1+s.random.IntN(9))
 }
 
 func (s *Simulation) method() string {

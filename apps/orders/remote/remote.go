@@ -90,13 +90,19 @@ func (s *Shop) Record(ctx context.Context, histories []orders.History) (recorded
 // Place implements [orders.Desk] by POST /orders.
 func (s *Shop) Place(ctx context.Context, c orders.PlaceOrder) (string, error) {
 	location, err := s.send(ctx, "/orders", c)
-	return path.Base(location), err
+	if err != nil {
+		return "", err
+	}
+	return path.Base(location), nil
 }
 
-// Do implements [orders.Desk] by POST /orders/{id}/….
+// Do implements [orders.Desk] by POST /orders/{id}/…, or POST /stock.
 func (s *Shop) Do(ctx context.Context, c any) error {
 	var order, act string
 	switch c := c.(type) {
+	case orders.ReceiveStock:
+		_, err := s.send(ctx, "/stock", c)
+		return err
 	case orders.PayOrder:
 		order, act = c.Order, "pay"
 	case orders.ShipOrder:
@@ -110,7 +116,7 @@ func (s *Shop) Do(ctx context.Context, c any) error {
 	case orders.RefundOrder:
 		order, act = c.Order, "refund"
 	default:
-		return fmt.Errorf("remote: a %T is no command about an order", c)
+		return fmt.Errorf("remote: a %T is no command that a desk takes", c)
 	}
 	_, err := s.send(ctx, "/orders/"+url.PathEscape(order)+"/"+act, c)
 	return err

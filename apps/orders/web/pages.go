@@ -88,6 +88,10 @@ var doneWords = map[string]string{
 	"ReceiveStock":    "The goods are in stock.",
 	"CountStock":      "The count is recorded.",
 	"SetReorderLevel": "The reorder level is set.",
+
+	"RetryInstance": "It goes on.",
+	"SkipInput":     "It is skipped.",
+	"TellProvider":  "The provider knows.",
 }
 
 // A refusedForm is a form that came to nothing, to be shown again.
@@ -196,6 +200,9 @@ type orderView struct {
 	Owed    orders.Cents
 	Left    orders.Cents // of what was paid, after refunds
 	Refused *refusedForm
+	// Process is what the shop does about it by itself; nil if it does nothing, and in the
+	// past.
+	Process *fulfilmentView
 }
 
 func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id string, moment orders.Moment, refused *refusedForm) error {
@@ -219,6 +226,9 @@ func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id 
 		body.Past = true
 	} else {
 		body.May = may(details)
+		if body.Process, err = s.fulfilmentPart(r.Context(), details); err != nil {
+			return err
+		}
 	}
 	s.render(w, r, status, "order", view{Title: "Order " + short(id), Nav: "orders", Live: liveStream(shown, "order", id), Shown: shown, Body: body})
 	return nil

@@ -35,6 +35,7 @@ var (
 	conflict       = kind{"conflict", http.StatusConflict, "Somebody else was first", "Look at it again, then decide again."}
 	foreignToken   = kind{"foreign-token", http.StatusConflict, "The token is of another log", "Drop the token: the log was restored or replaced since it was given out."}
 	preconditions  = kind{"precondition-failed", http.StatusPreconditionFailed, "It has changed since you looked", "Look at it again, then decide again."}
+	stillAside     = kind{"still-set-aside", http.StatusConflict, "It still cannot go on", "Mend what the detail says and try again, or skip what it cannot take."}
 	tooLarge       = kind{"too-large", http.StatusRequestEntityTooLarge, "The request is too large", "Send less at once."}
 	wrongMediaType = kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request is in a form that is not understood here", "Send application/json."}
 	refused        = kind{"refused", http.StatusUnprocessableEntity, "The shop said no", "The rule says why; what is recorded did not change."}
@@ -48,7 +49,7 @@ var (
 
 // kinds are all of them, in the order in which they are explained.
 var kinds = []kind{
-	malformed, crossOrigin, misdirected, denied, notFound, wrongMethod, notAcceptable, conflict, foreignToken, preconditions,
+	malformed, crossOrigin, misdirected, denied, notFound, wrongMethod, notAcceptable, conflict, stillAside, foreignToken, preconditions,
 	tooLarge, wrongMediaType, refused, invalid, keyReused, internal, unavailable, lagging, unknownOutcome,
 }
 

@@ -89,15 +89,15 @@ func serveAndDie(dir string, die bool) error {
 	return store.Close()
 }
 
-// A process is a server of its own on a directory.
-type process struct {
+// A server is a process of its own on a directory.
+type server struct {
 	*shopfront
 	cmd *exec.Cmd
 	in  io.Closer
 	out *bufio.Reader
 }
 
-func startProcess(t *testing.T, dir string, die bool) *process {
+func startProcess(t *testing.T, dir string, die bool) *server {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), serveVariable+"="+dir)
@@ -117,7 +117,7 @@ func startProcess(t *testing.T, dir string, die bool) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has mostly ended by then
-	p := &process{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	p := &server{cmd: cmd, in: in, out: bufio.NewReader(out)}
 	url, err := p.out.ReadString('\n')
 	if err != nil {
 		t.Fatalf("the server said nothing: %v", err)
@@ -127,7 +127,7 @@ func startProcess(t *testing.T, dir string, die bool) *process {
 }
 
 // end ends the process as it is meant to end.
-func (p *process) end() {
+func (p *server) end() {
 	p.t.Helper()
 	if err := p.in.Close(); err != nil {
 		p.t.Fatal(err)
@@ -138,7 +138,7 @@ func (p *process) end() {
 }
 
 // head returns the newest position of the log.
-func (p *process) head() daybook.Position {
+func (p *server) head() daybook.Position {
 	p.t.Helper()
 	return read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
 }
@@ -161,7 +161,7 @@ func TestEveryCommandMayBeSentAgain(t *testing.T) {
 	dir := t.TempDir()
 	// With connections kept alive, Go's client would send by itself again what has a key.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	send := func(p *process, path, body, key string) (said, error) {
+	send := func(p *server, path, body, key string) (said, error) {
 		t.Helper()
 		r, err := http.NewRequest("POST", p.url+path, strings.NewReader(body))
 		if err != nil {
@@ -181,7 +181,7 @@ func TestEveryCommandMayBeSentAgain(t *testing.T) {
 		path, body, key string
 		said            said
 	}
-	again := func(p *process, s sent) {
+	again := func(p *server, s sent) {
 		t.Helper()
 		before := p.head()
 		answer, err := send(p, s.path, s.body, s.key)

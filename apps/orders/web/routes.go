@@ -36,6 +36,10 @@ func (s *Site) routes() []route {
 		{method: "POST", path: "/stock/{sku}/count", handle: s.countStock},
 		{method: "POST", path: "/stock/{sku}/level", handle: s.setLevel},
 
+		{method: "POST", path: "/processes/{name}/{id}/retry", handle: s.retryInstance},
+		{method: "POST", path: "/processes/{name}/{id}/skip", handle: s.skipInstance},
+		{method: "POST", path: "/providers/{name}", handle: s.tellProvider},
+
 		{method: "GET", path: "/orders", handle: s.list},
 		{method: "GET", path: "/orders/{id}", handle: s.order},
 		{method: "GET", path: "/orders/{id}/history", handle: s.history},
@@ -43,6 +47,8 @@ func (s *Site) routes() []route {
 		{method: "GET", path: "/stock/{sku}", handle: s.article},
 		{method: "GET", path: "/stock/{sku}/history", handle: s.articleHistory},
 		{method: "GET", path: "/customers/{id}", handle: s.customer},
+		{method: "GET", path: "/processes", handle: s.processes},
+		{method: "GET", path: "/providers", handle: s.providers},
 		{method: "GET", path: "/dashboard", handle: s.dashboard},
 		{method: "GET", path: "/report", handle: s.report},
 		{method: "GET", path: "/events/live", handle: s.live, long: true},

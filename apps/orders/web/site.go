@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/apps/orders/simulated"
 )
 
 // Options adjust a site. The zero value, and nil, are right for a shop that is open to
@@ -35,6 +36,9 @@ type Options struct {
 	// Health returns why nothing can be recorded until somebody does something about it,
 	// or nil. The site is not ready then. Nil means that nothing is known.
 	Health func() error
+	// Providers are simulated ones that visitors may tell to fail. Nil means that there are
+	// none.
+	Providers []*simulated.Desk
 	// Patience is how long a query waits until the views show its token. Zero means 3
 	// seconds.
 	Patience time.Duration

@@ -125,7 +125,8 @@ func TestThePagesOfTheStock(t *testing.T) {
 	if a.StatusCode != http.StatusSeeOther {
 		t.Fatalf("counting none leads to %d %s", a.StatusCode, a.Body)
 	}
-	a = f.ask("POST", "/stock/lamp/level", "level=7&key=3", form...)
+	f.ask("POST", "/stock/lamp/level", "level=7&key=3", form...)
+	f.get("/stock/lamp", append(page, f.now()...)...)
 	for _, failed := range []struct{ path, body, words string }{
 		{"/stock", "sku=&quantity=1&key=4", "Say which article came in"},
 		{"/stock", "sku=bulb&quantity=&key=5", "Say how many pieces came in"},

@@ -10,7 +10,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/apps/orders/simulated"
 )
 
 // words are what templates say things with.
@@ -35,6 +38,16 @@ var words = template.FuncMap{
 	"plural":   plural,
 	"path":     url.PathEscape,
 	"orderIn":  orderIn,
+	"standing": standing,
+	"asideForm": func(process, instance string, since time.Time, cause string, input uuid.UUID) asideForm {
+		return asideForm{process, instance, since, cause, input}
+	},
+	"moods":      simulated.Moods,
+	"moodWords":  func(m simulated.Mood) string { return moodWords[m] },
+	"percentage": func(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 4, 64) },
+	"seq":        func(numbers ...int) []int { return numbers },
+	"few":        func(moods []simulated.Mood) []simulated.Mood { return moods[:min(len(moods), fewMoods)] },
+	"left":       func(moods []simulated.Mood) int { return len(moods) - fewMoods },
 }
 
 type namedSort struct {
@@ -233,6 +246,40 @@ func orderIn(e orders.Occurrence) string {
 	}
 	return ""
 }
+
+// An asideForm is an instance that was set aside, with what can be done about it.
+type asideForm struct {
+	Process, Instance string
+	Since             time.Time
+	Cause             string
+	Input             uuid.UUID
+}
+
+// standing says what a fulfilment waits for, or why it ended as it did.
+func standing(f orders.FulfilmentSummary) string {
+	switch {
+	case f.Reason != "":
+		return f.Reason
+	case f.Status >= orders.Shipped:
+		return ""
+	case f.Status >= orders.Paid:
+		return "waits for the carrier"
+	case f.Method == orders.CardOnFile:
+		return "the card is being charged"
+	case !f.PayBy.IsZero():
+		return "waits for the payment until " + when(f.PayBy)
+	}
+	return "waits for the payment"
+}
+
+// moodWords say what a provider does in each mood.
+var moodWords = map[simulated.Mood]string{
+	simulated.Declining: "say no", simulated.Unreachable: "be out of reach", simulated.Silent: "do it and not answer",
+	simulated.Twice: "be asked twice, and answer twice", simulated.Slow: "be slow", simulated.Obliging: "do it",
+}
+
+// fewMoods is how many moods of what a provider was told a page shows.
+const fewMoods = 5
 
 // late reports whether an event was recorded long enough after it happened that people
 // should know.

@@ -68,7 +68,7 @@ func (c *Import) recorder(ctx context.Context, s *streams) (orders.Recorder, fun
 		}
 		return shop, shop.Wait, func(*error) {}, nil
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders import, process %d", os.Getpid()), s.log)
+	shop, err := c.open(ctx, fmt.Sprintf("orders import, process %d", os.Getpid()), s.log, nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -28,6 +28,7 @@ type Main struct {
 	Serve    Serve    `cmd:"" default:"withargs" help:"Serve the page and the API (what happens without a verb)."`
 	Import   Import   `cmd:"" help:"Record the orders that are kept in Olist's public tables anywhere below FROM."`
 	Report   Report   `cmd:"" help:"Print what the orders add up to."`
+	Audit    Audit    `cmd:"" help:"Check the whole log: that stock, money and orders are as they must be."`
 	Simulate Simulate `cmd:"" help:"Keep the shop busy: place, pay, ship, deliver and cancel orders."`
 
 	LogFormat string `enum:"text,json" default:"text" help:"How the log is written to standard error: ${enum}."`

@@ -34,8 +34,8 @@ type opened struct {
 }
 
 // open opens the shop. Others who find it open are told of the owner: an address that
-// begins with "http://", or what program it is.
-func (d Data) open(ctx context.Context, owner string, log *slog.Logger) (*opened, error) {
+// begins with "http://", or what program it is. The options may be nil.
+func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options *orders.Options) (*opened, error) {
 	store, err := logstore.Open(filepath.Join(d.Data, "log"), &logstore.Options{Owner: owner, Logger: log})
 	var locked *logstore.LockedError
 	if errors.As(err, &locked) {
@@ -44,7 +44,11 @@ func (d Data) open(ctx context.Context, owner string, log *slog.Logger) (*opened
 	if err != nil {
 		return nil, err
 	}
-	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), &orders.Options{Logger: log})
+	if options == nil {
+		options = new(orders.Options)
+	}
+	options.Logger = log
+	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), options)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

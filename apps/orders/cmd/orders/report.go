@@ -51,7 +51,7 @@ func (c *Report) ask(ctx context.Context, s *streams) (_ printer, err error) {
 	if err := c.exists(); err != nil {
 		return nil, err
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.log)
+	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.log, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,14 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/apps/orders/web"
 )
 
 // Serve serves the shop over HTTP.
 type Serve struct {
 	Data
+	Fulfilment
 	Addr string   `placeholder:"HOST:PORT" help:"Where to listen. Without it, 127.0.0.1:8080, or a free port if that one is taken."`
 	Host []string `placeholder:"NAME" help:"A name under which the shop is asked for, such as that of a proxy in front. A server that only this machine can reach takes no others."`
 }
@@ -26,12 +28,19 @@ func (c *Serve) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	address := addressOf(listener)
-	shop, err := c.open(ctx, address, s.log)
+	options, payments, carrier, err := c.options()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	shop, err := c.open(ctx, address, s.log, options)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
-	site := web.New(shop.Shop, &web.Options{Logger: s.log, Hosts: c.hosts(listener), Health: shop.health})
+	site := web.New(shop.Shop, &web.Options{
+		Logger: s.log, Hosts: c.hosts(listener), Health: shop.health,
+		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
+	})
 	fmt.Fprintln(s.out, address)
 	s.log.Info("serving", "address", address, "data", c.Data.Data)
 	err = site.Serve(ctx, listener)

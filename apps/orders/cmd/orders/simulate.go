@@ -14,10 +14,12 @@ import (
 // Simulate makes the shop busy.
 type Simulate struct {
 	Data
-	Addr string        `xor:"shop" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
-	Rate float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
-	For  time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
-	Seed uint64        `placeholder:"N" help:"The same seed makes the same choices. Without it they are always others."`
+	Fulfilment
+	Addr   string        `xor:"shop" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	Rate   float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
+	For    time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
+	ByHand bool          `help:"Do by hand what the shop does by itself: pay, and ship."`
+	Seed   uint64        `placeholder:"N" help:"The same seed makes the same choices. Without it they are always others."`
 }
 
 // Validate is asked by the command line.
@@ -25,7 +27,7 @@ func (c *Simulate) Validate() error {
 	if !(c.Rate > 0 && c.Rate <= 100_000) {
 		return fmt.Errorf("--rate: is %v, and must be above 0 and at most 100000", c.Rate)
 	}
-	return nil
+	return c.Fulfilment.Validate()
 }
 
 // Run simulates until ctx ends, and says every five seconds what it did.
@@ -44,6 +46,9 @@ func (c *Simulate) Run(ctx context.Context, s *streams) (err error) {
 		c.Seed = rand.Uint64()
 	}
 	simulation := orders.NewSimulation(at, c.Seed)
+	if !c.ByHand {
+		simulation.Fulfil()
+	}
 	finished := make(chan struct{})
 	go func() {
 		simulation.Run(ctx, c.Rate)
@@ -69,8 +74,14 @@ func (c *Simulate) Run(ctx context.Context, s *streams) (err error) {
 func tell(s *streams, sum orders.Simulated) {
 	fmt.Fprintf(s.out, "%s commands: %s placed, %s paid, %s shipped, %s delivered, %s cancelled, %s returned, %s refunded\n",
 		count(sum.Commands()), count(sum.Placed), count(sum.Paid), count(sum.Shipped), count(sum.Delivered), count(sum.Cancelled), count(sum.Returned), count(sum.Refunded))
-	if sum.Failed > 0 || sum.Refused > 0 {
-		fmt.Fprintf(s.out, "  %s refused, %s failed%s\n", count(sum.Refused), count(sum.Failed), because(sum.Err))
+	if sum.Received > 0 || sum.Early > 0 {
+		fmt.Fprintf(s.out, "  %s times goods came in, %s orders were not shipped yet when they should have been delivered\n", count(sum.Received), count(sum.Early))
+	}
+	if sum.Refused > 0 {
+		fmt.Fprintf(s.out, "  %s refused\n", count(sum.Refused))
+	}
+	if sum.Failed > 0 {
+		fmt.Fprintf(s.out, "  %s failed%s\n", count(sum.Failed), because(sum.Err))
 	}
 }
 
@@ -87,7 +98,11 @@ func (c *Simulate) desk(ctx context.Context, s *streams) (orders.Desk, func(*err
 		shop, err := remote.Dial(c.Addr)
 		return shop, func(*error) {}, err
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.log)
+	options, _, _, err := c.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.log, options)
 	if err != nil {
 		return nil, nil, err
 	}

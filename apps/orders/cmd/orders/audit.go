@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/store/logstore"
+)
+
+// Audit checks the whole log.
+type Audit struct {
+	Data
+	JSON bool `name:"json" help:"As JSON, for programs."`
+}
+
+// errUnsound is how an audit ends that found what must not be.
+var errUnsound = errors.New("the log is not as it must be")
+
+// Run prints what the log comes to, and what in it cannot be.
+func (c *Audit) Run(ctx context.Context, s *streams) (err error) {
+	if err := c.exists(); err != nil {
+		return err
+	}
+	// A server that has the log open need not stop for that.
+	store, err := logstore.OpenReader(filepath.Join(c.Data.Data, "log"), &logstore.Options{Logger: s.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	a, err := orders.AuditLog(ctx, store)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(s.out)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(a)
+	} else {
+		err = a.Print(s.out)
+	}
+	if err == nil && len(a.Broken) > 0 {
+		err = errUnsound
+	}
+	return err
+}

@@ -1,0 +1,298 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/process"
+)
+
+// A processStatus says where a process stands, for programs.
+type processStatus struct {
+	Process  string `json:"process"`
+	Versions []int  `json:"versions"`
+	Ready    bool   `json:"ready"`
+	// Live counts the instances that are not done, Done those that are.
+	Live int `json:"live"`
+	Done int `json:"done"`
+	// Open counts the commands and effects without an outcome, and Deadlines those that
+	// are pending.
+	Open      int       `json:"open"`
+	Oldest    time.Time `json:"oldest,omitzero"`
+	Deadlines int       `json:"deadlines"`
+	NextDue   time.Time `json:"next_due,omitzero"`
+	SetAside  []aside   `json:"set_aside"`
+	// Clock says why no deadline fires, and Stuck what keeps the process from going on.
+	Clock string `json:"clock,omitempty"`
+	Stuck string `json:"stuck,omitempty"`
+}
+
+// An aside is an instance that was set aside.
+type aside struct {
+	Instance string    `json:"instance"`
+	Since    time.Time `json:"since"`
+	Cause    string    `json:"cause"`
+	// Input is what it could not take, or the step that could not be carried out.
+	Input uuid.UUID `json:"input"`
+	Step  bool      `json:"step,omitempty"`
+}
+
+// statuses returns where the processes of the shop stand; none in one without providers.
+func (s *Site) statuses(ctx context.Context) ([]processStatus, error) {
+	all := []processStatus{}
+	if s.shop.Processes() == nil {
+		return all, nil
+	}
+	statuses, err := s.shop.Processes().Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range statuses {
+		p := processStatus{
+			Process: st.Process, Versions: st.Versions, Ready: st.Ready, Done: st.Done, Open: st.Open, Oldest: st.Oldest,
+			Deadlines: st.Deadlines, NextDue: st.NextDue, SetAside: []aside{},
+		}
+		for _, n := range st.Live {
+			p.Live += n
+		}
+		for _, a := range st.SetAside {
+			p.SetAside = append(p.SetAside, aside{a.Instance, a.Since, a.Cause, a.Input, a.IsStep})
+		}
+		if st.Clock != nil {
+			p.Clock = st.Clock.Error()
+		}
+		if st.Stuck != nil {
+			p.Stuck = st.Stuck.Error()
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// A processesAnswer is where the processes stand, and a page of the fulfilments.
+type processesAnswer struct {
+	Processes []processStatus `json:"processes"`
+	orders.FulfilmentPage
+}
+
+// processes answers GET /processes.
+func (s *Site) processes(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	asked, err := ask(r, "ended", "cursor", "limit")
+	if err != nil {
+		return err
+	}
+	filter := orders.FulfilmentFilter{Cursor: asked.Get("cursor")}
+	switch asked.Get("ended") {
+	case "", "false":
+	case "true":
+		filter.Ended = true
+	default:
+		return malformed.problem("ended is %q, and can be true or false", asked.Get("ended"))
+	}
+	limit, err := number(asked, "limit", 1, orders.MaxLimit, 0)
+	if err != nil {
+		return err
+	}
+	filter.Limit = int(limit)
+	page, shown, err := s.shop.Fulfilments(r.Context(), filter)
+	if err != nil {
+		return err
+	}
+	statuses, err := s.statuses(r.Context())
+	if err != nil {
+		return err
+	}
+	if form == asHTML {
+		return s.processesPage(w, r, filter, page, statuses, shown)
+	}
+	// It has no tag: what the processes do is not all in the views.
+	w.Header().Set(tokenHeader, shown.At.String())
+	return writeJSON(w, http.StatusOK, processesAnswer{statuses, page})
+}
+
+// A processesView is the page of the processes.
+type processesView struct {
+	Filter      orders.FulfilmentFilter
+	Processes   []processStatus
+	Page        orders.FulfilmentPage
+	First, Next string
+	aside       map[string]bool
+}
+
+// IsAside reports whether the fulfilment of an order is set aside.
+func (v processesView) IsAside(order string) bool { return v.aside[order] }
+
+func (s *Site) processesPage(w http.ResponseWriter, r *http.Request, filter orders.FulfilmentFilter, page orders.FulfilmentPage, statuses []processStatus, shown orders.Shown) error {
+	body := processesView{Filter: filter, Processes: statuses, Page: page, aside: make(map[string]bool)}
+	for _, p := range statuses {
+		for _, a := range p.SetAside {
+			body.aside[a.Instance] = true
+		}
+	}
+	to := func(cursor string) string {
+		q := make(url.Values)
+		if filter.Ended {
+			q.Set("ended", "true")
+		}
+		if cursor != "" {
+			q.Set("cursor", cursor)
+		}
+		return (&url.URL{Path: "/processes", RawQuery: q.Encode()}).String()
+	}
+	if filter.Cursor != "" {
+		body.First = to("")
+	}
+	if page.Next != "" {
+		body.Next = to(page.Next)
+	}
+	s.render(w, r, http.StatusOK, "processes", view{Title: "Processes", Nav: "processes", Live: liveStream(shown), Shown: shown, Body: body})
+	return nil
+}
+
+// retryInstance takes POST /processes/{name}/{id}/retry: an instance that was set aside
+// tries again what it could not take.
+func (s *Site) retryInstance(w http.ResponseWriter, r *http.Request) error {
+	var none struct{}
+	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+		return err
+	}
+	return s.onInstance(w, r, "RetryInstance", func(runner *process.Runner, name, id string) error {
+		return runner.Retry(r.Context(), name, id)
+	})
+}
+
+// skipInstance takes POST /processes/{name}/{id}/skip: an instance that was set aside
+// passes over one thing that it could not take.
+func (s *Site) skipInstance(w http.ResponseWriter, r *http.Request) error {
+	var c struct {
+		Input  string `json:"input"`
+		Reason string `json:"reason"`
+	}
+	if _, err := s.receive(w, r, &c, func(f *fields) { c.Input, c.Reason = f.text("input"), f.text("reason") }); err != nil {
+		return err
+	}
+	input, err := uuid.Parse(c.Input)
+	if err != nil {
+		return invalid.problem("input: %q is no id of an input", c.Input)
+	}
+	if c.Reason == "" {
+		return invalid.problem("reason: say why it is skipped")
+	}
+	return s.onInstance(w, r, "SkipInput", func(runner *process.Runner, name, id string) error {
+		return runner.Skip(r.Context(), name, id, input, c.Reason)
+	})
+}
+
+// onInstance does something to an instance, and answers.
+func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, do func(runner *process.Runner, name, id string) error) error {
+	name, id := r.PathValue("name"), r.PathValue("id")
+	runner := s.shop.Processes()
+	if runner == nil || name != orders.FulfilmentName {
+		return notFound.problem("there is no process %q here", name)
+	}
+	err := do(runner, name, id)
+	s.log.InfoContext(r.Context(), "process", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+		"process", name, "instance", id, "actor", s.options.Principal(r), "error", err)
+	away := (*daybook.UnavailableError)(nil)
+	switch {
+	case errors.Is(err, process.ErrNotAside):
+		problem := conflict.problem("the %s of %s is not set aside, or not because of that", name, id)
+		problem.err = err
+		return problem
+	case errors.As(err, &away):
+		return err
+	case err != nil:
+		problem := stillAside.problem("%s", err.Error())
+		problem.err = err
+		return problem
+	}
+	now, err := s.shop.Now(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set(tokenHeader, now.String())
+	if form, _ := wanted(r); form == asHTML {
+		carry(w, now, what)
+		http.Redirect(w, r, "/processes", http.StatusSeeOther)
+		return nil
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// A fulfilmentView is what an order's page says of its fulfilment.
+type fulfilmentView struct {
+	process.Loaded[orders.Fulfilment]
+	// Asleep reports that no program here fulfils orders.
+	Asleep bool
+	Order  string
+	Steps  []fulfilmentStep
+	Says   string
+}
+
+// A fulfilmentStep is one on the way from the basket to the carrier: it is "done", being
+// done ("now"), still to do ("todo") or "undone".
+type fulfilmentStep struct{ Name, State string }
+
+// fulfilmentPart returns what an order's page says of its fulfilment; nil if the shop was
+// not asked to fulfil it.
+func (s *Site) fulfilmentPart(ctx context.Context, o orders.Details) (*fulfilmentView, error) {
+	if o.Fulfilment == nil {
+		return nil, nil
+	}
+	loaded, err := s.shop.FulfilmentOf(ctx, o.ID)
+	if errors.Is(err, orders.ErrFulfilsNothing) {
+		return &fulfilmentView{Asleep: true}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &fulfilmentView{Loaded: loaded, Order: o.ID}
+	f := loaded.State
+	v.step("Goods reserved", f.Reserved, f)
+	v.step("Paid", f.Paid, f)
+	v.step("Carrier booked", f.Tracking != "", f)
+	v.step("Shipped", f.Shipped, f)
+	switch {
+	case loaded.SetAside != nil:
+		v.Says = "It cannot go on."
+	case loaded.Version == 0:
+		v.Says = "It is about to begin."
+	case f.Shipped && loaded.Done:
+		v.Says = "Done."
+	case f.Cancelled && loaded.Done:
+		v.Says = "Everything is undone."
+	case f.Cancelled, f.Stopped:
+		v.Says = "It is being undone."
+	case !f.Paid && f.Reserved && f.Method != orders.CardOnFile:
+		v.Says = "It waits for the payment."
+	default:
+		v.Says = "It is under way."
+	}
+	return v, nil
+}
+
+// step adds the next step.
+func (v *fulfilmentView) step(name string, done bool, f orders.Fulfilment) {
+	state := "todo"
+	switch {
+	case done && f.Cancelled:
+		state = "undone"
+	case done:
+		state = "done"
+	case !f.Cancelled && !f.Stopped && (len(v.Steps) == 0 || v.Steps[len(v.Steps)-1].State == "done"):
+		state = "now"
+	}
+	v.Steps = append(v.Steps, fulfilmentStep{name, state})
+}
