@@ -26,7 +26,7 @@ const (
 )
 
 // Moods returns every mood.
-func Moods() []Mood { return []Mood{Obliging, Slow, Declining, Unreachable, Silent, Twice} }
+func Moods() []Mood { return []Mood{Declining, Unreachable, Silent, Twice, Slow, Obliging} }
 
 // Behaviour says in which moods a provider is how often, as rates from 0 to 1. Together
 // they are at most 1; it obliges the rest. The zero Behaviour always obliges.

@@ -260,10 +260,14 @@ func (s *Site) fulfilmentPart(ctx context.Context, o orders.Details) (*fulfilmen
 	}
 	v := &fulfilmentView{Loaded: loaded, Order: o.ID}
 	f := loaded.State
-	v.step("Goods reserved", f.Reserved, f)
-	v.step("Paid", f.Paid, f)
-	v.step("Carrier booked", f.Tracking != "", f)
-	v.step("Shipped", f.Shipped, f)
+	paying := "Waiting for the payment"
+	if f.Method == orders.CardOnFile {
+		paying = "Charging the card"
+	}
+	v.step("Reserving the goods", "Goods reserved", f.Reserved, f)
+	v.step(paying, "Paid", f.Paid, f)
+	v.step("Booking the carrier", "Carrier booked", f.Tracking != "", f)
+	v.step("Shipping", "Shipped", f.Shipped, f)
 	switch {
 	case loaded.SetAside != nil:
 		v.Says = "It cannot go on."
@@ -283,8 +287,8 @@ func (s *Site) fulfilmentPart(ctx context.Context, o orders.Details) (*fulfilmen
 	return v, nil
 }
 
-// step adds the next step.
-func (v *fulfilmentView) step(name string, done bool, f orders.Fulfilment) {
+// step adds the next step, as it is called while it is done and afterwards.
+func (v *fulfilmentView) step(doing, name string, done bool, f orders.Fulfilment) {
 	state := "todo"
 	switch {
 	case done && f.Cancelled:
@@ -292,7 +296,7 @@ func (v *fulfilmentView) step(name string, done bool, f orders.Fulfilment) {
 	case done:
 		state = "done"
 	case !f.Cancelled && !f.Stopped && (len(v.Steps) == 0 || v.Steps[len(v.Steps)-1].State == "done"):
-		state = "now"
+		state, name = "now", doing
 	}
 	v.Steps = append(v.Steps, fulfilmentStep{name, state})
 }
