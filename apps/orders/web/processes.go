@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -239,6 +241,8 @@ type fulfilmentView struct {
 	Order  string
 	Steps  []fulfilmentStep
 	Says   string
+	// Entries counts the events of its history, and so names what its picture shows.
+	Entries int
 }
 
 // A fulfilmentStep is one on the way from the basket to the carrier: it is "done", being
@@ -258,7 +262,11 @@ func (s *Site) fulfilmentPart(ctx context.Context, o orders.Details) (*fulfilmen
 	if err != nil {
 		return nil, err
 	}
-	v := &fulfilmentView{Loaded: loaded, Order: o.ID}
+	history, err := process.ReadHistory(ctx, s.shop.Store(), orders.FulfilmentName, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := &fulfilmentView{Loaded: loaded, Order: o.ID, Entries: len(history.Entries)}
 	f := loaded.State
 	paying := "Waiting for the payment"
 	if f.Method == orders.CardOnFile {
@@ -299,4 +307,91 @@ func (v *fulfilmentView) step(doing, name string, done bool, f orders.Fulfilment
 		state, name = "now", doing
 	}
 	v.Steps = append(v.Steps, fulfilmentStep{name, state})
+}
+
+// historyOf reads the history of the instance that the address names.
+func (s *Site) historyOf(r *http.Request) (*process.History, error) {
+	if _, err := ask(r, "v"); err != nil { // v names a version, so that a page asks anew
+		return nil, err
+	}
+	name, id := r.PathValue("name"), r.PathValue("id")
+	missing := notFound.problem("no process %q has begun for %q", name, id)
+	if name != orders.FulfilmentName || daybook.Stream(orders.Orders.Stream(id)).Validate() != nil {
+		return nil, missing
+	}
+	h, err := process.ReadHistory(r.Context(), s.shop.Store(), name, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(h.Entries) == 0 {
+		return nil, missing
+	}
+	return h, nil
+}
+
+// historyTag names what a history holds. An instance's stream only grows.
+func (s *Site) historyTag(r *http.Request, h *process.History) (string, error) {
+	now, err := s.shop.Now(r.Context())
+	return fmt.Sprintf("%d.%s", len(h.Entries), now.Incarnation), err
+}
+
+// A pastEntry is one event of an instance, for programs.
+type pastEntry struct {
+	N       daybook.Version `json:"n"`
+	At      time.Time       `json:"at"`
+	Side    string          `json:"side"`
+	What    string          `json:"what"`
+	Detail  string          `json:"detail,omitempty"`
+	About   daybook.Version `json:"about,omitempty"`
+	Outcome string          `json:"outcome,omitempty"`
+}
+
+// A pastAnswer is the history of an instance.
+type pastAnswer struct {
+	Process  string      `json:"process"`
+	Instance string      `json:"instance"`
+	Version  int         `json:"version"`
+	Status   string      `json:"status"`
+	Entries  []pastEntry `json:"entries"`
+}
+
+var sides = map[process.Side]string{process.Inbox: "inbox", process.Outbox: "outbox", process.Note: "note"}
+
+// instanceHistory answers GET /processes/{name}/{id}/history.
+func (s *Site) instanceHistory(w http.ResponseWriter, r *http.Request) error {
+	if err := s.await(w, r); err != nil {
+		return err
+	}
+	h, err := s.historyOf(r)
+	if err != nil {
+		return err
+	}
+	tag, err := s.historyTag(r, h)
+	if err != nil || unchanged(w, r, tag) {
+		return err
+	}
+	answer := pastAnswer{h.Process, h.Instance, h.Version, h.Status, []pastEntry{}}
+	for _, e := range h.Entries {
+		answer.Entries = append(answer.Entries, pastEntry{e.N, e.At, sides[e.Side], e.What, e.Detail, e.About, e.Outcome})
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// drawn answers with a history in another form: as text, or as a picture.
+func (s *Site) drawn(mediaType string, draw func(*process.History) string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h, err := s.historyOf(r)
+		if err != nil {
+			return err
+		}
+		tag, err := s.historyTag(r, h)
+		if err != nil || unchanged(w, r, tag) {
+			return err
+		}
+		w.Header().Set("Content-Type", mediaType)
+		// A picture brings its own styles, and nothing else.
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		_, _ = io.WriteString(w, draw(h)) // a client that is gone is nobody to tell
+		return nil
+	}
 }

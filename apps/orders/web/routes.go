@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/daybook-es/daybook/process"
 )
 
 // A route says which handler answers at an address. An address may have parts in
@@ -48,6 +50,9 @@ func (s *Site) routes() []route {
 		{method: "GET", path: "/stock/{sku}/history", handle: s.articleHistory},
 		{method: "GET", path: "/customers/{id}", handle: s.customer},
 		{method: "GET", path: "/processes", handle: s.processes},
+		{method: "GET", path: "/processes/{name}/{id}/history", handle: s.instanceHistory},
+		{method: "GET", path: "/processes/{name}/{id}/history.svg", handle: s.drawn("image/svg+xml", (*process.History).SVG)},
+		{method: "GET", path: "/processes/{name}/{id}/history.txt", handle: s.drawn("text/plain; charset=utf-8", (*process.History).Text)},
 		{method: "GET", path: "/providers", handle: s.providers},
 		{method: "GET", path: "/dashboard", handle: s.dashboard},
 		{method: "GET", path: "/report", handle: s.report},
