@@ -26,7 +26,9 @@
 // Each version of a read model has tables of its own: in the file NAME-vVERSION.db, or
 // in the schema daybook_NAME_vVERSION. Read models are not migrated: when you change
 // tables or handlers, raise the version. The new read model is built from the log,
-// beside the old one, which you can remove when no program uses it any more.
+// beside the old one, which you can remove when no program uses it any more. A version
+// can be built once more too, as another [Definition.Edition]. Package projection's
+// Versions switch readers from one to the next.
 //
 // A definition can have parts, which PostgreSQL changes at the same time
 // ([Definition.WithParts]), and tables that note which events made a row
