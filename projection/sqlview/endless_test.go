@@ -17,6 +17,16 @@ import (
 type endless struct {
 	events  daybook.Position
 	streams daybook.Position // how many; zero means 50
+	// since, if it is set, is when the log began: there is one event more each millisecond.
+	since time.Time
+}
+
+// head returns how many events there are now.
+func (s endless) head() daybook.Position {
+	if s.since.IsZero() {
+		return s.events
+	}
+	return min(s.events, daybook.Position(time.Since(s.since).Milliseconds()))
 }
 
 var endlessTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -32,8 +42,9 @@ func (s endless) event(at daybook.Position) (daybook.Recorded, error) {
 }
 
 func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	head := s.head()
 	positions := func(yield func(daybook.Position) bool) {
-		last := s.events
+		last := head
 		if span.Before > 0 {
 			last = min(last, span.Before-1)
 		}
@@ -47,13 +58,13 @@ func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 		positions = func(yield func(daybook.Position) bool) {
 			for _, wanted := range q[0].IDs {
 				at := daybook.Position(binary.BigEndian.Uint64(wanted[8:]) &^ (1 << 63))
-				if at <= s.events && !yield(at) {
+				if at <= head && !yield(at) {
 					return
 				}
 			}
 		}
 	}
-	return daybook.NewReading(q, span, fixedLife.At(s.events), func(yield func(daybook.Recorded, error) bool) {
+	return daybook.NewReading(q, span, fixedLife.At(head), func(yield func(daybook.Recorded, error) bool) {
 		for at := range positions {
 			if ctx.Err() != nil {
 				yield(daybook.Recorded{}, ctx.Err())
@@ -67,15 +78,20 @@ func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (
 }
 
 func (s endless) Wait(ctx context.Context, _ daybook.Query, after daybook.Position) (daybook.Position, error) {
-	if after < s.events {
-		return s.events, nil
+	for {
+		if head := s.head(); after < head {
+			return head, nil
+		}
+		select {
+		case <-ctx.Done():
+			return after, ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
-	<-ctx.Done()
-	return after, ctx.Err()
 }
 
 func (s endless) Info(context.Context) (daybook.Info, error) {
-	return daybook.Info{Head: fixedLife.At(s.events)}, nil
+	return daybook.Info{Head: fixedLife.At(s.head())}, nil
 }
 
 func (endless) Append(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
@@ -33,23 +32,22 @@ func kills(t *testing.T, few int) int {
 }
 
 // lasting is what a process of these tests does until it is killed: it keeps versions of
-// the ledger in step with an endless log.
+// the ledger in step with an endless log, or with one that grows.
 func (do orders) lasting() error {
-	var views errgroup.Group
+	options := projection.VersionsOptions{Runner: projection.Options{
+		BatchEvents: do.Batch, Lease: do.Lease, RetryAfter: time.Millisecond, RetryAtMost: 20 * time.Millisecond,
+		Logger: slog.New(slog.DiscardHandler),
+	}}
+	var views []*sqlview.View
 	for _, version := range do.Versions {
-		views.Go(func() error {
-			view, err := do.Where.open(context.Background(), ledgerVersion(version, never).WithParts(do.Parts))
-			if err != nil {
-				return err
-			}
-			fmt.Println("at work")
-			return projection.NewRunner(endless{events: everything}, view, &projection.Options{
-				BatchEvents: do.Batch, Lease: do.Lease, RetryAfter: time.Millisecond, RetryAtMost: 20 * time.Millisecond,
-				Logger: slog.New(slog.DiscardHandler),
-			}).Run(context.Background())
-		})
+		view, err := do.Where.open(context.Background(), ledgerVersion(version, never).WithParts(do.Parts))
+		if err != nil {
+			return err
+		}
+		views = append(views, view)
 	}
-	return views.Wait()
+	fmt.Println("at work")
+	return projection.NewVersions(endless{events: everything, since: do.Since}, &options, views...).Run(context.Background())
 }
 
 // whole fails the test unless a ledger of some parts shows every event up to where each
@@ -99,8 +97,7 @@ func TestProcessesThatTradeOwnershipApplyEachEventOnce(t *testing.T) {
 	})
 }
 
-// The same while a new version is built beside the old one, until readers are switched
-// to it and the old one is removed under those that still keep it in step.
+// The same while a new version is built beside the old one.
 func TestProcessesThatAreKilledBuildVersionsThatDoNotDiffer(t *testing.T) {
 	onEach(t, func(t *testing.T, where place) {
 		killing(t, where, orders{Parts: 1, Versions: []int{1, 2}, Batch: 20, Lease: 60 * time.Millisecond}, 2, 2, kills(t, 5))
@@ -115,6 +112,40 @@ func TestProcessesThatAreKilledBuildVersionsThatDoNotDiffer(t *testing.T) {
 		if err != nil || c.Tables[1].Rows != int(all) {
 			t.Errorf("%+v, %v; want versions that do not differ in %d entries", c, err, all)
 		}
+	})
+}
+
+// The same across a whole rolling deploy: processes with the old version are replaced by
+// processes with both, readers are switched to the new one, and the old one is removed.
+func TestProcessesThatAreKilledAcrossASwitchApplyEachEventOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, where place) {
+		do := orders{Parts: 1, Versions: []int{1}, Batch: 20, Lease: 60 * time.Millisecond, Since: time.Now().Add(-time.Second)}
+		killing(t, where, do, 2, 2, kills(t, 4))
+		do.Versions = []int{1, 2}
+		killing(t, where, do, 2, 2, kills(t, 4))
+
+		now := open(t, ledgerVersion(2, never), where)
+		running := start(t, where, orders{Lasting: true, Parts: 1, Versions: do.Versions, Batch: 20, Lease: do.Lease, Since: do.Since})
+		wait(t, func() bool {
+			stand, err := now.Stand(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return stand.Mark == projection.Answering
+		})
+		old, err := where.open(t.Context(), ledgerVersion(1, never))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole(t, old)
+		if err := old.Remove(t.Context()); err != nil { // while it is kept in step
+			t.Fatal(err)
+		}
+		before := whole(t, now)
+		wait(t, func() bool { return whole(t, now) > before })
+		running.kill(t)
+		do.Versions = []int{2}
+		killing(t, where, do, 2, 2, kills(t, 4))
 	})
 }
 

@@ -178,6 +178,8 @@ type orders struct {
 	Parts    int
 	Versions []int
 	Lease    time.Duration
+	// Since is when the log began that grows; zero means that it is endless.
+	Since time.Time
 }
 
 // other is the main function of another process, which keeps the ledger in step.
