@@ -16,6 +16,8 @@ type database interface {
 	// read calls look in a transaction that changes nothing and sees one moment, and
 	// returns what look returns.
 	read(ctx context.Context, look func(*Reader) error) error
+	// ask calls look, which asks one question and no more.
+	ask(ctx context.Context, look func(*Reader) error) error
 	// now is an expression for the time by the database's clock, in nanoseconds since 1970.
 	now() string
 	// earlier adds to a stand what was skipped in earlier versions that lie elsewhere.

@@ -50,7 +50,7 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, fmt.Errorf("the address of the database: %w", errors.Unwrap(err)) // whole, it has the address
+		return nil, fmt.Errorf("the address of the database: %w", err) // which hides its password
 	}
 	p := &postgresSchema{
 		name:      d.postgresSchema(),
@@ -169,6 +169,16 @@ func (p *postgresSchema) read(ctx context.Context, look func(*Reader) error) err
 	s.begin("begin isolation level repeatable read, read only")
 	defer s.rollback(ctx)
 	return look(&Reader{ctx: ctx, s: s})
+}
+
+// ask implements database: in one journey, where read needs three.
+func (p *postgresSchema) ask(ctx context.Context, look func(*Reader) error) error {
+	conn, err := p.readers.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer conn.Release()
+	return look(&Reader{ctx: ctx, s: &postgresSession{p: p, conn: conn.Conn()}})
 }
 
 // numbered returns a statement as PostgreSQL has it.

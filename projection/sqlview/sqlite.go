@@ -181,11 +181,20 @@ func (f *sqliteFile) close() error {
 	return errors.Join(errs...)
 }
 
-// A sqliteReader asks within a transaction that changes nothing.
-type sqliteReader struct{ tx *sql.Tx }
+// ask implements database.
+func (f *sqliteFile) ask(ctx context.Context, look func(*Reader) error) error {
+	return look(&Reader{ctx: ctx, s: sqliteReader{f.readers}})
+}
+
+// A sqliteReader asks a database, or within a transaction that changes nothing.
+type sqliteReader struct {
+	db interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	}
+}
 
 func (r sqliteReader) query(ctx context.Context, query string, args []any, yield func(Row, error) bool) {
-	rows, err := r.tx.QueryContext(ctx, query, arguments(args)...)
+	rows, err := r.db.QueryContext(ctx, query, arguments(args)...)
 	each(rows, err, yield)
 }
 

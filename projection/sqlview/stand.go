@@ -13,10 +13,18 @@ import (
 
 // Stand implements [projection.View].
 func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err error) {
-	err = v.db.read(ctx, func(rows *Reader) error {
-		stand, err = v.stand(rows, part)
+	// Mostly nothing is set aside or skipped, and one statement sees one moment by itself.
+	var aside, skips bool
+	err = v.db.ask(ctx, func(rows *Reader) error {
+		stand, aside, skips, err = v.place(rows, part)
 		return err
 	})
+	if err == nil && (aside || skips) {
+		err = v.db.read(ctx, func(rows *Reader) error {
+			stand, err = v.stand(rows, part)
+			return err
+		})
+	}
 	if err == nil {
 		err = v.db.earlier(ctx, v.def, &stand)
 	}
@@ -26,15 +34,20 @@ func (v *View) Stand(ctx context.Context, part int) (stand projection.Stand, err
 	return stand, nil
 }
 
-// stand reads where a part stands.
-func (v *View) stand(rows *Reader, part int) (stand projection.Stand, err error) {
-	var aside, skips bool
+// place reads where a part stands, and whether there is more to say.
+func (v *View) place(rows *Reader, part int) (stand projection.Stand, aside, skips bool, err error) {
 	at := &stand.Checkpoint
 	err = rows.QueryRow(standSQL, v.def.rows(), v.def.version, part, v.def.name).Scan((*id)(&at.Log), (*id)(&at.Incarnation), &at.Position,
 		&at.Applied, (*id)(&at.EventID), &at.Events, (*id)(&at.Owner), &stand.Paused, (*string)(&stand.Mark), &aside, &skips)
 	if errors.Is(err, ErrNoRow) {
-		return stand, fmt.Errorf("there is no part %d; it was removed, or never made", part)
+		err = fmt.Errorf("there is no part %d; it was removed, or never made", part)
 	}
+	return stand, aside, skips, err
+}
+
+// stand reads all that is kept of a part.
+func (v *View) stand(rows *Reader, part int) (projection.Stand, error) {
+	stand, aside, skips, err := v.place(rows, part)
 	if err == nil && aside {
 		stand.Aside, err = v.asides(rows, part)
 	}

@@ -91,7 +91,7 @@ func TestPartsAreAppliedOnceEachAndReadTogether(t *testing.T) {
 
 func testPartsAreAppliedOnceEachAndReadTogether(t *testing.T, where place) {
 	const events = 400
-	store := log(t, events)
+	store := endless{events: events}
 	ledger := newLedger(nil).WithParts(4)
 	view := open(t, ledger, where)
 	if err := projection.NewRunner(store, view, &projection.Options{BatchEvents: 7}).CatchUp(t.Context()); err != nil {
@@ -115,6 +115,20 @@ func testPartsAreAppliedOnceEachAndReadTogether(t *testing.T, where place) {
 		if stand.Events > 0 && stand.Position == events {
 			moved++
 		}
+	}
+	// Whatever the order of the parts, that of each till is the log's.
+	err := view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
+		var swapped int
+		if err := rows.QueryRow(`select count(*) from entries a join entries b on a.n < b.n and a.position > b.position and a.position % 50 = b.position % 50`).Scan(&swapped); err != nil {
+			return err
+		}
+		if swapped > 0 {
+			t.Errorf("%d pairs of entries of one till are in the wrong order", swapped)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 	if moved != 4 {
 		t.Errorf("%d parts have moved; want 4", moved)
@@ -351,5 +365,25 @@ func TestTablesOfANewerProgramAreRefused(t *testing.T) {
 	}
 	if _, err := newLedger(nil).Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "newer version of Daybook") {
 		t.Errorf("opened: %v", err)
+	}
+}
+
+func TestAnAddressThatCannotBeUsedIsToldWithoutItsPassword(t *testing.T) {
+	for address, want := range map[string]string{
+		"":          "begins with postgres://",
+		"/tmp/x.db": "begins with postgres://",
+		"postgres://ada:secret@localhost:port/books":       "port",
+		"postgres://ada:secret@127.0.0.1:1/books":          "127.0.0.1",
+		"postgres://ada:secret@[::1/books":                 "address",
+		"postgres://ada:secret@127.0.0.1:1/b?sslmode=what": "sslmode",
+	} {
+		_, err := newLedger(nil).OpenIn(t.Context(), address)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("opened %q: %v; want an error that says %s, and no secret", address, err, want)
+		}
+	}
+	long := sqlview.New(strings.Repeat("a", 48), 1_000_000, codec, "", sqlview.On(func(*sqlview.Tx, Earned, daybook.Recorded) error { return nil }))
+	if _, err := long.OpenIn(t.Context(), "postgres://127.0.0.1:1/books"); err == nil || !strings.Contains(err.Error(), "63 bytes") {
+		t.Errorf("opened under a name that PostgreSQL would cut off: %v", err)
 	}
 }
