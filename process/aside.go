@@ -40,7 +40,7 @@ var ErrNotAside = errors.New("process: the instance is not set aside, or nothing
 //
 // It may be called whether or not the runner is running.
 func (r *Runner) Retry(ctx context.Context, process, id string) error {
-	s, err := r.hand(process)
+	s, err := r.hand(ctx, process)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (r *Runner) Retry(ctx context.Context, process, id string) error {
 //
 // It may be called whether or not the runner is running.
 func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, reason string) error {
-	s, err := r.hand(process)
+	s, err := r.hand(ctx, process)
 	if err != nil {
 		return err
 	}
@@ -112,15 +112,16 @@ func (i *instance) waiting() int {
 
 // hand returns the session of a process, or one for this one act if the runner does not
 // run.
-func (r *Runner) hand(process string) (*session, error) {
+func (r *Runner) hand(ctx context.Context, process string) (*session, error) {
 	m, err := r.mustManager(process)
 	if err != nil {
 		return nil, err
 	}
-	if s := m.current(); s != nil {
+	if s := m.current(); s != nil && m.running.Load() {
 		return s, nil
 	}
-	return newSession(m), nil
+	s := newSession(m)
+	return s, s.identify(ctx)
 }
 
 // retryOne has an instance take the first of what waits, and returns how much waited.

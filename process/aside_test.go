@@ -59,6 +59,7 @@ func TestAnInstanceThatCannotReactIsSetAsideAndTheOthersGoOn(t *testing.T) {
 	tell(t, b.store, "1", Withdrawn{})
 	tell(t, b.store, "1", Failed{"dust"})
 	tell(t, b.store, "2", Failed{"rain"})
+	settle(t, b.runner)
 	b.pass(2 * time.Hour) // the deadlines of both fire
 
 	if diff := cmp.Diff([]string{"placed tea", "failed rain", "answered order-open", "late"}, b.notes("2")); diff != "" {

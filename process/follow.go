@@ -81,6 +81,7 @@ func (s *session) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.goOn(ctx)
 		at = max(at, reading.Snapshot().Position)
 		s.moveFollowed(at)
 		if at > saved+daybook.Position(stride) {
@@ -264,8 +265,8 @@ func (s *session) deliver(ctx context.Context, id string, d delivery) error {
 // this program. A version that is new begins where the others have come to, or with the
 // first event.
 //
-// The bookmark lies in the log, and names nothing behind itself: so it is right in every
-// life of the log.
+// The bookmark lies in the log, names nothing behind itself, and is saved only in the
+// life in which it was reached: so it is right in every life of the log.
 func (s *session) bookmark(ctx context.Context) (daybook.Position, error) {
 	kept, _, err := s.readBookmark(ctx)
 	if err != nil {
@@ -340,7 +341,7 @@ func (s *session) saveBookmark(ctx context.Context, at daybook.Position) error {
 		if err != nil {
 			return err
 		}
-		_, err = s.store.Append(ctx, []daybook.Event{e}, daybook.At(ownStream(s.name), version))
+		_, err = s.append(ctx, []daybook.Event{e}, daybook.At(ownStream(s.name), version))
 		if err == nil {
 			return nil
 		}

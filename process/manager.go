@@ -55,7 +55,7 @@ func (m *manager) current() *session {
 	return m.session
 }
 
-func (m *manager) isSettled(head daybook.Position) bool {
+func (m *manager) isSettled(head daybook.Point) bool {
 	s := m.current()
 	return s != nil && s.isSettled(head)
 }

@@ -192,7 +192,7 @@ func (r *Runner) Settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(r.managers, func(m *manager) bool { return !m.isSettled(before.Head.Position) }) {
+		if !slices.ContainsFunc(r.managers, func(m *manager) bool { return !m.isSettled(before.Head) }) {
 			after, err := r.store.Info(ctx)
 			if err != nil || after.Head == before.Head {
 				return err

@@ -17,7 +17,7 @@ import (
 // call effects.
 type session struct {
 	*manager
-	life  daybook.Point
+	life  daybook.Point // position zero of it; set before anything else is done
 	slots slots
 
 	advances *queue[string] // instances that may have something to do
@@ -50,9 +50,7 @@ func (s *session) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	err := s.insist(ctx, func() error {
-		info, err := s.store.Info(ctx)
-		s.life = info.Head.At(0)
-		return err
+		return s.identify(ctx)
 	})
 	if err != nil {
 		return err
@@ -80,12 +78,21 @@ func (s *session) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// isSettled reports whether there is nothing to do up to a position of the log, unless
-// time passes.
-func (s *session) isSettled(head daybook.Position) bool {
+// identify finds out which life of which log this is.
+func (s *session) identify(ctx context.Context) error {
+	info, err := s.store.Info(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.followed < head || s.registered < head || !s.ready || s.firing || s.agenda.isDue(s.options.Clock.Boot()) {
+	s.life = info.Head.At(0)
+	return err
+}
+
+// isSettled reports whether there is nothing to do up to the head of the log, unless time
+// passes.
+func (s *session) isSettled(head daybook.Point) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.IsZero() || !s.life.SameLife(head) || s.followed < head.Position || s.registered < head.Position || !s.ready || s.firing || s.agenda.isDue(s.options.Clock.Boot()) {
 		return false
 	}
 	if !s.advances.isIdle() || !s.commands.isIdle() || !s.effects.isIdle() {
@@ -179,6 +186,9 @@ func (s *session) record(ctx context.Context, of *slot, d *draft, in *input) (ag
 }
 
 // append appends events of instances, and remembers which steps this runner decided on.
+// They are recorded only in the life of the log in which they were decided on: what was
+// read in another one says nothing about this. Otherwise the error is a
+// [*daybook.LifeError].
 func (s *session) append(ctx context.Context, events []daybook.Event, condition daybook.Condition) (daybook.Receipt, error) {
 	var steps []uuid.UUID
 	for _, e := range events {
@@ -191,7 +201,11 @@ func (s *session) append(ctx context.Context, events []daybook.Event, condition 
 		s.register.mine[id] = true
 	}
 	s.mu.Unlock()
-	receipt, err := s.store.Append(ctx, events, condition)
+	sameLife := daybook.Nothing(daybook.Query{{IDs: []uuid.UUID{events[0].ID}}}, s.life)
+	receipt, err := s.store.Append(ctx, events, append(sameLife, condition...))
+	if conflict := (*daybook.ConflictError)(nil); errors.As(err, &conflict) && !s.life.SameLife(conflict.At) {
+		err = &daybook.LifeError{Given: s.life, Log: conflict.At}
+	}
 	if unknown := (*daybook.UnknownError)(nil); err != nil && !errors.As(err, &unknown) {
 		s.mu.Lock()
 		for _, id := range steps {

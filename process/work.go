@@ -206,7 +206,7 @@ func (s *session) note(ctx context.Context, id string, about func(*instance) (uu
 		if err != nil {
 			return err
 		}
-		receipt, err := s.store.Append(ctx, []daybook.Event{e}, daybook.At(i.stream(), i.at))
+		receipt, err := s.append(ctx, []daybook.Event{e}, daybook.At(i.stream(), i.at))
 		if err == nil && !receipt.Repeated {
 			i.apply(daybook.Recorded{Event: e, Position: receipt.Position, Version: i.at + 1, RecordedAt: receipt.RecordedAt}, r, nil)
 			s.slots.saw(id, i.at)
