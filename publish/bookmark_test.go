@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,25 +202,67 @@ func TestABookmarkInAStreamStaysSmall(t *testing.T) {
 // The bookmark is in the log that is published whole. Were its own events sent, or were it
 // saved because it was saved, there would be no end to it.
 func TestABookmarkInTheLogThatIsPublishedComesToRest(t *testing.T) {
-	store, sink := memstore.New(), new(receiver)
-	record(t, store, "order-1", 3)
-	p := publish.New(store, daybook.All(), sink, publish.InStream(store, "all"), quick(publish.Options{}))
-	stop := run(t, p)
-	caughtUp(t, p)
-	record(t, store, "order-1", 3)
-	caughtUp(t, p)
-	if err := stop(); err != nil {
-		t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		store, sink := memstore.New(), new(receiver)
+		p := publish.New(store, daybook.All(), sink, publish.InStream(store, "all"), nil)
+		stop := run(t, p)
+		for range 2 {
+			record(t, store, "order-1", 3)
+			time.Sleep(24 * time.Hour)
+		}
+		if s := status(t, p); s.Lag != 0 || s.Sent != 6 {
+			t.Errorf("status %+v; want all sent", s)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := store.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := info.Head.Position; at > 6+1+4 { // when it begins, and twice for each three
+			t.Errorf("the head is at %d after six events", at)
+		}
+		if got := sink.positions(""); len(got) != 6 {
+			t.Errorf("there came %v; want the six events of the order", got)
+		}
+	})
+}
+
+// A hasty store has something happen between a Read and the Append after it.
+type hasty struct {
+	*memstore.Store
+	before func()
+}
+
+func (h *hasty) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	if before := h.before; before != nil {
+		h.before = nil
+		before()
 	}
-	info, err := store.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if at := info.Head.Position; at > 6+1+7 { // the claim, one save for each event, and one at the end
-		t.Errorf("the head is at %d after six events", at)
-	}
-	if got := sink.positions(""); len(got) != 6 {
-		t.Errorf("there came %v; want the six events of the order", got)
+	return h.Store.Append(ctx, events, cond)
+}
+
+func TestOfTwoWhoSaveInAStreamAtTheSameTimeOneDoes(t *testing.T) {
+	for _, from := range []publish.Mark{{}, mark(1)} {
+		store := &hasty{Store: memstore.New()}
+		slow, quick, other := publish.InStream(store, "partner"), publish.InStream(store.Store, "partner"), mark(2)
+		if !from.IsZero() {
+			if err := quick.Save(t.Context(), publish.Mark{}, from); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.before = func() {
+			if err := quick.Save(t.Context(), from, other); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := slow.Save(t.Context(), from, mark(3)); !errors.Is(err, publish.ErrMoved) {
+			t.Errorf("the slower one: %v; want ErrMoved", err)
+		}
+		if kept, err := slow.Load(t.Context()); err != nil || kept.ID != other.ID {
+			t.Errorf("kept is %v, %v; want what the quicker one saved", kept.ID, err)
+		}
 	}
 }
 

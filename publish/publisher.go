@@ -145,6 +145,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, ErrMoved) {
+			continue // whoever has it saved it meanwhile
+		}
 		if hopeless(err) {
 			return err
 		}
