@@ -56,6 +56,9 @@ var works = []struct {
 	{"load", loadWork},
 	{"memory", memoryWork},
 	{"reopen", reopenWork},
+	{"views", viewsWork},
+	{"aside", asideWork},
+	{"rebuild", rebuildWork},
 }
 
 func main() {

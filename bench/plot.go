@@ -23,7 +23,7 @@ const (
 
 // colours of the peers. Ours is the one that stands out.
 var colours = map[string]string{
-	"logstore": "#1f5fbf", "bare": "#c9ced6", plainKey: "#c9ced6", "pebble": "#d9822b", "sqlite": "#4c9f70", "bbolt": "#b5a642",
+	"logstore": "#1f5fbf", "bare": "#c9ced6", plainKey: "#c9ced6", replayKey: "#c9ced6", byHandKey: "#4c9f70", "pebble": "#d9822b", "sqlite": "#4c9f70", "bbolt": "#b5a642",
 	"jetstream": "#8a6bb8", "pg": "#c05a5a", "pg-group": "#dd9a9a",
 }
 

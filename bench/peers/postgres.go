@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -143,6 +144,14 @@ func ownedByPostgres(dir string) (*syscall.Credential, error) {
 		return nil, err
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
+}
+
+// Database makes another database on the server, and returns its address.
+func (p *Postgres) Database(ctx context.Context, name string) (string, error) {
+	if _, err := p.pool.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	return "postgres:///" + name + "?user=postgres&host=" + url.QueryEscape(p.pool.Config().ConnConfig.Host), nil
 }
 
 // Process implements [Served].
