@@ -64,11 +64,45 @@ type TableComparison struct {
 // keys. It holds one row of each read model in memory. If each returns an error, Diff ends
 // and returns it.
 func Diff(ctx context.Context, before, after *View, each func(Difference) error) (Comparison, error) {
+	return diff(ctx, before, after, each, func() {})
+}
+
+// DiffStill is [Diff] of two versions that are kept in step meanwhile: it brings both to
+// the same point, lets them go on as soon as each is being read at that moment, and
+// compares them. So every difference is one that their code makes.
+func DiffStill(ctx context.Context, versions *projection.Versions[*View], before, after *View, each func(Difference) error) (c Comparison, err error) {
+	began, done := make(chan struct{}), make(chan struct{})
+	var failed error
+	looked := false
+	err = versions.Still(ctx, before, after, func() error {
+		looked = true
+		go func() {
+			defer close(done)
+			c, failed = diff(ctx, before, after, each, func() { close(began) })
+		}()
+		select {
+		case <-began:
+		case <-done:
+		}
+		return nil
+	})
+	if looked {
+		<-done
+	}
+	if failed != nil {
+		return c, failed // and both go on, or Status says why not
+	}
+	return c, err
+}
+
+// diff calls began when both read models are being read, each at its moment.
+func diff(ctx context.Context, before, after *View, each func(Difference) error, began func()) (Comparison, error) {
 	var c Comparison
 	err := before.Read(ctx, func(old *Reader, at projection.Checkpoint) error {
 		c.Old = at
 		return after.Read(ctx, func(now *Reader, at projection.Checkpoint) (err error) {
 			c.New = at
+			began()
 			c.Tables, err = compare(side{before.db, old}, side{after.db, now}, each)
 			return err
 		})

@@ -3,9 +3,11 @@ package sqlview_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,5 +160,41 @@ func testAVersionOfTheSameHandlersDoesNotDiffer(t *testing.T, where place) {
 	c, err := sqlview.Diff(t.Context(), views[0], views[1], nil)
 	if err != nil || !c.Same() || c.Tables[1].Rows != 30 {
 		t.Errorf("%+v, %v; want no difference in 30 rows", c, err)
+	}
+}
+
+// The log grows by an event each millisecond, and neither version is ever where the other
+// is unless it is kept there.
+func TestVersionsAreComparedAtOnePointWhileTheyGoOn(t *testing.T) {
+	onEach(t, testVersionsAreComparedAtOnePointWhileTheyGoOn)
+}
+
+func testVersionsAreComparedAtOnePointWhileTheyGoOn(t *testing.T, where place) {
+	tills := func(version int) *sqlview.View {
+		return open(t, sqlview.New("tills", version, codec, benchSchema,
+			sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
+				return tx.Exec(`insert into entries values (?, ?, ?)`, at.Position, at.Stream, e.Cents)
+			})), where)
+	}
+	old, now := tills(1), tills(2)
+	store := endless{events: everything, since: time.Now().Add(-200 * time.Millisecond)}
+	versions := projection.NewVersions(store, &projection.VersionsOptions{Runner: projection.Options{BatchEvents: 3, Logger: slog.New(slog.DiscardHandler)}}, old, now)
+	stop := runVersions(t, versions)
+	defer stop()
+	var last projection.Checkpoint
+	for range 3 {
+		wait(t, func() bool {
+			stand, err := now.Stand(t.Context(), 0)
+			return err == nil && stand.Position > last.Position
+		})
+		c, err := sqlview.DiffStill(t.Context(), versions, old, now, nil)
+		if err != nil || !c.Same() || c.Old.Point != c.New.Point || c.New.Position <= last.Position {
+			t.Fatalf("%+v, %v; want versions that do not differ, after %d", c, err, last.Position)
+		}
+		last = c.New
+	}
+	other := open(t, newCatalog(3, `create table entries (position bigint primary key)`, `create table entries (position bigint primary key)`), where)
+	if _, err := sqlview.DiffStill(t.Context(), versions, old, other, nil); err == nil {
+		t.Error("compared what is none of the versions")
 	}
 }

@@ -43,12 +43,11 @@ func (s endless) event(at daybook.Position) (daybook.Recorded, error) {
 
 func (s endless) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
 	head := s.head()
+	if span.Before > 0 {
+		head = min(head, span.Before-1)
+	}
 	positions := func(yield func(daybook.Position) bool) {
-		last := head
-		if span.Before > 0 {
-			last = min(last, span.Before-1)
-		}
-		for at := span.After + 1; at <= last && (span.Limit == 0 || at <= span.After+daybook.Position(span.Limit)); at++ {
+		for at := span.After + 1; at <= head && (span.Limit == 0 || at <= span.After+daybook.Position(span.Limit)); at++ {
 			if !yield(at) {
 				return
 			}
