@@ -138,10 +138,8 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 		if e.Forgotten || w.only != nil && !w.only(e) {
 			continue
 		}
-		// Where there is one part and nothing is set aside, nobody asks for the keys.
-		var keys []string
-		if parts > 1 || len(w.held) > 0 {
-			keys = w.view.Keys(e)
+		if parts > 1 {
+			keys := w.view.Keys(e)
 			part, err := partOf(keys, parts)
 			if err != nil {
 				failed := &EventError{Event: e, Err: err}
@@ -164,7 +162,7 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 			c, bytes, count = w.change(), 0, 0
 		}
 		count++
-		if w.held.hasAny(keys) {
+		if keys := w.heldKeys(e); keys != nil {
 			if len(w.stand.Aside)+len(c.SetAside) >= w.options.AsideAtMost {
 				failed := &EventError{Event: e, Err: fmt.Errorf("it follows what is set aside, and no more than %d events may be", w.options.AsideAtMost)}
 				return w.stopBefore(ctx, c, now, failed, failed)
@@ -180,6 +178,18 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 		return nil // nothing new, and nothing to save
 	}
 	return w.commit(ctx, c)
+}
+
+// heldKeys returns the keys of an event if it has to wait because of one of them, and
+// nil if it need not. While nothing is set aside nobody is asked for keys.
+func (w *worker) heldKeys(e daybook.Recorded) []string {
+	if len(w.held) == 0 {
+		return nil
+	}
+	if keys := w.view.Keys(e); w.held.hasAny(keys) {
+		return keys
+	}
+	return nil
 }
 
 // last returns the position of the last event of a change.
