@@ -3,6 +3,7 @@ package orders
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -183,6 +184,14 @@ func text(field, value string, needed bool) error {
 // PlacedID returns the id of the order that a [PlaceOrder] with this command id
 // places. A retry of the command places the same one.
 func PlacedID(id command.ID) string { return id.Derive("order") }
+
+// Handlers are those of all commands of a shop, for a command bus: what people may ask for,
+// and the warehouse. The clock gives the time at which the facts of a decision happened,
+// and an order that the shop fulfils is to be paid within some time. A [Shop] has a bus
+// of its own.
+func Handlers(now func() time.Time, payWithin time.Duration) []command.Handler {
+	return slices.Concat(handlers(now, payWithin), warehouse(now))
+}
 
 // handlers says which decision each command asks for. The clock gives the time at
 // which the facts of a decision happened. An order that the shop fulfils is to be paid

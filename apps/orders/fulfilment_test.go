@@ -162,6 +162,20 @@ func TestAnOrderIsFulfilledFromTheBasketToTheCarrier(t *testing.T) {
 	}
 }
 
+// An order of which only the total is known has nothing to be reserved.
+func TestAnOrderWithoutLinesIsFulfilled(t *testing.T) {
+	b := openBusy(t, memstore.New(), nil)
+	order, err := b.Desk("customer").Place(t.Context(), orders.PlaceOrder{Total: 100, Fulfil: true, Method: orders.CardOnFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rest(order)
+	if diff := cmp.Diff(fulfilled, b.facts(order)); diff != "" {
+		t.Errorf("what happened to the order (-want +got):\n%s", diff)
+	}
+	b.sound()
+}
+
 // patience is how long a test waits for what must come.
 const patience = 5 * time.Second
 

@@ -101,7 +101,7 @@ func (s *Shelves) keep(order, sku string, pieces int64) {
 // time, here and below.
 func Reserve(order string, wanted []Wanted, at time.Time) decider.Plan {
 	wanted = together(wanted)
-	var query daybook.Query
+	query := daybook.Query{{Tags: []string{orderTag(order)}}} // whatever it may have by now
 	for _, w := range wanted {
 		query = append(query, daybook.Item{Streams: []string{Stock.Stream(w.SKU)}})
 	}

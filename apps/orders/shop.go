@@ -7,7 +7,6 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,7 +93,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Shop{
 		store:  store,
-		bus:    command.NewBus(store, slices.Concat(handlers(o.Now, o.PayWithin), warehouse(o.Now)), &o.Commands),
+		bus:    command.NewBus(store, Handlers(o.Now, o.PayWithin), &o.Commands),
 		view:   view,
 		runner: projection.NewRunner(store, view, &projection.Options{Logger: o.Logger}),
 		stop:   stop,

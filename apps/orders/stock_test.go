@@ -100,6 +100,9 @@ func TestReserve(t *testing.T) {
 		shelves(t, shelf("lamp", reserved)).When(Reserve("7", want(Wanted{"lamp", 2}), clock)).ThenNothing()
 		shelves(t, shelf("lamp", reserved, StockPicked{"lamp", "7", 2})).When(Reserve("7", want(Wanted{"lamp", 2}), clock)).ThenNothing()
 	})
+	t.Run("again adds nothing, whatever is wanted now", func(t *testing.T) {
+		shelves(t, shelf("lamp", reserved)).When(Reserve("7", want(Wanted{"bulb", 1}), clock)).ThenNothing()
+	})
 	t.Run("an order whose reservation was released does not get another", func(t *testing.T) {
 		shelves(t, shelf("lamp", reserved, StockReleased{SKU: "lamp", Order: "7", Quantity: 2})).
 			When(Reserve("7", want(Wanted{"lamp", 2}), clock)).ThenRefused(ErrReleased)
