@@ -16,13 +16,16 @@ import (
 // panicked, an input could not be read, or a step can never be carried out as it is.
 // Inputs that reach it meanwhile are recorded and wait, in order.
 type Aside struct {
-	// Process and Instance say which instance.
+	// Process and Instance say which instance. An Aside without an instance is an event
+	// that could not be read or correlated, so that no instance was found for it: the
+	// process goes on without it.
 	Process, Instance string
 	// Since is when it was set aside, and Cause says why.
 	Since time.Time
 	Cause string
-	// Input is the input that it could not take or, if IsStep, the command or effect that
-	// could not be carried out: what [Runner.Skip] wants to know.
+	// Input is the id of the input that it could not take or, if IsStep, of the command or
+	// effect that could not be carried out; without an instance, that of the event. It is
+	// what [Runner.Skip] wants to know.
 	Input  uuid.UUID
 	IsStep bool
 }
@@ -38,11 +41,18 @@ var ErrNotAside = errors.New("process: the instance is not set aside, or nothing
 // says why; what came before has been taken. The error may also be [ErrNotAside], or
 // one of the store.
 //
+// With an empty id it tries the events again for which no instance was found. They are
+// tried whenever a runner begins to run, too. Instances take them late: behind others
+// that were recorded after them.
+//
 // It may be called whether or not the runner is running.
 func (r *Runner) Retry(ctx context.Context, process, id string) error {
 	s, err := r.hand(ctx, process)
 	if err != nil {
 		return err
+	}
+	if id == "" {
+		return s.retryUnread(ctx)
 	}
 	for first := true; ; first = false {
 		left, err := s.retryOne(ctx, id)
@@ -61,6 +71,7 @@ func (r *Runner) Retry(ctx context.Context, process, id string) error {
 // be carried out, both named by their ids (see [Aside]), for a reason that is recorded. The state never sees an input that was
 // skipped. A command that was skipped counts as refused by the rule [Skipped], an
 // effect as failed, and the instance reacts to that. What else waits is taken by Retry.
+// With an empty id it passes over an event for which no instance was found.
 // The error may be [ErrNotAside], or one of the store.
 //
 // It may be called whether or not the runner is running.
@@ -68,6 +79,9 @@ func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, r
 	s, err := r.hand(ctx, process)
 	if err != nil {
 		return err
+	}
+	if id == "" {
+		return s.skipUnread(ctx, what, reason)
 	}
 	found := false
 	var step *step

@@ -32,11 +32,18 @@ func (s *session) follow(ctx context.Context) error {
 			stride = max(info.Stride, bookmarkEvery)
 			at, err = s.bookmark(ctx)
 		}
+		if err == nil {
+			err = s.takeUp(ctx)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	s.tookUp = true
+	s.mu.Unlock()
+	s.changed.tell()
 	saved = at
 	query := s.query()
 	dealt := 0 // events since the bookmark was saved
@@ -139,6 +146,8 @@ type delivery struct {
 	event daybook.Recorded
 	// starts is the version in which the event begins the instance; zero if it does not.
 	starts int
+	// late says that events behind this one may have reached the instance already.
+	late bool
 }
 
 // deal hands events to the instances that they reach: to each in order, and to several at
@@ -149,13 +158,16 @@ func (s *session) deal(ctx context.Context, events []daybook.Recorded) error {
 	for _, e := range events {
 		reached, err := s.correlate(e)
 		if err != nil {
-			return err
+			if err := s.putAside(ctx, e, err); err != nil {
+				return err
+			}
+			continue
 		}
 		for _, id := range slices.Sorted(maps.Keys(reached)) {
 			if byInstance[id] == nil {
 				order = append(order, id)
 			}
-			byInstance[id] = append(byInstance[id], delivery{e, reached[id]})
+			byInstance[id] = append(byInstance[id], delivery{event: e, starts: reached[id]})
 		}
 	}
 	var dealing sync.WaitGroup
@@ -227,7 +239,7 @@ func (s *session) deliver(ctx context.Context, id string, d delivery) error {
 	return s.take(ctx, id, func(i *instance) *input {
 		version := i.number
 		switch {
-		case version == 0 && d.starts == 0, i.finished, d.event.Position <= i.seen:
+		case version == 0 && d.starts == 0, i.finished, d.event.Position <= i.seen && !d.late:
 			return nil
 		case version == 0:
 			version = d.starts

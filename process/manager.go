@@ -42,11 +42,39 @@ func (m *manager) run(ctx context.Context) error {
 		if errors.Is(err, daybook.ErrClosed) {
 			return err
 		}
+		if errors.Is(err, errAgain) {
+			continue
+		}
 		m.getStuck(ctx, err)
 		if !m.pause(ctx, pauses) {
 			return nil
 		}
 	}
+}
+
+// beginAgain ends a session, and returns when the next one has tried what was set aside.
+func (m *manager) beginAgain(ctx context.Context, old *session) error {
+	select {
+	case old.again <- struct{}{}:
+	default: // somebody else has asked for it
+	}
+	for {
+		changed := m.changed.wait()
+		if s := m.current(); s != old && s.hasTakenUp() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+func (s *session) hasTakenUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tookUp
 }
 
 func (m *manager) current() *session {

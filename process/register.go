@@ -21,7 +21,8 @@ type register struct {
 	deadlines  deadlines
 	taken      map[daybook.Position]bool // deadlines that were due, and of whose end the register has not read
 	aside      map[string]Aside
-	live       map[int]int // instances that are not done, by version
+	unread     map[uuid.UUID]Aside // events for which no instance was found, as far as this session knows
+	live       map[int]int         // instances that are not done, by version
 	finished   int
 	mine       map[uuid.UUID]bool // steps that this runner decided on and the register has not read
 }
@@ -43,6 +44,7 @@ func newRegister() register {
 		byInstance: make(map[string][]uuid.UUID),
 		taken:      make(map[daybook.Position]bool),
 		aside:      make(map[string]Aside),
+		unread:     make(map[uuid.UUID]Aside),
 		live:       make(map[int]int),
 		mine:       make(map[uuid.UUID]bool),
 	}

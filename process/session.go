@@ -26,7 +26,8 @@ type session struct {
 
 	following   waiter
 	registering waiter
-	woken       *signal // there is something new for those who wait for time to pass
+	woken       *signal       // there is something new for those who wait for time to pass
+	again       chan struct{} // somebody wants another session
 
 	mu         sync.Mutex
 	followed   daybook.Position // every event up to here was dealt with
@@ -35,10 +36,11 @@ type session struct {
 	register   register
 	agenda     agenda
 	firing     bool // deadlines that were due are being fired
+	tookUp     bool // the events that were set aside were tried again
 }
 
 func newSession(m *manager) *session {
-	s := &session{manager: m, woken: newSignal(), register: newRegister()}
+	s := &session{manager: m, woken: newSignal(), again: make(chan struct{}, 1), register: newRegister()}
 	s.slots.warm = m.options.Warm
 	s.advances = newQueue[string](m.changed.tell)
 	s.commands = newQueue[job](m.changed.tell)
@@ -64,6 +66,14 @@ func (s *session) run(ctx context.Context) error {
 		})
 	}
 	begin(s.follow)
+	begin(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.again:
+			return errAgain
+		}
+	})
 	begin(s.keepRegister)
 	begin(s.fireDeadlines)
 	begin(s.keepAgenda)

@@ -39,7 +39,8 @@ type Status struct {
 	// if there is none.
 	Deadlines int
 	NextDue   time.Time
-	// SetAside are the instances that cannot go on, those first that have waited longest.
+	// SetAside are the instances that cannot go on, those first that have waited longest;
+	// and then events that could not be read or correlated, without an instance.
 	SetAside []Aside
 	// Clock says why no deadline fires: a [*ClockError]; nil if they do.
 	Clock error
@@ -65,6 +66,10 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 		all = append(all, s)
 	}
 	return all, err
+}
+
+func byAge(a, b Aside) int {
+	return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Instance, b.Instance))
 }
 
 func (m *manager) status() Status {
@@ -96,8 +101,7 @@ func (m *manager) status() Status {
 	if first, any := reg.deadlines.first(); any {
 		status.NextDue = first.time()
 	}
-	status.SetAside = slices.SortedFunc(maps.Values(reg.aside), func(a, b Aside) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Instance, b.Instance))
-	})
+	status.SetAside = slices.SortedFunc(maps.Values(reg.aside), byAge)
+	status.SetAside = append(status.SetAside, slices.SortedFunc(maps.Values(reg.unread), byAge)...)
 	return status
 }

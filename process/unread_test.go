@@ -1,0 +1,75 @@
+package process_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/process"
+)
+
+// pedant cannot tell whose order odd goods are, until it is mended.
+func pedant(mended bool) *process.Process[Clerk] {
+	return process.For("pedant", 1, Orders.Codec(),
+		process.Starts(func(e Placed, at daybook.Recorded) string {
+			if e.Goods == "odd" && !mended {
+				panic("what is this?")
+			}
+			return orderOf(at)
+		}, func(c *Clerk, e Placed, do *process.Steps) { c.Notes = append(c.Notes, "placed "+e.Goods) }),
+		process.On(func(_ Withdrawn, at daybook.Recorded) string { return orderOf(at) },
+			func(c *Clerk, _ Withdrawn, do *process.Steps) { c.Notes = append(c.Notes, "withdrawn") }),
+	)
+}
+
+func (b *bench) pedantNotes(order string) []string {
+	b.t.Helper()
+	l, err := pedant(true).Load(b.t.Context(), b.store, order)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return l.State.Notes
+}
+
+func TestAnEventThatCannotBeReadOrCorrelatedIsSetAsideAndTheOthersGoOn(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.store.Append(t.Context(), []daybook.Event{{Stream: "order-1", Type: "OrderPlaced", Data: []byte(`{"Goods":7}`)}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.start(pedant(false))
+	b.place("odd", "2")
+	b.place("tea", "3")
+	tell(t, b.store, "2", Withdrawn{})
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed tea"}, b.pedantNotes("3")); diff != "" {
+		t.Error(diff)
+	}
+	aside := b.status().SetAside
+	if len(aside) != 2 || aside[0].Instance != "" || !strings.Contains(aside[0].Cause, "cannot unmarshal number") || !strings.Contains(aside[1].Cause, "what is this?") {
+		t.Fatalf("set aside are %+v", aside)
+	}
+	if err := b.runner.Retry(t.Context(), "pedant", ""); err == nil || !strings.Contains(err.Error(), "2 events stay aside") {
+		t.Errorf("retried without having been mended: %v", err)
+	}
+	if err := b.runner.Skip(t.Context(), "pedant", "", aside[0].Input, "nobody knows what it was"); err != nil {
+		t.Error(err)
+	}
+	if err := b.runner.Skip(t.Context(), "pedant", "", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotAside) {
+		t.Errorf("skipped twice: %v", err)
+	}
+	b.stop()
+
+	b.start(pedant(true)) // which tries again by itself
+	if diff := cmp.Diff([]string{"placed odd", "withdrawn"}, b.pedantNotes("2")); diff != "" {
+		t.Error(diff)
+	}
+	if aside := b.status().SetAside; len(aside) != 0 {
+		t.Errorf("set aside are still %+v", aside)
+	}
+	if err := b.runner.Retry(t.Context(), "pedant", ""); !errors.Is(err, process.ErrNotAside) {
+		t.Errorf("retried nothing: %v", err)
+	}
+}
