@@ -19,7 +19,8 @@
 //
 // Most programs use this package at their edges only. They declare facts and decide
 // on them with package decider, take commands from outside with package command, and
-// build read models with package projection. They open a store with package
+// build read models with package projection, and tell others what was recorded with
+// package publish. They open a store with package
 // store/logstore, which keeps a directory on the local disk, or with store/memstore,
 // which keeps everything in memory.
 //

@@ -89,14 +89,18 @@ func (r *run) drainAfter(l *lane, after daybook.Position) {
 	r.drain = append(r.drain, l)
 }
 
-// startDrain reads the next part of a key that is to be drained. Of a key that was set aside
+// startDrain reads the next part of a key that is to be drained, if that is due, and returns
+// in how long it will be. Of a key that was set aside
 // ahead of the mark, the log is read up to there first: what lies between was sent. And what
 // follows an event that was skipped waits until that is saved.
-func (r *run) startDrain() {
+func (r *run) startDrain(now time.Time) (wait time.Duration) {
+	if r.drains > 0 || len(r.drain) == 0 {
+		return never
+	}
+	if now.Before(r.drainAt) {
+		return r.drainAt.Sub(now)
+	}
 	for i, l := range r.drain {
-		if r.drains > 0 {
-			return
-		}
 		if l.aside.Position > r.read || skips(r.skipped, l) && !skips(r.saved.Skipped, l) {
 			continue
 		}
@@ -107,12 +111,13 @@ func (r *run) startDrain() {
 			events, more, err := r.p.waiting(r.ctx, a, after, bound)
 			r.drained <- drained{l, bound, events, more, err}
 		}()
-		return
+		break
 	}
+	return never
 }
 
 // resume takes what was read of a key into its lane.
-func (r *run) resume(ctx context.Context, d drained) {
+func (r *run) resume(ctx context.Context, d drained, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drains--
@@ -121,10 +126,11 @@ func (r *run) resume(ctx context.Context, d drained) {
 		if r.stopping {
 			return
 		}
-		l.draining = false
-		r.p.options.Logger.ErrorContext(ctx, "what is set aside cannot be read", "key", l.key, "position", l.aside.Position, "error", d.err)
+		r.drain = append(r.drain, l)
+		r.drainAt = now.Add(r.notice(ctx, storeTrouble, d.err))
 		return
 	}
+	r.clear(ctx, storeTrouble)
 	l.bound = d.bound
 	for _, e := range d.events {
 		l.queue = append(l.queue, &entry{event: e, position: e.Position})

@@ -177,7 +177,7 @@ func TestKilledProcessesSendEverythingInOrderPerKey(t *testing.T) {
 			}
 
 			kills := 0
-			for _, at := range []int64{1, 2, 5, 23, 60} {
+			for _, at := range []int64{1, 5, 23, 60} {
 				for _, place := range places {
 					err := process(t, dir, orders{Events: events, Kill: place, At: at, Stream: stream})
 					if err == nil {
@@ -189,7 +189,7 @@ func TestKilledProcessesSendEverythingInOrderPerKey(t *testing.T) {
 					kills++
 				}
 			}
-			if kills < 12 {
+			if kills < 10 {
 				t.Errorf("only %d processes were killed", kills)
 			}
 			if err := process(t, dir, orders{Events: events, Stream: stream}); err != nil {

@@ -32,6 +32,7 @@ var codec = daybook.NewCodec(
 		}
 		return facts
 	}, Joined{}),
+	daybook.Split("Replaced", func(old JoinedOnce) []any { return []any{Left{}, Joined{old.First}} }, Left{}, Joined{}),
 	daybook.KindOf[Left]("Left", nil),
 )
 
@@ -42,6 +43,7 @@ func TestHandlersGetFactsOfTodayWithAKeyForEach(t *testing.T) {
 		{Stream: "club", Type: "Left", Data: []byte(`{}`)},
 		{Stream: "club", Type: "JoinedOnce", Data: []byte(`{"First":"Grace","Last":"Hopper"}`)},
 		{Stream: "club", Type: "GroupJoined", Data: []byte(`{"Names":["Hedy","Mary"]}`)},
+		{Stream: "club", Type: "Replaced", Data: []byte(`{"First":"Joan"}`)},
 		{Stream: "dark", Type: "Joined", Data: []byte(`{"Name":0}`)},
 	}, nil); err != nil {
 		t.Fatal(err)
@@ -61,7 +63,7 @@ func TestHandlersGetFactsOfTodayWithAKeyForEach(t *testing.T) {
 		order = append(order, j.Name)
 		return nil
 	}))
-	want := daybook.Query{{Types: []string{"GroupJoined", "Joined", "JoinedOnce"}}}
+	want := daybook.Query{{Types: []string{"GroupJoined", "Joined", "JoinedOnce", "Replaced"}}}
 	if diff := cmp.Diff(want, greet.Query(), cmp.AllowUnexported(daybook.Item{})); diff != "" {
 		t.Errorf("the query (-want +got):\n%s", diff)
 	}
@@ -72,7 +74,7 @@ func TestHandlersGetFactsOfTodayWithAKeyForEach(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"Ada", "Grace Hopper", "Hedy", "Mary"}; !slices.Equal(order, want) || len(greeted) != 4 {
+	if want := []string{"Ada", "Grace Hopper", "Hedy", "Mary", "Joan"}; !slices.Equal(order, want) || len(greeted) != 5 {
 		t.Errorf("greeted: %v, by the keys %v; want %v", order, greeted, want)
 	}
 	var unreadable bool

@@ -21,12 +21,13 @@ type run struct {
 	p    *Publisher
 	kick chan struct{} // has the loop look again
 
-	mu    sync.Mutex // over all that follows; the loop holds it while it does not wait
-	life  daybook.Point
-	lanes map[string]*lane
-	ready []*lane // to be sent now, in turn
-	slow  pausing
-	drain []*lane // to be drained, one at a time
+	mu      sync.Mutex // over all that follows; the loop holds it while it does not wait
+	life    daybook.Point
+	lanes   map[string]*lane
+	ready   []*lane // to be sent now, in turn
+	slow    pausing
+	drain   []*lane   // to be drained, one at a time
+	drainAt time.Time // not before
 
 	// The window, in order of position: what was read and not yet passed by the bookmark.
 	window []*entry
@@ -138,7 +139,7 @@ func (r *run) loop(ctx context.Context, mark Mark, stride uint64) error {
 		case res := <-r.results:
 			r.answered(ctx, res, time.Now())
 		case d := <-r.drained:
-			r.resume(ctx, d)
+			r.resume(ctx, d, time.Now())
 		case s := <-r.saves:
 			err = r.keep(ctx, s, time.Now())
 		case <-timer.C:
@@ -172,8 +173,7 @@ func (r *run) step(now time.Time) (wait time.Duration, full bool) {
 	} else {
 		r.startSends()
 	}
-	r.startDrain()
-	return min(wait, r.startSave(now)), r.full()
+	return min(wait, r.startDrain(now), r.startSave(now)), r.full()
 }
 
 // startSends sends the first messages of lanes that are ready, as many as may be sent at

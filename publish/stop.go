@@ -33,7 +33,7 @@ func (r *run) stop(ctx context.Context, stopReading, stopSending context.CancelF
 		case res := <-r.results:
 			r.answered(ctx, res, time.Now())
 		case d := <-r.drained:
-			r.resume(ctx, d)
+			r.resume(ctx, d, time.Now())
 		case s := <-r.saves:
 			if kept := r.keep(ctx, s, time.Now()); kept != nil && !moved {
 				moved, err = true, errors.Join(err, kept)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -304,6 +306,40 @@ func TestAStoreThatFailsIsReadAgain(t *testing.T) {
 	})
 	fails.Store(false)
 	until(t, "the rest is sent", func() bool { return sink.count() == 6 })
+	until(t, "the publisher goes on", func() bool { return status(t, p).Stuck == nil })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	sink.ordered(t, store)
+}
+
+func TestWhatIsSetAsideIsReadAgainWhenTheStoreFails(t *testing.T) {
+	var fails, mended atomic.Bool
+	store := failing{memstore.New(), &fails}
+	sink := &receiver{answer: func(m publish.Message) error {
+		if m.Key == "bad" && !mended.Load() {
+			return publish.Refused(errors.New(strings.Repeat("ö", 2000)))
+		}
+		return nil
+	}}
+	p := publish.New(store, daybook.All(), sink, new(publish.MemoryBookmark), quick(publish.Options{}))
+	stop := run(t, p)
+	record(t, store, "bad", 3)
+	until(t, "the key is set aside", func() bool { return status(t, p).Lag == 0 && len(p.Aside()) == 1 })
+	if cause := p.Aside()[0].Cause; len(cause) > 1000 || !utf8.ValidString(cause) {
+		t.Errorf("the cause has %d bytes: %.40q", len(cause), cause)
+	}
+	mended.Store(true)
+	fails.Store(true)
+	if err := p.Retry("bad"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the publisher is stuck", func() bool {
+		s, _ := p.Status(t.Context())
+		return s.Stuck != nil && s.Stuck.Attempts > 2 && strings.HasPrefix(s.Stuck.String(), "store: daybook: unavailable: read: the disk is away (")
+	})
+	fails.Store(false)
+	until(t, "everything is sent", func() bool { return sink.count() == 3 && len(p.Aside()) == 0 })
 	until(t, "the publisher goes on", func() bool { return status(t, p).Stuck == nil })
 	if err := stop(); err != nil {
 		t.Error(err)
