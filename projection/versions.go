@@ -324,6 +324,15 @@ func (v *Versions[V]) Wait(ctx context.Context, token daybook.Point) (V, error) 
 	}
 }
 
+// Views returns all versions, from the oldest to the newest.
+func (v *Versions[V]) Views() []V {
+	var views []V
+	for _, one := range v.versions() {
+		views = append(views, one.view)
+	}
+	return views
+}
+
 // Runner returns the runner of one of the versions, to retry or skip what is set aside,
 // or to pause it. Nil if view is not one of them.
 func (v *Versions[V]) Runner(view V) *Runner {

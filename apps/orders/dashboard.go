@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -23,15 +21,15 @@ func (s *Shop) Dashboard(ctx context.Context, asOf time.Time) (d Dashboard, show
 	if !asOf.IsZero() {
 		asOf = asOf.UTC().Round(0) // one moment has one name in the cache
 	}
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		shown = listShown(at)
-		if known, ok := s.figures.get(at.LastApplied(), asOf); ok {
+		if known, ok := s.figures.get(listShown(at).Tag, asOf); ok {
 			d = known
 			return nil
 		}
 		d, err = readDashboard(rows, asOf)
 		if err == nil {
-			s.figures.put(at.LastApplied(), d)
+			s.figures.put(listShown(at).Tag, d)
 		}
 		return err
 	})
@@ -271,7 +269,7 @@ func (f *figuring) products() (byUnits, byPrice []ProductFigures) {
 // orders, for as long as nothing happens.
 type figureCache struct {
 	mu   sync.Mutex
-	at   daybook.Point
+	at   string // the tag of what they show
 	asOf map[time.Time]Dashboard
 }
 
@@ -279,7 +277,7 @@ type figureCache struct {
 // forth passes a few dozen.
 const maxFigures = 64
 
-func (c *figureCache) get(at daybook.Point, asOf time.Time) (Dashboard, bool) {
+func (c *figureCache) get(at string, asOf time.Time) (Dashboard, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at != at {
@@ -289,7 +287,7 @@ func (c *figureCache) get(at daybook.Point, asOf time.Time) (Dashboard, bool) {
 	return d, known
 }
 
-func (c *figureCache) put(at daybook.Point, d Dashboard) {
+func (c *figureCache) put(at string, d Dashboard) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at != at || c.asOf == nil || len(c.asOf) >= maxFigures {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/process"
-	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -54,7 +53,7 @@ func (s *Shop) Fulfilments(ctx context.Context, f FulfilmentFilter) (page Fulfil
 	if err := checkPage(&f.Limit, ""); err != nil {
 		return FulfilmentPage{}, Shown{}, err
 	}
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		shown = listShown(at)
 		page, err = f.page(rows, at.Point)
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -27,7 +26,7 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 	if err := f.settle(); err != nil {
 		return Page{}, Shown{}, err
 	}
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		shown = listShown(at)
 		where, args := f.where()
 		if err := rows.QueryRow(`select count(*) from orders`+where, args...).Scan(&page.Matching); err != nil {
@@ -40,8 +39,11 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 }
 
 // listShown says what an answer shows that every event may change.
-func listShown(at projection.Checkpoint) Shown {
-	return Shown{At: at.Point, Tag: fmt.Sprintf("%d.%s.v%d", at.Applied, at.Incarnation, overviewVersion)}
+//
+// The last event applied would do, but for events that had been set aside: these are
+// applied later than others after them.
+func listShown(at moment) Shown {
+	return Shown{At: at.Point, Tag: fmt.Sprintf("%d-%d.%s.v%d.e%d", at.Applied, at.Events, at.Incarnation, overviewVersion, at.edition)}
 }
 
 // settle checks the filter, and fills in what it leaves out.
@@ -206,7 +208,7 @@ func (f Filter) question() string {
 
 // Customer returns what the shop knows of a customer, or [ErrNoSuchCustomer].
 func (s *Shop) Customer(ctx context.Context, id string) (buyer Buyer, shown Shown, err error) {
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		var changed daybook.Position
 		row := rows.QueryRow(`select count(*), coalesce(sum(paid), 0), min(listed_at), max(listed_at), coalesce(max(position), 0)
 			from orders where customer = ? and customer <> ''`, id)

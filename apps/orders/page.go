@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
 // Order returns all that an order's page shows, as the views have it, or
 // [ErrNoSuchOrder].
 func (s *Shop) Order(ctx context.Context, id string) (d Details, shown Shown, err error) {
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		if d, err = readDetails(rows, id); err != nil {
 			return err
 		}

@@ -3,10 +3,8 @@ package orders
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
-	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
 // A Shop takes commands and answers questions. It is safe for use by many
@@ -24,10 +21,11 @@ import (
 // Goroutines of its own keep the views in step with the store, and fulfil orders, from
 // [Open] to [Shop.Close].
 type Shop struct {
-	store  daybook.Store
-	bus    *command.Bus
-	view   *sqlview.View
-	runner *projection.Runner
+	store daybook.Store
+	bus   *command.Bus
+	views *readModels
+	// rebuilding is held while editions of the read model come and go.
+	rebuilding sync.Mutex
 	// processes fulfil orders, as fulfilment says; nil in a shop without providers.
 	processes  *process.Runner
 	fulfilment *process.Process[Fulfilment]
@@ -83,24 +81,20 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	if (o.Payments == nil) != (o.Carrier == nil) {
 		return nil, errors.New("orders: a shop that fulfils orders has both payments and a carrier")
 	}
-	if err := os.MkdirAll(views, 0o750); err != nil {
-		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
-	}
-	view, err := Overview.Open(ctx, views)
+	models, err := openReadModels(ctx, store, views, projection.Options{Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Shop{
-		store:  store,
-		bus:    command.NewBus(store, Handlers(o.Now, o.PayWithin), &o.Commands),
-		view:   view,
-		runner: projection.NewRunner(store, view, &projection.Options{Logger: o.Logger}),
-		stop:   stop,
+		store: store,
+		bus:   command.NewBus(store, Handlers(o.Now, o.PayWithin), &o.Commands),
+		views: models,
+		stop:  stop,
 	}
 	s.done.Go(func() {
 		// What makes Run give up it has logged, and Status tells.
-		_ = s.runner.Run(running)
+		_ = s.views.versions.Run(running)
 	})
 	if o.Payments != nil {
 		s.fulfilment = Fulfil(o.Payments, o.Carrier, &o.Fulfilment)
@@ -117,7 +111,7 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 func (s *Shop) Close() error {
 	s.stop()
 	s.done.Wait()
-	return s.view.Close()
+	return s.views.close()
 }
 
 // Bus takes the commands in commands.go and warehouse.go.
@@ -131,17 +125,27 @@ func (s *Shop) Store() daybook.Store { return s.store }
 
 // Wait returns when the views show everything up to a point, such as that of a
 // command's receipt. See [projection.Runner.Wait].
-func (s *Shop) Wait(ctx context.Context, token daybook.Point) error { return s.runner.Wait(ctx, token) }
+func (s *Shop) Wait(ctx context.Context, token daybook.Point) error {
+	for {
+		view := s.views.current()
+		err := s.views.versions.Runner(view).Wait(ctx, token)
+		if s.views.current() == view {
+			return err
+		}
+	}
+}
 
-// Status says where the views stand.
-func (s *Shop) Status(ctx context.Context) (projection.Status, error) { return s.runner.Status(ctx) }
+// Status says where the views stand that answer.
+func (s *Shop) Status(ctx context.Context) (projection.Status, error) {
+	return s.views.versions.Runner(s.views.current()).Status(ctx)
+}
 
 // Changes yields what happens to orders, in stock and to fulfilments after a point, each when the views show it,
 // for as long as ctx lasts. It ends with the error that stopped it, the context's
 // included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		for reading, err := range daybook.Follow(ctx, s.store, append(s.view.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {
+		for reading, err := range daybook.Follow(ctx, s.store, append(s.views.first.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {
 			if err == nil {
 				err = s.Wait(ctx, reading.Snapshot())
 			}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -93,7 +92,7 @@ func (s *Shop) Stock(ctx context.Context, f StockFilter) (page StockPage, shown 
 	if err := checkPage(&f.Limit, f.Search); err != nil {
 		return StockPage{}, Shown{}, err
 	}
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		shown = listShown(at)
 		page, err = f.page(rows, at.Point)
 		return err
@@ -153,7 +152,7 @@ func (f StockFilter) question() string {
 // Article returns all that an article's page shows, as the views have it, or
 // [ErrNoSuchArticle].
 func (s *Shop) Article(ctx context.Context, sku string) (d ArticleDetails, shown Shown, err error) {
-	err = s.view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
 		d = ArticleDetails{Reservations: []Reservation{}}
 		err := rows.QueryRow(`select `+articleColumns+`, received, picked, found from stock where sku = ?`, sku).
 			Scan(append(articleFields(&d.ArticleSummary), &d.Received, &d.Picked, &d.Found)...)

@@ -1,0 +1,202 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+// readModels are the editions of the overview: the one that answers, and one that is
+// built beside it when somebody asks for that.
+type readModels struct {
+	dir      string
+	versions *projection.Versions[*sqlview.View]
+	first    *sqlview.View // answers while none does yet
+}
+
+// openReadModels opens the editions that are in a directory, or the first.
+func openReadModels(ctx context.Context, store daybook.Store, dir string, options projection.Options) (*readModels, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
+	}
+	editions, err := Overview.Editions(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(editions) == 0 {
+		editions = []int{1}
+	}
+	var views []*sqlview.View
+	for _, edition := range editions {
+		view, err := Overview.Edition(edition).Open(ctx, dir)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(views))
+		}
+		views = append(views, view)
+	}
+	// Somebody looks at what has changed before readers are switched.
+	versions := projection.NewVersions(store, &projection.VersionsOptions{Runner: options, ByHand: true}, views...)
+	return &readModels{dir: dir, versions: versions, first: views[0]}, nil
+}
+
+func closeAll(views []*sqlview.View) error {
+	var errs []error
+	for _, view := range views {
+		errs = append(errs, view.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// close closes all editions.
+func (m *readModels) close() error {
+	return closeAll(m.versions.Views())
+}
+
+// current returns the read model that answers.
+func (m *readModels) current() *sqlview.View {
+	if view, ok := m.versions.Answering(); ok {
+		return view
+	}
+	return m.first
+}
+
+// A moment says how far the read model has come that is asked, and which it is.
+type moment struct {
+	projection.Checkpoint
+	edition int
+}
+
+// read asks the read model that answers. All questions of look are about one moment.
+func (s *Shop) read(ctx context.Context, look func(rows *sqlview.Reader, at moment) error) error {
+	view := s.views.current()
+	return view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		return look(rows, moment{at, view.Edition()})
+	})
+}
+
+// A ReadModel says where an edition of the shop's read model stands.
+type ReadModel struct {
+	projection.Status
+	// Edition tells it from others that were built from the same log by the same rules.
+	Edition int
+	// Answers reports whether it is the one that is asked, and Unready why it could not be,
+	// if it could not.
+	Answers bool
+	Unready string
+	// SetAside are the events that it could not apply.
+	SetAside []projection.Aside
+}
+
+// ReadModels returns where the editions stand, from the oldest to the newest.
+func (s *Shop) ReadModels(ctx context.Context) ([]ReadModel, error) {
+	all, err := s.views.versions.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	models := make([]ReadModel, len(all))
+	for i, v := range all {
+		models[i] = ReadModel{Status: v.Status, Edition: v.View.Edition(), Answers: v.Answers, Unready: v.Unready}
+		if v.Aside > 0 {
+			if models[i].SetAside, err = s.views.versions.Runner(v.View).SetAside(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return models, nil
+}
+
+var (
+	// ErrNoSuchEdition is returned where there is no such edition of the read model.
+	ErrNoSuchEdition = errors.New("there is no such edition of the read model")
+	// ErrBuilding is returned while another edition waits for somebody to switch to it, or
+	// to remove it.
+	ErrBuilding = errors.New("another edition of the read model is there already; switch to it, or remove it")
+)
+
+// Rebuild begins to build the read model once more beside the one that answers, and
+// returns the new edition. It goes on by itself, and after a restart too; readers stay
+// where they are until [Shop.SwitchTo]. While there are two, the error is [ErrBuilding].
+func (s *Shop) Rebuild(ctx context.Context) (edition int, err error) {
+	s.rebuilding.Lock()
+	defer s.rebuilding.Unlock()
+	all, err := s.views.versions.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if len(all) > 1 {
+		return 0, ErrBuilding
+	}
+	edition = all[0].View.Edition() + 1
+	view, err := Overview.Edition(edition).Open(ctx, s.views.dir)
+	if err != nil {
+		return 0, err
+	}
+	return edition, s.views.versions.Add(view)
+}
+
+// edition returns an edition of the read model, or [ErrNoSuchEdition].
+func (s *Shop) edition(ctx context.Context, edition int) (*sqlview.View, error) {
+	all, err := s.views.versions.Status(ctx)
+	i := slices.IndexFunc(all, func(v projection.VersionStatus[*sqlview.View]) bool { return v.View.Edition() == edition })
+	if i < 0 {
+		return nil, errors.Join(err, ErrNoSuchEdition)
+	}
+	return all[i].View, nil
+}
+
+// SwitchTo has an edition answer, as soon as it shows what the one that answers does.
+func (s *Shop) SwitchTo(ctx context.Context, edition int) error {
+	view, err := s.edition(ctx, edition)
+	if err != nil {
+		return err
+	}
+	return s.views.versions.Switch(ctx, view)
+}
+
+// RemoveEdition drops an edition that does not answer.
+func (s *Shop) RemoveEdition(ctx context.Context, edition int) error {
+	s.rebuilding.Lock()
+	defer s.rebuilding.Unlock()
+	view, err := s.edition(ctx, edition)
+	if err != nil {
+		return err
+	}
+	return s.views.versions.Remove(ctx, view)
+}
+
+// Compare returns how an edition differs from the one that answers, both at the same
+// moment, and hands each difference to each, which may be nil.
+func (s *Shop) Compare(ctx context.Context, edition int, each func(sqlview.Difference) error) (sqlview.Comparison, error) {
+	view, err := s.edition(ctx, edition)
+	if err != nil {
+		return sqlview.Comparison{}, err
+	}
+	return sqlview.DiffStill(ctx, s.views.versions, s.views.current(), view, each)
+}
+
+// RetrySetAside has an edition try once more what it has set aside under a key, or all of
+// it under none.
+func (s *Shop) RetrySetAside(ctx context.Context, edition int, key string) error {
+	view, err := s.edition(ctx, edition)
+	if err != nil {
+		return err
+	}
+	return s.views.versions.Runner(view).Retry(ctx, key)
+}
+
+// SkipSetAside has an edition do without an event that it has set aside, for a reason.
+func (s *Shop) SkipSetAside(ctx context.Context, edition int, event uuid.UUID, reason string) error {
+	view, err := s.edition(ctx, edition)
+	if err != nil {
+		return err
+	}
+	return s.views.versions.Runner(view).Skip(ctx, event, reason)
+}
