@@ -77,11 +77,11 @@ func (r *run) took(ctx context.Context, l *lane, start uint64) {
 	}
 	e := l.queue[0]
 	l.next()
+	r.bytes -= e.size
 	if l.aside != nil {
 		r.advance(l)
 		return
 	}
-	r.bytes -= e.size
 	e.finish()
 	r.pass()
 	if len(l.queue) > 0 {
@@ -134,10 +134,12 @@ func (r *run) setAside(ctx context.Context, l *lane, now time.Time) bool {
 		l.aside = &Aside{Key: l.key, Position: e.position, ID: e.event.ID, Since: now.UTC()}
 		l.newest = e.position
 		for _, waiting := range l.queue {
-			r.bytes -= waiting.size
 			waiting.finish()
 			waiting.waits = l
 		}
+	}
+	for _, waiting := range l.queue {
+		r.bytes -= waiting.size
 	}
 	l.aside.Cause = shorten(l.err.Error(), maxCause)
 	l.aside.Attempts += l.tries

@@ -94,7 +94,7 @@ func (r *run) drainAfter(l *lane, after daybook.Position) {
 // ahead of the mark, the log is read up to there first: what lies between was sent. And what
 // follows an event that was skipped waits until that is saved.
 func (r *run) startDrain(now time.Time) (wait time.Duration) {
-	if r.drains > 0 || len(r.drain) == 0 {
+	if r.drains > 0 || len(r.drain) == 0 || r.bytes >= WindowBytes {
 		return never
 	}
 	if now.Before(r.drainAt) {
@@ -133,7 +133,8 @@ func (r *run) resume(ctx context.Context, d drained, now time.Time) {
 	r.clear(ctx, storeTrouble)
 	l.bound = d.bound
 	for _, e := range d.events {
-		l.queue = append(l.queue, &entry{event: e, position: e.Position})
+		l.queue = append(l.queue, &entry{event: e, position: e.Position, size: e.Size()})
+		r.bytes += e.Size()
 	}
 	if d.more {
 		l.bound = d.events[len(d.events)-1].Position

@@ -138,6 +138,9 @@ func chaos(t *testing.T, random *rand.Rand) {
 		s := status(t, p)
 		return s.Running && !s.Mark.IsZero() && s.Lag == 0 && s.InHand == 0 && len(s.Mark.Aside) == 0
 	})
+	if held := p.Held(); held != 0 {
+		t.Errorf("%d bytes are held though nothing is in hand", held)
+	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func (p *Publisher) take(ctx context.Context) (to Mark, stride uint64, err error
 	case from.IsZero():
 		to.Point = head.At(0)
 	default:
-		to, err = p.goOn(ctx, from, head)
+		to, err = p.adopt(ctx, from, head)
 	}
 	if err != nil {
 		return Mark{}, 0, err
@@ -198,12 +198,12 @@ func (p *Publisher) take(ctx context.Context) (to Mark, stride uint64, err error
 	return to, info.Stride, nil
 }
 
-// goOn returns the mark with which to go on from another one in the log as it is now: the
+// adopt returns the mark with which to go on from another one in the log as it is now: the
 // same one, if the log has the event that it stands at. In a restored log, which has a
 // beginning of what it had and perhaps something else after that, that is right behind the
 // event. A log whose files were put back from a copy is in the incarnation that it was in,
 // so the event is looked for in any case.
-func (p *Publisher) goOn(ctx context.Context, from Mark, head daybook.Point) (Mark, error) {
+func (p *Publisher) adopt(ctx context.Context, from Mark, head daybook.Point) (Mark, error) {
 	diverged := &DivergedError{Mark: from, Log: head}
 	if from.Point.Log != head.Log {
 		return Mark{}, diverged

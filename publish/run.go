@@ -13,10 +13,10 @@ import (
 
 // A run is one call of Run: what is in hand between the bookmark and the head.
 //
-// Its goroutines are the loop, which alone changes the fields below; one that reads the
-// log; one for each message being sent; at most one that saves the bookmark; and at most
-// one that reads what was set aside. They end before Run returns, except for a Send that
-// goes on although its context has ended.
+// Its goroutines are the loop, which changes the fields below (besides it only Retry and
+// Skip do); one that reads the log; one for each message being sent; at most one that saves
+// the bookmark; and at most one that reads what was set aside. They end before Run returns,
+// except for a Send that goes on although its context has ended.
 type run struct {
 	p    *Publisher
 	kick chan struct{} // has the loop look again
@@ -31,7 +31,7 @@ type run struct {
 
 	// The window, in order of position: what was read and not yet passed by the bookmark.
 	window []*entry
-	bytes  int              // of those that are not done
+	bytes  int              // of those that are not done, and of what was read again of keys set aside
 	read   daybook.Position // up to where the log was read
 
 	accepted, passed uint64 // how many entries came into the window, and left it
@@ -53,7 +53,7 @@ type run struct {
 	stopping        bool
 	sent, failures  uint64
 	started         uint64            // how many messages were started
-	newest          uint64            // which of them was the newest that the sink took
+	newest          uint64            // the number of the newest of them that the sink took
 	failing         map[string]uint64 // the keys that fail, and how many messages had been started when they did
 	down            *down
 	troubles        [troubleKinds]*trouble
@@ -68,7 +68,7 @@ type run struct {
 // A result is what became of a lane's first message.
 type result struct {
 	lane  *lane
-	start uint64 // the how manieth message it was to be started
+	start uint64 // its number among the messages that were started
 	err   error
 }
 
