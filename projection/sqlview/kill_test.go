@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/pgtest"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
@@ -40,7 +42,10 @@ func (do orders) lasting() error {
 	}}
 	var views []*sqlview.View
 	for _, version := range do.Versions {
-		view, err := do.Where.open(context.Background(), ledgerVersion(version, never).WithParts(do.Parts))
+		view, err := do.Where.open(context.Background(), ledgerVersion(version, never).WithParts(do.Parts).WithKeys(func(e daybook.Recorded) []string {
+			time.Sleep(do.Slow)
+			return projection.ByStream(e)
+		}))
 		if err != nil {
 			return err
 		}
@@ -97,7 +102,38 @@ func TestProcessesThatTradeOwnershipApplyEachEventOnce(t *testing.T) {
 	})
 }
 
-// The same while a new version is built beside the old one.
+// A process falls asleep, at any moment, also in the middle of a transaction; another takes
+// its part over; and what it goes on with when it wakes is refused. In SQLite whoever
+// sleeps in a transaction holds all others up, so this is about PostgreSQL.
+func TestAProcessThatWasAsleepAppliesNothingTwice(t *testing.T) {
+	where := place{URL: pgtest.Database(t) + "&idle_in_transaction_session_timeout=200ms"}
+	view := open(t, ledgerVersion(1, never).WithParts(2), where)
+	// An event of two parts is asked for its keys: so a process is between the claim
+	// and the transaction that it is for, most of the time.
+	do := orders{Lasting: true, Parts: 2, Versions: []int{1}, Batch: 20, Lease: 100 * time.Millisecond, Slow: time.Millisecond}
+	processes := []*killable{start(t, where, do), start(t, where, do)}
+	for round := range kills(t, 3) {
+		for i, asleep := range processes {
+			if err := asleep.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			before := whole(t, view)
+			wait(t, func() bool { return whole(t, view) > before+uint64(2*do.Batch) }) // the other goes on; one batch may have been its
+			if err := asleep.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			if t.Failed() {
+				t.Fatalf("in round %d, with process %d asleep", round, i)
+			}
+		}
+	}
+	for _, process := range processes {
+		process.kill(t)
+	}
+	whole(t, view)
+}
+
+// Killed processes build a new version beside the old one.
 func TestProcessesThatAreKilledBuildVersionsThatDoNotDiffer(t *testing.T) {
 	onEach(t, func(t *testing.T, where place) {
 		killing(t, where, orders{Parts: 1, Versions: []int{1, 2}, Batch: 20, Lease: 60 * time.Millisecond}, 2, 2, kills(t, 5))

@@ -178,6 +178,8 @@ type orders struct {
 	Parts    int
 	Versions []int
 	Lease    time.Duration
+	// Slow is how long a process takes to look at an event before it begins a batch.
+	Slow time.Duration
 	// Since is when the log began that grows; zero means that it is endless.
 	Since time.Time
 }

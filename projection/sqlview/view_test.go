@@ -2,6 +2,7 @@ package sqlview_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/pgtest"
@@ -587,5 +590,38 @@ func TestAnErrorThatIsPassedOverUndoesTheBatchInPostgreSQL(t *testing.T) {
 	})
 	if !errors.As(err, new(*projection.EventError)) || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("caught up: %v; want an EventError that names the table", err)
+	}
+}
+
+// What only PostgreSQL has can be used there, in statements and as types of columns.
+func TestPostgreSQLsOwnTypesAndOperatorsCanBeUsed(t *testing.T) {
+	where := place{URL: pgtest.Database(t)}
+	loan := uuid.MustParse("01980000-0000-7000-8000-00000000000a")
+	view, err := handle(t, where, "", `create table loans (id uuid primary key, said jsonb, more json, amount numeric(10, 2), few smallint, tags text[])`,
+		func(tx *sqlview.Tx) error {
+			err := tx.Exec(`insert into loans values (?, ?, ?, ?, ?, array[?, 'b?']::text[])`, loan, []byte(`{"a": 1}`), json.RawMessage(`{"b": [2]}`), "12.50", 7, "a")
+			if err != nil {
+				return err
+			}
+			return tx.Exec(`update loans set said = said || ?1 where said ?? ?2 and said ??| array['x', ?2] and id = ?3 -- or is it?`, `{"c": 3}`, "a", loan)
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
+		var id uuid.UUID
+		var said, amount, tags string
+		var more []byte
+		var few int
+		if err := rows.QueryRow(`select id, said::text, more, amount::text, few, tags::text from loans where id = ?`, loan).Scan(&id, &said, &more, &amount, &few, &tags); err != nil {
+			return err
+		}
+		if id != loan || said != `{"a": 1, "c": 3}` || string(more) != `{"b": [2]}` || amount != "12.50" || few != 7 || tags != "{a,b?}" {
+			t.Errorf("%v %s %s %s %d %s", id, said, more, amount, few, tags)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
