@@ -35,7 +35,7 @@ type Result[R any] struct {
 // Failed reports whether the effect failed for good.
 func (r Result[R]) Failed() bool { return r.Failure != "" }
 
-// An outcome is what became of a command or an effect, as a part is given it.
+// An outcome is what became of a command or an effect, as a handler is given it.
 type outcome struct {
 	answer  Answer
 	result  []byte

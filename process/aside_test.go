@@ -20,9 +20,9 @@ import (
 type Clerk struct{ Notes []string }
 
 // clerk stumbles over orders of these goods and over withdrawals, until it is mended.
-func clerk(mended bool, sends ...process.Part[Clerk]) *process.Process[Clerk] {
+func clerk(mended bool, sends ...process.Handler[Clerk]) *process.Process[Clerk] {
 	of := func(at daybook.Recorded) string { return orderOf(at) }
-	return process.For("clerk", 1, Orders.Codec(), append([]process.Part[Clerk]{
+	return process.For("clerk", 1, Orders.Codec(), append([]process.Handler[Clerk]{
 		process.Starts(func(_ Placed, at daybook.Recorded) string { return of(at) }, func(c *Clerk, e Placed, do *process.Steps) {
 			c.Notes = append(c.Notes, "placed "+e.Goods)
 			do.After("late", time.Hour)

@@ -38,6 +38,6 @@
 //
 // Any number of runners may run the same processes. Nothing is kept outside the log.
 //
-// Read process.go, part.go and steps.go for how a process is written; record.go,
+// Read process.go, handler.go and steps.go for how a process is written; record.go,
 // instance.go, take.go and session.go for how it is kept.
 package process

@@ -410,18 +410,18 @@ func (i *instance) react(in *input, do *Steps) (err error) {
 }
 
 // reactTo runs the reaction to the outcome of a step.
-func (i *instance) reactTo(in *input, parts map[string]*requestPart, out outcome, do *Steps) error {
+func (i *instance) reactTo(in *input, handlers map[string]*requestHandler, out outcome, do *Steps) error {
 	if in.step == nil {
 		return fmt.Errorf("it is the outcome of a step that was never decided")
 	}
-	part, declared := parts[in.step.request.Name]
+	handler, declared := handlers[in.step.request.Name]
 	if !declared {
 		return fmt.Errorf("version %d of the process does not declare %s any more", i.number, in.step.request.Name)
 	}
-	if part.react == nil {
+	if handler.react == nil {
 		return nil
 	}
-	return part.react(i.state, in.step.request.Data, out, do)
+	return handler.react(i.state, in.step.request.Data, out, do)
 }
 
 func answerOf(r answered) Answer {

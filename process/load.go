@@ -58,12 +58,12 @@ func (p *Process[S]) Load(ctx context.Context, store daybook.Store, id string) (
 	}
 	for _, s := range i.open {
 		step := Step{ID: s.id, Name: s.request.Name, IsEffect: s.effect}
-		parts := d.commands
+		handlers := d.commands
 		if s.effect {
-			parts = d.effects
+			handlers = d.effects
 		}
-		if part := parts[s.request.Name]; part != nil {
-			if step.Value, err = part.value(s.request.Data); err != nil {
+		if handler := handlers[s.request.Name]; handler != nil {
+			if step.Value, err = handler.value(s.request.Data); err != nil {
 				step.Value = nil
 			}
 		}

@@ -21,25 +21,25 @@ type Definition interface{ defined() *definition }
 func (p *Process[S]) defined() *definition { return p.definition }
 
 // For declares a process: its name, for ever; its version; the codec of the facts that
-// it reacts to; and its parts. The state of a new instance is the zero S.
+// it reacts to; and its handlers. The state of a new instance is the zero S.
 //
 // An instance stays with the version that began it. Raise the version when reactions
 // change in a way that those who have begun must not notice, and hand the runner both
 // until the last of the old instances is finished.
 //
-// For panics if the name cannot be part of a stream's, if a part is declared twice, or
+// For panics if the name cannot be part of a stream's, if something is declared twice, or
 // if the codec has no kind that becomes a fact that is reacted to: such mistakes are
 // found when the program starts.
-func For[S any](name string, version int, codec *daybook.Codec, parts ...Part[S]) *Process[S] {
+func For[S any](name string, version int, codec *daybook.Codec, handlers ...Handler[S]) *Process[S] {
 	d := &definition{
 		name:      name,
 		version:   version,
 		codec:     codec,
 		begin:     func() any { return new(S) },
-		events:    make(map[reflect.Type]eventPart),
-		requests:  make(map[reflect.Type]*requestPart),
-		commands:  make(map[string]*requestPart),
-		effects:   make(map[string]*requestPart),
+		events:    make(map[reflect.Type]eventHandler),
+		requests:  make(map[reflect.Type]*requestHandler),
+		commands:  make(map[string]*requestHandler),
+		effects:   make(map[string]*requestHandler),
 		deadlines: make(map[string]func(any, *Steps)),
 	}
 	switch {
@@ -48,10 +48,10 @@ func For[S any](name string, version int, codec *daybook.Codec, parts ...Part[S]
 	case version < 1:
 		panic(fmt.Sprintf("process: the version of %s is %d, and versions begin with 1", name, version))
 	}
-	for _, p := range parts {
+	for _, p := range handlers {
 		p.declare(d)
 	}
-	if !slices.ContainsFunc(d.all(), func(e eventPart) bool { return e.starts }) {
+	if !slices.ContainsFunc(d.all(), func(e eventHandler) bool { return e.starts }) {
 		panic(fmt.Sprintf("process: nothing starts an instance of %s", name))
 	}
 	slices.Sort(d.names)
@@ -66,16 +66,16 @@ type definition struct {
 	codec   *daybook.Codec
 	begin   func() any // a new state: a pointer to S
 
-	events    map[reflect.Type]eventPart // by fact
-	names     []string                   // the types of events that can become such facts, sorted
-	requests  map[reflect.Type]*requestPart
-	commands  map[string]*requestPart
-	effects   map[string]*requestPart
+	events    map[reflect.Type]eventHandler // by fact
+	names     []string                      // the types of events that can become such facts, sorted
+	requests  map[reflect.Type]*requestHandler
+	commands  map[string]*requestHandler
+	effects   map[string]*requestHandler
 	deadlines map[string]func(state any, do *Steps)
 }
 
-func (d *definition) all() []eventPart {
-	all := make([]eventPart, 0, len(d.events))
+func (d *definition) all() []eventHandler {
+	all := make([]eventHandler, 0, len(d.events))
 	for _, e := range d.events {
 		all = append(all, e)
 	}
@@ -85,19 +85,19 @@ func (d *definition) all() []eventPart {
 // correlate returns the instance that a fact reaches; empty if none. It also says
 // whether the fact begins it.
 func (d *definition) correlate(fact any, at daybook.Recorded) (id string, starts bool) {
-	part, reacts := d.events[reflect.TypeOf(fact)]
+	handler, reacts := d.events[reflect.TypeOf(fact)]
 	if !reacts {
 		return "", false
 	}
-	return part.correlate(fact, at), part.starts
+	return handler.correlate(fact, at), handler.starts
 }
 
-// request returns the part of a command or an effect, which is declared under its Go
+// request returns the handler of a command or an effect, which is declared under its Go
 // type. Anything else is the mistake of whoever wrote the reaction.
-func (d *definition) request(value any) *requestPart {
-	part, declared := d.requests[reflect.TypeOf(value)]
+func (d *definition) request(value any) *requestHandler {
+	handler, declared := d.requests[reflect.TypeOf(value)]
 	if !declared {
 		panic(fmt.Sprintf("process %s version %d declares neither a command nor an effect of type %T", d.name, d.version, value))
 	}
-	return part
+	return handler
 }

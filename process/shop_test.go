@@ -176,8 +176,8 @@ func orderOf(at daybook.Recorded) string { return at.Stream[len("order-"):] }
 
 func fulfilment(w *world) *process.Process[Fulfilment] { return fulfilmentIn(w, 1) }
 
-func fulfilmentIn(w *world, version int, more ...process.Part[Fulfilment]) *process.Process[Fulfilment] {
-	parts := []process.Part[Fulfilment]{
+func fulfilmentIn(w *world, version int, more ...process.Handler[Fulfilment]) *process.Process[Fulfilment] {
+	parts := []process.Handler[Fulfilment]{
 		process.Starts(func(_ Placed, at daybook.Recorded) string { return orderOf(at) },
 			func(f *Fulfilment, e Placed, do *process.Steps) {
 				f.Goods = e.Goods

@@ -69,30 +69,30 @@ func (do *Steps) Event() daybook.Recorded { return do.input.event }
 // event that says so, so it is decided once. If the bus does not know it, or finds it
 // invalid, or its sender may not send it, the instance is set aside.
 func (do *Steps) Send(command any, options ...StepOption) {
-	part := do.instance.definition.request(command)
-	if part.effect {
+	handler := do.instance.definition.request(command)
+	if handler.effect {
 		panic(fmt.Sprintf("process %s: %T is an effect: ask for it", do.instance.process, command))
 	}
-	do.order(part, command, options)
+	do.order(handler, command, options)
 }
 
 // Ask has an effect carried out, a value of a type that [Calls] declares. Its key is the
 // id of the event that says so.
 func (do *Steps) Ask(effect any, options ...StepOption) {
-	part := do.instance.definition.request(effect)
-	if !part.effect {
+	handler := do.instance.definition.request(effect)
+	if !handler.effect {
 		panic(fmt.Sprintf("process %s: %T is a command: send it", do.instance.process, effect))
 	}
-	do.order(part, effect, options)
+	do.order(handler, effect, options)
 }
 
 // order decides on a step.
-func (do *Steps) order(part *requestPart, value any, options []StepOption) {
-	o := ordered{request: do.request(part, value)}
+func (do *Steps) order(handler *requestHandler, value any, options []StepOption) {
+	o := ordered{request: do.request(handler, value)}
 	for _, option := range options {
 		option(do, &o)
 	}
-	do.step(part.effect, o, nil, nil)
+	do.step(handler.effect, o, nil, nil)
 }
 
 func (do *Steps) step(effect bool, o ordered, after, undoes *decision) *decision {
@@ -111,20 +111,20 @@ func (do *Steps) decide(d *decision) *decision {
 }
 
 // request encodes a command or an effect.
-func (do *Steps) request(part *requestPart, value any) request {
+func (do *Steps) request(handler *requestHandler, value any) request {
 	if do.discarded {
 		return request{}
 	}
-	data, err := part.encode(value)
+	data, err := handler.encode(value)
 	if err != nil {
-		panic(fmt.Sprintf("process %s: %s cannot be written as JSON: %v", do.instance.process, part.name, err))
+		panic(fmt.Sprintf("process %s: %s cannot be written as JSON: %v", do.instance.process, handler.name, err))
 	}
-	return request{Name: part.name, Data: data}
+	return request{Name: handler.name, Data: data}
 }
 
 func (do *Steps) undo(commandOrEffect any) undo {
-	part := do.instance.definition.request(commandOrEffect)
-	return undo{do.request(part, commandOrEffect), part.effect}
+	handler := do.instance.definition.request(commandOrEffect)
+	return undo{do.request(handler, commandOrEffect), handler.effect}
 }
 
 // At sets a deadline, which fires at that time or, if it has passed, at once. An

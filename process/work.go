@@ -244,14 +244,14 @@ func (s *session) call(ctx context.Context, j job) {
 	}
 	s.mu.Unlock()
 
-	var part *requestPart
+	var handler *requestHandler
 	attempt := 0
 	err := s.note(ctx, j.instance, func(i *instance) (uuid.UUID, record) {
 		step := i.step(j.step)
 		if step == nil || i.definition == nil {
 			return uuid.Nil, nil
 		}
-		if part = i.definition.effects[j.request.Name]; part == nil {
+		if handler = i.definition.effects[j.request.Name]; handler == nil {
 			return uuid.Nil, nil
 		}
 		attempt, failed = step.calls+1, max(failed, step.failed)
@@ -267,12 +267,12 @@ func (s *session) call(ctx context.Context, j job) {
 	case err != nil:
 		s.later(ctx, j, "to be begun", err)
 		return
-	case attempt == 0 && part == nil:
+	case attempt == 0 && handler == nil:
 		s.undeclared(ctx, j)
 		return
 	}
 
-	result, err := s.callOut(ctx, part, j, attempt)
+	result, err := s.callOut(ctx, handler, j, attempt)
 	r := returned{Step: j.step, At: s.now(), Result: result}
 	if err != nil {
 		if ctx.Err() != nil && !isPermanent(err) {
@@ -309,8 +309,8 @@ func (s *session) undeclared(ctx context.Context, j job) {
 }
 
 // callOut makes one call of an effect. A provider that panics has failed.
-func (s *session) callOut(ctx context.Context, part *requestPart, j job, attempt int) (result []byte, err error) {
-	value, err := part.value(j.request.Data)
+func (s *session) callOut(ctx context.Context, handler *requestHandler, j job, attempt int) (result []byte, err error) {
+	value, err := handler.value(j.request.Data)
 	if err != nil {
 		return nil, Permanent(err)
 	}
@@ -322,7 +322,7 @@ func (s *session) callOut(ctx context.Context, part *requestPart, j job, attempt
 		}
 	}()
 	key := j.step.String()
-	next := func(ctx context.Context) (any, error) { return part.call(ctx, key, value) }
+	next := func(ctx context.Context) (any, error) { return handler.call(ctx, key, value) }
 	if s.options.Around != nil {
 		inner := next
 		c := Call{Process: s.name, Instance: j.instance, Effect: j.request.Name, Value: value, Key: key, Attempt: attempt}

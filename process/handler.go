@@ -11,14 +11,14 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// A Part declares one thing that a [Process] of state S reacts to or asks for. Make it
+// A Handler declares one thing that a [Process] of state S reacts to or asks for. Make it
 // with [Starts], [On], [Sends], [Calls] or [Deadline].
 //
 // The reactions that it is given are pure functions of the state, of what they react to
 // and of the [Steps]: they are run again whenever the state is folded anew, with steps
 // that lead to nothing. So they ask no clock but [Steps.Now], and call nobody. A
 // reaction that panics sets its instance aside.
-type Part[S any] struct{ declare func(*definition) }
+type Handler[S any] struct{ declare func(*definition) }
 
 // Starts declares that a fact begins an instance and how it reacts. Correlate returns
 // the id of the instance, or "" if the fact concerns none: any text that can be part of
@@ -26,25 +26,25 @@ type Part[S any] struct{ declare func(*definition) }
 // has begun reacts to such a fact as to any other.
 //
 // Versions of a process must agree on which instance a fact begins.
-func Starts[S, E any](correlate func(fact E, at daybook.Recorded) string, react func(s *S, fact E, do *Steps)) Part[S] {
+func Starts[S, E any](correlate func(fact E, at daybook.Recorded) string, react func(s *S, fact E, do *Steps)) Handler[S] {
 	return onFact(true, correlate, react)
 }
 
 // On declares that a fact reaches an instance that has begun, and how it reacts. It is
 // nothing to an instance that has not begun, or is done. Correlate is as for [Starts].
-func On[S, E any](correlate func(fact E, at daybook.Recorded) string, react func(s *S, fact E, do *Steps)) Part[S] {
+func On[S, E any](correlate func(fact E, at daybook.Recorded) string, react func(s *S, fact E, do *Steps)) Handler[S] {
 	return onFact(false, correlate, react)
 }
 
-// eventPart is what a process does with one type of fact.
-type eventPart struct {
+// eventHandler is what a process does with one type of fact.
+type eventHandler struct {
 	starts    bool
 	correlate func(fact any, at daybook.Recorded) string
 	react     func(state, fact any, do *Steps)
 }
 
-func onFact[S, E any](starts bool, correlate func(E, daybook.Recorded) string, react func(*S, E, *Steps)) Part[S] {
-	return Part[S]{func(d *definition) {
+func onFact[S, E any](starts bool, correlate func(E, daybook.Recorded) string, react func(*S, E, *Steps)) Handler[S] {
+	return Handler[S]{func(d *definition) {
 		fact := reflect.TypeFor[E]()
 		if _, twice := d.events[fact]; twice {
 			panic(fmt.Sprintf("process: %s reacts to %s twice", d.name, fact))
@@ -54,7 +54,7 @@ func onFact[S, E any](starts bool, correlate func(E, daybook.Recorded) string, r
 			panic(fmt.Sprintf("process: %s reacts to %s, which its codec has no kind for", d.name, fact))
 		}
 		d.names = append(d.names, names...)
-		d.events[fact] = eventPart{
+		d.events[fact] = eventHandler{
 			starts:    starts,
 			correlate: func(fact any, at daybook.Recorded) string { return correlate(fact.(E), at) },
 			react:     func(state, fact any, do *Steps) { react(state.(*S), fact.(E), do) },
@@ -65,12 +65,12 @@ func onFact[S, E any](starts bool, correlate func(E, daybook.Recorded) string, r
 // Sends declares that the process sends commands of type C, which the bus knows under
 // this name, and how it reacts to the answer; nil means not at all. A reaction is given
 // the command that was answered.
-func Sends[S, C any](name string, react func(s *S, c C, a Answer, do *Steps)) Part[S] {
-	return Part[S]{func(d *definition) {
-		part := &requestPart{name: name, encode: encodeCommand}
-		part.value = func(data []byte) (any, error) { return readCommand[C](name, data) }
+func Sends[S, C any](name string, react func(s *S, c C, a Answer, do *Steps)) Handler[S] {
+	return Handler[S]{func(d *definition) {
+		handler := &requestHandler{name: name, encode: encodeCommand}
+		handler.value = func(data []byte) (any, error) { return readCommand[C](name, data) }
 		if react != nil {
-			part.react = func(state any, data []byte, in outcome, do *Steps) error {
+			handler.react = func(state any, data []byte, in outcome, do *Steps) error {
 				c, err := readCommand[C](name, data)
 				if err != nil {
 					return err
@@ -79,7 +79,7 @@ func Sends[S, C any](name string, react func(s *S, c C, a Answer, do *Steps)) Pa
 				return nil
 			}
 		}
-		d.declare(reflect.TypeFor[C](), part, d.commands)
+		d.declare(reflect.TypeFor[C](), handler, d.commands)
 	}}
 }
 
@@ -93,13 +93,13 @@ func Sends[S, C any](name string, react func(s *S, c C, a Answer, do *Steps)) Pa
 // must do the same thing once however often it is asked under one key. An error is
 // tried again with growing pauses (see [Options]), unless it is [Permanent]. It is
 // called by many goroutines, and should heed its context.
-func Calls[S, E, R any](name string, call func(ctx context.Context, key string, e E) (R, error), react func(s *S, e E, r Result[R], do *Steps)) Part[S] {
-	return Part[S]{func(d *definition) {
-		part := &requestPart{name: name, effect: true, encode: json.Marshal}
-		part.call = func(ctx context.Context, key string, e any) (any, error) { return call(ctx, key, e.(E)) }
-		part.value = func(data []byte) (any, error) { return readEffect[E](name, data) }
+func Calls[S, E, R any](name string, call func(ctx context.Context, key string, e E) (R, error), react func(s *S, e E, r Result[R], do *Steps)) Handler[S] {
+	return Handler[S]{func(d *definition) {
+		handler := &requestHandler{name: name, effect: true, encode: json.Marshal}
+		handler.call = func(ctx context.Context, key string, e any) (any, error) { return call(ctx, key, e.(E)) }
+		handler.value = func(data []byte) (any, error) { return readEffect[E](name, data) }
 		if react != nil {
-			part.react = func(state any, data []byte, in outcome, do *Steps) error {
+			handler.react = func(state any, data []byte, in outcome, do *Steps) error {
 				e, err := readEffect[E](name, data)
 				if err != nil {
 					return err
@@ -114,7 +114,7 @@ func Calls[S, E, R any](name string, call func(ctx context.Context, key string, 
 				return nil
 			}
 		}
-		d.declare(reflect.TypeFor[E](), part, d.effects)
+		d.declare(reflect.TypeFor[E](), handler, d.effects)
 	}}
 }
 
@@ -137,8 +137,8 @@ func readCommand[C any](name string, data []byte) (C, error) {
 // encodeCommand writes a command as the bus reads it.
 func encodeCommand(c any) ([]byte, error) { return strict.Marshal(c, strict.Deterministic(true)) }
 
-// requestPart is what a process does about one type of command or effect.
-type requestPart struct {
+// requestHandler is what a process does about one type of command or effect.
+type requestHandler struct {
 	name   string
 	effect bool
 	encode func(any) ([]byte, error)
@@ -147,22 +147,22 @@ type requestPart struct {
 	react  func(state any, data []byte, in outcome, do *Steps) error
 }
 
-func (d *definition) declare(of reflect.Type, part *requestPart, byName map[string]*requestPart) {
+func (d *definition) declare(of reflect.Type, handler *requestHandler, byName map[string]*requestHandler) {
 	switch {
-	case part.name == "":
+	case handler.name == "":
 		panic(fmt.Sprintf("process: %s has no name in %s", of, d.name))
-	case byName[part.name] != nil:
-		panic(fmt.Sprintf("process: %s declares %q twice", d.name, part.name))
+	case byName[handler.name] != nil:
+		panic(fmt.Sprintf("process: %s declares %q twice", d.name, handler.name))
 	case d.requests[of] != nil:
-		panic(fmt.Sprintf("process: %s calls %s %q and %q", d.name, of, d.requests[of].name, part.name))
+		panic(fmt.Sprintf("process: %s calls %s %q and %q", d.name, of, d.requests[of].name, handler.name))
 	}
-	byName[part.name], d.requests[of] = part, part
+	byName[handler.name], d.requests[of] = handler, handler
 }
 
 // Deadline declares a deadline of this name and how the process reacts when it is due.
 // See [Steps.At].
-func Deadline[S any](name string, react func(s *S, do *Steps)) Part[S] {
-	return Part[S]{func(d *definition) {
+func Deadline[S any](name string, react func(s *S, do *Steps)) Handler[S] {
+	return Handler[S]{func(d *definition) {
 		if name == "" || d.deadlines[name] != nil {
 			panic(fmt.Sprintf("process: %s declares the deadline %q twice, or without a name", d.name, name))
 		}
