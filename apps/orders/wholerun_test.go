@@ -88,7 +88,7 @@ func newWholeRun(t *testing.T, store daybook.Store, seed uint64) *wholeRun {
 	})
 	r.bus = shop.Bus()
 	for _, desk := range []*simulated.Desk{r.payments.Desk, r.carrier.Desk} {
-		if err := desk.Behave(simulated.Behaviour{Decline: 0.04, Unreachable: 0.12, Silent: 0.12, Twice: 0.05, Slow: 0.02, Delay: 2 * time.Millisecond}); err != nil {
+		if err := desk.Behave(simulated.Behaviour{Decline: 0.04, Unreachable: 0.12, Silent: 0.12, Twice: 0.05, Slow: 0.02, DelayMillis: 2}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,9 +36,11 @@ type Behaviour struct {
 	Unreachable float64 `json:"unreachable"`
 	Silent      float64 `json:"silent"`
 	Twice       float64 `json:"twice"`
-	// Delay is how long a slow call takes.
-	Delay time.Duration `json:"delay_ns"`
+	// DelayMillis is how long a slow call takes, in milliseconds.
+	DelayMillis int64 `json:"delay_ms"`
 }
+
+const maxDelayMillis = 60_000
 
 // Validate returns what is wrong with the behaviour, naming the field.
 func (b Behaviour) Validate() error {
@@ -52,11 +54,13 @@ func (b Behaviour) Validate() error {
 	switch {
 	case sum > 1+1e-9:
 		return fmt.Errorf("the rates come to %v, and must come to 1 at most", sum)
-	case b.Delay < 0 || b.Delay > time.Minute:
-		return fmt.Errorf("delay: is %s, and must be from 0 to 1m0s", b.Delay)
+	case b.DelayMillis < 0 || b.DelayMillis > maxDelayMillis:
+		return fmt.Errorf("delay: is %d ms, and must be from 0 to %d", b.DelayMillis, maxDelayMillis)
 	}
 	return nil
 }
+
+func (b Behaviour) delay() time.Duration { return time.Duration(b.DelayMillis) * time.Millisecond }
 
 type moodRate struct {
 	mood Mood
@@ -162,12 +166,12 @@ func (d *Desk) mood(key string) (Mood, time.Duration) {
 	if len(d.next) > 0 {
 		mood := d.next[0]
 		d.next = d.next[1:]
-		return mood, d.behaves.Delay
+		return mood, d.behaves.delay()
 	}
 	chance := d.chance(key, d.tries[key])
 	for _, r := range d.behaves.rates() {
 		if chance -= r.rate; chance < 0 {
-			return r.mood, d.behaves.Delay
+			return r.mood, d.behaves.delay()
 		}
 	}
 	return Obliging, 0

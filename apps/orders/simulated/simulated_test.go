@@ -82,7 +82,7 @@ func TestNoIsAnAnswerForGood(t *testing.T) {
 func TestASlowProviderTakesItsTimeAndNoMoreThanItIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPayments(1)
-		if err := p.Behave(Behaviour{Slow: 1, Delay: 3 * time.Second}); err != nil {
+		if err := p.Behave(Behaviour{Slow: 1, DelayMillis: 3000}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -139,7 +139,7 @@ func TestRatesAreKeptAndRepeatable(t *testing.T) {
 
 func TestABehaviourThatCannotBeChangesNothing(t *testing.T) {
 	p := NewPayments(1)
-	for _, b := range []Behaviour{{Decline: -0.1}, {Silent: 1.1}, {Slow: 0.6, Twice: 0.6}, {Delay: -1}, {Delay: time.Hour}} {
+	for _, b := range []Behaviour{{Decline: -0.1}, {Silent: 1.1}, {Slow: 0.6, Twice: 0.6}, {DelayMillis: -1}, {DelayMillis: 3_600_000}} {
 		if err := p.Behave(b); err == nil {
 			t.Errorf("%+v is taken", b)
 		}

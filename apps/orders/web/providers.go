@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
@@ -48,7 +47,7 @@ func (s *Site) providers(w http.ResponseWriter, r *http.Request) error {
 // maxNext is for how many calls ahead a provider can be told what to do.
 const maxNext = 1000
 
-// A telling is what a provider is told: in which mood to meet the next calls, or how to
+// A providerTold is what a provider is told: in which mood to meet the next calls, or how to
 // behave from now on, or both.
 type providerTold struct {
 	Mood      simulated.Mood       `json:"mood,omitempty"`
@@ -114,7 +113,7 @@ func providerForm(f *fields) providerTold {
 		Slow: percent("slow"), Decline: percent("decline"), Unreachable: percent("unreachable"), Silent: percent("silent"), Twice: percent("twice"),
 	}
 	if seconds, err := strconv.ParseFloat(strings.TrimSpace(f.text("delay")), 64); err == nil {
-		b.Delay = time.Duration(seconds * float64(time.Second))
+		b.DelayMillis = int64(1000 * seconds)
 	} else if f.text("delay") != "" {
 		f.wrong("delay: %q is no number of seconds", f.text("delay"))
 	}

@@ -37,8 +37,15 @@ func openFront(t *testing.T, store daybook.Store, options *Options) *shopfront {
 
 func openFrontIn(t *testing.T, store daybook.Store, views string, options *Options) *shopfront {
 	t.Helper()
+	return openShopFront(t, store, views, options, orders.Options{})
+}
+
+// openShopFront does the same for a shop with options of its own.
+func openShopFront(t *testing.T, store daybook.Store, views string, options *Options, of orders.Options) *shopfront {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	shop, err := orders.Open(t.Context(), store, views, &orders.Options{Logger: quiet})
+	of.Logger = quiet
+	shop, err := orders.Open(t.Context(), store, views, &of)
 	if err != nil {
 		t.Fatalf("open the shop: %v", err)
 	}

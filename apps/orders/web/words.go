@@ -45,6 +45,7 @@ var words = template.FuncMap{
 	"moods":      simulated.Moods,
 	"moodWords":  func(m simulated.Mood) string { return moodWords[m] },
 	"percentage": func(rate float64) string { return strconv.FormatFloat(100*rate, 'g', 4, 64) },
+	"seconds":    func(millis int64) float64 { return float64(millis) / 1000 },
 	"seq":        func(numbers ...int) []int { return numbers },
 	"few":        func(moods []simulated.Mood) []simulated.Mood { return moods[:min(len(moods), fewMoods)] },
 	"left":       func(moods []simulated.Mood) int { return len(moods) - fewMoods },

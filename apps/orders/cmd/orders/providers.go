@@ -24,7 +24,7 @@ type Fulfilment struct {
 }
 
 func (f *Fulfilment) behaviour() simulated.Behaviour {
-	return simulated.Behaviour{Slow: f.Slow, Decline: f.Decline, Unreachable: f.Unreachable, Silent: f.Silent, Twice: f.Twice, Delay: f.Delay}
+	return simulated.Behaviour{Slow: f.Slow, Decline: f.Decline, Unreachable: f.Unreachable, Silent: f.Silent, Twice: f.Twice, DelayMillis: f.Delay.Milliseconds()}
 }
 
 // Validate is asked by the command line.

@@ -1,0 +1,248 @@
+package web
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/apps/orders/simulated"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+// A heldCarrier answers when the test lets it, one call each.
+type heldCarrier struct {
+	orders.Carrier
+	let chan struct{}
+}
+
+func (h *heldCarrier) Book(ctx context.Context, key string, b orders.BookShipment) (orders.ShipmentBooked, error) {
+	select {
+	case <-h.let:
+	case <-ctx.Done():
+		return orders.ShipmentBooked{}, ctx.Err()
+	}
+	return h.Carrier.Book(ctx, key, b)
+}
+
+// A busyFront is the site of a shop that fulfils orders.
+type busyFront struct {
+	*shopfront
+	payments *simulated.Payments
+	carrier  *simulated.Carrier
+	let      chan struct{}
+}
+
+// openBusyFront opens one. Its carrier answers when the test sends to let.
+func openBusyFront(t *testing.T) *busyFront {
+	t.Helper()
+	f := &busyFront{payments: simulated.NewPayments(1), carrier: simulated.NewCarrier(1), let: make(chan struct{}, 100)}
+	of := orders.Options{Payments: f.payments, Carrier: &heldCarrier{f.carrier, f.let}}
+	of.Processes.RetryAfter, of.Processes.RetryAtMost = time.Millisecond, time.Millisecond
+	f.shopfront = openShopFront(t, memstore.New(), t.TempDir(), &Options{Providers: []*simulated.Desk{f.payments.Desk, f.carrier.Desk}}, of)
+	return f
+}
+
+// ordered places an order of two lamps that the shop fulfils, and returns its id.
+func (f *busyFront) ordered(method string) string {
+	f.t.Helper()
+	a := f.send("/orders", fmt.Sprintf(`{"fulfil": true, "method": %q, "lines": [{"product": "lamp", "quantity": 2, "unit_price": 3000}]}`, method))
+	return read[orders.Details](f.t, a, http.StatusCreated).ID
+}
+
+// until asks for an address until the answer has certain words in it, and returns it.
+func (f *busyFront) until(path string, words string, header ...string) answer {
+	f.t.Helper()
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		a := f.get(path, header...)
+		if strings.Contains(a.Body, words) {
+			return a
+		}
+		if time.Since(began) > 20*time.Second {
+			f.t.Fatalf("%s never shows %q; it shows %s", path, words, a.Body)
+		}
+	}
+}
+
+func TestFulfilmentOverHTTP(t *testing.T) {
+	f := openBusyFront(t)
+	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
+	waiting := f.ordered("boleto")
+	order := f.ordered(orders.CardOnFile)
+	f.until("/orders/"+order, `"paid"`)
+
+	under := read[processesAnswer](t, f.get("/processes", f.now()...), http.StatusOK)
+	if len(under.Processes) != 1 || under.Processes[0].Live != 2 || under.Processes[0].Deadlines != 1 || under.Matching != 2 {
+		t.Errorf("under way are %+v", under)
+	}
+	i := slices.IndexFunc(under.Fulfilments, func(s orders.FulfilmentSummary) bool { return s.Order == waiting })
+	if i < 0 || under.Fulfilments[i].PayBy.IsZero() || under.Fulfilments[i].Kept != 2 {
+		t.Errorf("the one that waits for its payment is %+v", under.Fulfilments)
+	}
+	first := read[processesAnswer](t, f.get("/processes?limit=1"), http.StatusOK)
+	second := read[processesAnswer](t, f.get("/processes?limit=1&cursor="+first.Next), http.StatusOK)
+	if first.Fulfilments[0].Order == second.Fulfilments[0].Order || second.Next != "" {
+		t.Errorf("the pages are %+v and %+v", first, second)
+	}
+	f.let <- struct{}{}
+	f.until("/orders/"+order, `"shipped"`)
+	f.until("/stock/lamp", `"on_hand": 8`)
+	ended := read[processesAnswer](t, f.get("/processes?ended=true", f.now()...), http.StatusOK)
+	if ended.Matching != 1 || ended.Fulfilments[0].Order != order {
+		t.Errorf("shipped are %+v", ended)
+	}
+	details := read[orders.Details](t, f.get("/orders/"+waiting), http.StatusOK)
+	if details.Fulfilment == nil || details.Fulfilment.Method != "boleto" || details.Fulfilment.PayBy.IsZero() {
+		t.Errorf("the order is %+v", details)
+	}
+	past := read[orders.Details](t, f.get("/orders/"+waiting+"?version=2"), http.StatusOK)
+	if diff := cmp.Diff(details.Fulfilment, past.Fulfilment); diff != "" {
+		t.Errorf("in the past it is another (-now +then):\n%s", diff)
+	}
+	d := read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
+	if want := (orders.FulfilmentFigures{Asked: 2, Unpaid: 1, Shipped: 1}); d.Fulfilment != want {
+		t.Errorf("the dashboard counts %+v, want %+v", d.Fulfilment, want)
+	}
+
+	f.get("/processes?ended=x").isProblem(t, malformed)
+	f.get("/processes?cursor=x").isProblem(t, malformed)
+	f.send("/orders", `{"total": 100, "method": "boleto"}`).isProblem(t, invalid)
+}
+
+// The history of a fulfilment is to be had for programs, as text, and as a picture.
+func TestTheHistoryOfAFulfilment(t *testing.T) {
+	f := openBusyFront(t)
+	f.let <- struct{}{}
+	order := f.ordered(orders.CardOnFile)
+	at := "/processes/fulfilment/" + order + "/history"
+	a := f.until(at, `"status": "done"`)
+	h := read[pastAnswer](t, a, http.StatusOK)
+	if h.Instance != order || h.Version != 1 || h.Entries[0].What != "FulfilmentRequested" || h.Entries[0].Side != "inbox" {
+		t.Errorf("the history is %+v", h)
+	}
+	if again := f.get(at, "If-None-Match", a.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+		t.Errorf("asked for again it answers %d", again.StatusCode)
+	}
+	if text := f.get(at + ".txt"); !strings.Contains(text.Body, "ask charge") || !strings.HasPrefix(text.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("as text it is %s %s", text.Header.Get("Content-Type"), text.Body)
+	}
+	picture := f.get(at + ".svg?v=7")
+	if policy := picture.Header.Get("Content-Security-Policy"); picture.Header.Get("Content-Type") != "image/svg+xml" || !strings.Contains(policy, "default-src 'none'") {
+		t.Errorf("the picture is %v", picture.Header)
+	}
+	decoder := xml.NewDecoder(strings.NewReader(picture.Body))
+	for {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("the picture is not well formed: %v", err)
+		}
+	}
+	f.get("/processes/fulfilment/none/history").isProblem(t, notFound)
+	f.get("/processes/other/"+order+"/history").isProblem(t, notFound)
+	f.get(at+"?x=1").isProblem(t, malformed)
+}
+
+// A visitor can have a provider fail, and only so that it can be.
+func TestProvidersAreToldToFail(t *testing.T) {
+	f := openBusyFront(t)
+	told := read[provider](t, f.send("/providers/carrier", `{"mood": "silent", "times": 3, "behaviour": {"decline": 0.25, "delay_ms": 1000}}`), http.StatusOK)
+	want := provider{Name: "carrier", Behaviour: simulated.Behaviour{Decline: 0.25, DelayMillis: 1000}, Next: []simulated.Mood{"silent", "silent", "silent"}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	form := []string{"Content-Type", formBody, "Accept", "text/html"}
+	for path, body := range map[string]string{"/providers/payments": "mood=decline&times=2", "/providers/carrier": "decline=5&unreachable=2.5&silent=&twice=0&slow=10&delay=1.5"} {
+		if a := f.ask("POST", path, body, form...); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/providers" {
+			t.Errorf("the form of %s leads to %d %s", path, a.StatusCode, a.Header.Get("Location"))
+		}
+	}
+	all := read[[]provider](t, f.get("/providers"), http.StatusOK)
+	if len(all) != 2 || !slices.Equal(all[0].Next, []simulated.Mood{"decline", "decline"}) ||
+		all[1].Behaviour != (simulated.Behaviour{Slow: 0.1, Decline: 0.05, Unreachable: 0.025, DelayMillis: 1500}) {
+		t.Errorf("they were told %+v", all)
+	}
+	f.send("/providers/carrier", `{"mood": "angry"}`).isProblem(t, invalid)
+	f.send("/providers/carrier", `{"mood": "slow", "times": 1001}`).isProblem(t, invalid)
+	f.send("/providers/carrier", `{"behaviour": {"decline": 2}}`).isProblem(t, invalid)
+	f.send("/providers/nobody", `{}`).isProblem(t, notFound)
+	openFront(t, memstore.New(), nil).send("/providers/carrier", `{}`).isProblem(t, notFound)
+}
+
+// What is set aside is named, tried again and skipped; what is not, is not.
+func TestWhatIsNotSetAsideIsLeftAlone(t *testing.T) {
+	f := openBusyFront(t)
+	order := f.ordered("boleto")
+	at := "/processes/fulfilment/" + order
+	f.until(at+"/history", "ReserveStock accepted")
+	f.send(at+"/retry", ``).isProblem(t, conflict)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11", "reason": "why not"}`).isProblem(t, conflict)
+	f.send(at+"/skip", `{"input": "x", "reason": "why not"}`).isProblem(t, invalid)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11"}`).isProblem(t, invalid)
+	f.send("/processes/other/1/retry", ``).isProblem(t, notFound)
+}
+
+// A visitor places an order and watches how the shop sees to it, without ever loading the
+// page again; has the carrier fail; and watches how everything is undone.
+func TestAVisitorWatchesAFulfilment(t *testing.T) {
+	chromium(t)
+	f := openBusyFront(t)
+	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
+	v := visitFront(t, f.shopfront)
+	order := func() {
+		t.Helper()
+		v.open("/orders")
+		v.click("#place summary")
+		v.write("#place [name=product1]", "lamp")
+		v.write("#place [name=quantity1]", "2")
+		v.write("#place [name=price1]", "30")
+		v.click("#place button")
+		v.shows("main", "The order is placed.")
+		// A page that is loaded again forgets this.
+		if _, err := chromedp.Run(v.ctx, chromedp.Evaluate[int](`window.watched = 1`)); err != nil {
+			t.Fatal(err)
+		}
+		v.shows("#fulfilment", "Booking the carrier")
+		v.shows("#status", "paid")
+	}
+	order()
+	f.let <- struct{}{}
+	v.shows("#status", "shipped")
+	v.shows("#fulfilment", "Done.")
+	v.shows("#details", simulated.CarrierName)
+	v.click("#history summary")
+	v.until(`document.querySelector("#history img").complete && document.querySelector("#history img").naturalWidth > 100`)
+	v.until(`window.watched === 1`)
+	v.open("/stock/lamp")
+	v.shows("#sums", "8")
+
+	v.open("/providers")
+	v.do(chromedp.SetValue(chromedp.CSS("#next-carrier [name=mood]"), "decline"))
+	v.click("#next-carrier button")
+	v.shows("main", "The provider knows.")
+	v.shows("main", "say no")
+	order()
+	f.let <- struct{}{}
+	v.shows("#status", "refunded")
+	v.shows("#fulfilment", "Everything is undone.")
+	v.shows("#events", "nobody fetches it")
+	v.shows("#events", "Refunded")
+	v.until(`window.watched === 1`)
+
+	v.open("/processes?ended=true")
+	v.shows("#list", "nobody fetches it")
+	v.shows("#standing", "2")
+	v.open("/stock/lamp")
+	v.shows("#events", "Released")
+	v.shows("#sums", "8")
+}
