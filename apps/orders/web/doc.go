@@ -19,5 +19,6 @@
 // Pages need no JavaScript. With it they stay up to date by themselves.
 //
 // Read routes.go, commands.go and queries.go, in that order; problem.go has the
-// table of errors, and live.go the stream of events.
+// table of errors, live.go the stream of events, and processes.go what the shop does by
+// itself.
 package web

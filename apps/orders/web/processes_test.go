@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,4 +246,50 @@ func TestAVisitorWatchesAFulfilment(t *testing.T) {
 	v.open("/stock/lamp")
 	v.shows("#events", "Released")
 	v.shows("#sums", "8")
+}
+
+// What is set aside is listed with its cause; it goes on when it is tried again after the
+// cause was mended, or when somebody skips what it cannot take.
+func TestWhatIsSetAsideGoesOn(t *testing.T) {
+	var closed atomic.Bool
+	closed.Store(true)
+	of := orders.Options{Payments: simulated.NewPayments(1), Carrier: simulated.NewCarrier(1)}
+	of.Commands.Authorize = func(_ context.Context, principal string, c any) error {
+		if _, reserves := c.(orders.ReserveStock); reserves && closed.Load() {
+			return errors.New("the warehouse is closed")
+		}
+		return nil
+	}
+	f := &busyFront{shopfront: openShopFront(t, memstore.New(), t.TempDir(), nil, of)}
+	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
+	again, skipped := f.ordered(orders.CardOnFile), f.ordered(orders.CardOnFile)
+	page := []string{"Accept", "text/html"}
+	for _, order := range []string{again, skipped} {
+		f.until("/processes", `"instance": "`+order)
+		f.until("/orders/"+order, "the warehouse is closed", page...)
+	}
+	standing := read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0]
+	i := slices.IndexFunc(standing.SetAside, func(a aside) bool { return a.Instance == skipped })
+	if i < 0 || !standing.SetAside[i].Step || !strings.Contains(standing.SetAside[i].Cause, "the warehouse is closed") {
+		t.Fatalf("set aside are %+v", standing.SetAside)
+	}
+	list := f.get("/processes", page...).Body
+	for _, want := range []string{"Set aside", "the warehouse is closed", `action="/processes/fulfilment/` + again + `/retry"`, standing.SetAside[i].Input.String(), "set aside"} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the page of the processes does not show %q", want)
+		}
+	}
+
+	form := append([]string{"Content-Type", formBody}, page...)
+	a := f.ask("POST", "/processes/fulfilment/"+skipped+"/skip", "reason=no+lamps+today&input="+standing.SetAside[i].Input.String(), form...)
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/processes" {
+		t.Fatalf("skipping answers %d %s", a.StatusCode, a.Body)
+	}
+	f.until("/orders/"+skipped, `"cancelled"`)
+	closed.Store(false)
+	if a := f.send("/processes/fulfilment/"+again+"/retry", ``); a.StatusCode != http.StatusNoContent {
+		t.Fatalf("trying again answers %d %s", a.StatusCode, a.Body)
+	}
+	f.until("/orders/"+again, `"shipped"`)
+	f.until("/processes", `"set_aside": []`)
 }
