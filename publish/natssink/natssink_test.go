@@ -154,6 +154,9 @@ func TestNamesThatMeanSomethingToNATSAreEscaped(t *testing.T) {
 			t.Errorf("%q is on %s; want four tokens, the last one the type", name, subject)
 		}
 	}
+	if token := natssink.Token("$JS.API"); token != "%24JS%2EAPI" {
+		t.Errorf("what belongs to the server is written as %s", token)
+	}
 	if m := message("", "Noted"); s.Send(t.Context(), m) != nil || stored(t, shop)[len(stored(t, shop))-1].Subject != "shop.Noted" {
 		t.Error("an event in no stream is not on shop.Noted")
 	}

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"testing"
 )
@@ -78,5 +79,16 @@ func TestWhatIsAllowedIsNoMoreThanWhatIsNamed(t *testing.T) {
 	}
 	if _, err := newGuard([]netip.Prefix{{}}); err == nil {
 		t.Error("no prefix is allowed")
+	}
+}
+
+// The environment is read once in a process, so no test can set it and look for a request.
+func TestTheProxiesOfTheEnvironmentAreNotUsed(t *testing.T) {
+	s, err := New("https://example.com/", []Secret{NewSecret()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.client.Transport.(*http.Transport).Proxy != nil {
+		t.Error("there is a proxy, which would reach what this program may not")
 	}
 }

@@ -74,7 +74,7 @@ func TestAnEventIsPostedSigned(t *testing.T) {
 	if id, err := webhook.Verify(got.Header, body, time.Now(), secret); err != nil || id != m.ID.String() {
 		t.Errorf("verified as %q, %v", id, err)
 	}
-	if got.Method != "POST" || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("Daybook-Attempt") != "3" || got.Header.Get("User-Agent") != "daybook-webhook" {
+	if got.Method != "POST" || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("Daybook-Attempt") != "3" || got.Header.Get("User-Agent") != "daybook-webhook" || got.Header.Get("Accept-Encoding") != "" {
 		t.Errorf("%s with %v", got.Method, got.Header)
 	}
 	for read, err := range jsonlines.NewReader(bytes.NewReader(body)).Recorded() {
@@ -246,9 +246,9 @@ func TestWhoeverCannotBeReachedIsUnavailable(t *testing.T) {
 		"another one was allowed":        {url: plain.URL, options: &webhook.Options{AllowHTTP: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}}, because: webhook.ErrForbidden},
 	} {
 		var unavailable *publish.UnavailableError
-		err := sink(t, c.url, secrets, c.options).Send(t.Context(), message())
-		if !errors.As(err, &unavailable) || c.because != nil && !errors.Is(err, c.because) {
-			t.Errorf("%s: %v; want it unavailable", what, err)
+		err := sink(t, c.url+"/?token=hush", secrets, c.options).Send(t.Context(), message())
+		if !errors.As(err, &unavailable) || c.because != nil && !errors.Is(err, c.because) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v; want it unavailable, without the URL's secrets", what, err)
 		}
 	}
 	if n := asked.Load(); n > 0 {
@@ -259,18 +259,6 @@ func TestWhoeverCannotBeReachedIsUnavailable(t *testing.T) {
 	roots.AddCert(encrypted.Certificate())
 	if err := sink(t, encrypted.URL, secrets, &webhook.Options{Allow: loopback, RootCAs: roots}).Send(t.Context(), message()); err != nil {
 		t.Errorf("with a certificate that is known: %v", err)
-	}
-}
-
-func TestTheProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
-	var asked atomic.Int32
-	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
-	defer proxy.Close()
-	t.Setenv("HTTP_PROXY", proxy.URL)
-	t.Setenv("HTTPS_PROXY", proxy.URL)
-	err := sink(t, "http://192.0.2.1/", []webhook.Secret{webhook.NewSecret()}, &webhook.Options{AllowHTTP: true, Allow: loopback}).Send(t.Context(), message())
-	if !errors.Is(err, webhook.ErrForbidden) || asked.Load() > 0 {
-		t.Errorf("%v, and %d requests came to the proxy", err, asked.Load())
 	}
 }
 
