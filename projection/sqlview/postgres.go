@@ -60,26 +60,18 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 	if len(p.name) > longestSchema {
 		return nil, fmt.Errorf("the name %s is longer than %d bytes", p.name, longestSchema)
 	}
-	settings := config.ConnConfig.RuntimeParams
-	settings["search_path"] = p.name + ", daybook_projections"
-	// See the package's comment for what off means. Who says otherwise in the address is
-	// heard.
-	for name, value := range map[string]string{
-		"application_name":   "daybook " + d.name,
-		"synchronous_commit": "off",
-		// A process that is stopped in the middle of a transaction holds up the others for
-		// so long.
-		"idle_in_transaction_session_timeout": "60s",
-	} {
-		if _, said := settings[name]; !said {
-			settings[name] = value
-		}
-	}
+	config.ConnConfig.RuntimeParams["search_path"] = p.name + ", daybook_projections"
+	preset(config, "application_name", "daybook "+d.name)
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = maxReaders
 	}
 	writing := config.Copy()
 	writing.MaxConns, writing.MinConns = int32(d.parts), 0 // each part is changed by one at a time
+	// See the package's comment for what off means.
+	preset(writing, "synchronous_commit", "off")
+	// A process that is stopped in the middle of a transaction holds up the others for so
+	// long. A batch takes some tens of milliseconds. Readers may take as long as they like.
+	preset(writing, "idle_in_transaction_session_timeout", "20s")
 	if p.writers, err = pgxpool.NewWithConfig(ctx, writing); err != nil {
 		return nil, err
 	}
@@ -88,6 +80,13 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 		return nil, err
 	}
 	return p, nil
+}
+
+// preset sets what connections begin with. Who says otherwise in the address is heard.
+func preset(config *pgxpool.Config, setting, value string) {
+	if _, said := config.ConnConfig.RuntimeParams[setting]; !said {
+		config.ConnConfig.RuntimeParams[setting] = value
+	}
 }
 
 func (p *postgresSchema) String() string { return p.name + " in " + p.where }
