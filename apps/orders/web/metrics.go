@@ -65,17 +65,23 @@ func (m *metrics) request(route route, status int, took time.Duration) {
 // viewMetrics tell where the views stand at the moment they are asked.
 type viewMetrics struct{ shop *orders.Shop }
 
+var viewLabels = []string{"view", "version", "edition"}
+
 var (
 	headMetric    = prometheus.NewDesc("orders_log_head_position", "The newest position of the log.", nil, nil)
-	viewMetric    = prometheus.NewDesc("orders_view_position", "The position up to which the views show the log.", []string{"view", "version"}, nil)
-	lagMetric     = prometheus.NewDesc("orders_view_lag_positions", "How many positions the views still have to go.", []string{"view", "version"}, nil)
-	appliedMetric = prometheus.NewDesc("orders_view_applied_total", "Events that this process has applied to the views.", []string{"view", "version"}, nil)
-	stuckMetric   = prometheus.NewDesc("orders_view_stuck", "1 if something keeps the views from going on.", []string{"view", "version"}, nil)
+	viewMetric    = prometheus.NewDesc("orders_view_position", "The position up to which the views show the log.", viewLabels, nil)
+	lagMetric     = prometheus.NewDesc("orders_view_lag_positions", "How many positions the views still have to go.", viewLabels, nil)
+	appliedMetric = prometheus.NewDesc("orders_view_applied_total", "Events that this process has applied to the views.", viewLabels, nil)
+	rateMetric    = prometheus.NewDesc("orders_view_events_per_second", "Events applied to the views in a second, lately, by this process.", viewLabels, nil)
+	ageMetric     = prometheus.NewDesc("orders_view_age_seconds", "How old the oldest event is that the views do not show; 0 if they show all.", viewLabels, nil)
+	asideMetric   = prometheus.NewDesc("orders_view_set_aside", "Events that could not be applied to the views, or that follow one that could not.", viewLabels, nil)
+	answersMetric = prometheus.NewDesc("orders_view_answers", "1 for the views that readers are given.", viewLabels, nil)
+	stuckMetric   = prometheus.NewDesc("orders_view_stuck", "1 if something keeps the views from going on.", viewLabels, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (v *viewMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{headMetric, viewMetric, lagMetric, appliedMetric, stuckMetric} {
+	for _, d := range []*prometheus.Desc{headMetric, viewMetric, lagMetric, appliedMetric, rateMetric, ageMetric, asideMetric, answersMetric, stuckMetric} {
 		out <- d
 	}
 }
@@ -84,22 +90,32 @@ func (v *viewMetrics) Describe(out chan<- *prometheus.Desc) {
 func (v *viewMetrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	status, err := v.shop.Status(ctx)
+	models, err := v.shop.ReadModels(ctx)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(viewMetric, err)
 		return
 	}
-	labels := []string{status.Name, strconv.Itoa(status.Version)}
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(headMetric, float64(status.Head.Position))
-	gauge(viewMetric, float64(status.Checkpoint.Position), labels...)
-	gauge(lagMetric, float64(status.Lag), labels...)
-	out <- prometheus.MustNewConstMetric(appliedMetric, prometheus.CounterValue, float64(status.Applied), labels...)
-	stuck := 0.0
-	if status.Stuck != nil {
-		stuck = 1
+	gauge(headMetric, float64(models[0].Head.Position))
+	for _, m := range models {
+		labels := []string{m.Name, strconv.Itoa(m.Version), strconv.Itoa(m.Edition)}
+		gauge(viewMetric, float64(m.Checkpoint.Position), labels...)
+		gauge(lagMetric, float64(m.Lag), labels...)
+		out <- prometheus.MustNewConstMetric(appliedMetric, prometheus.CounterValue, float64(m.Applied), labels...)
+		gauge(rateMetric, m.Rate, labels...)
+		gauge(ageMetric, m.Age.Seconds(), labels...)
+		gauge(asideMetric, float64(m.Aside), labels...)
+		gauge(answersMetric, one(m.Answers), labels...)
+		gauge(stuckMetric, one(m.Stuck != nil), labels...)
 	}
-	gauge(stuckMetric, stuck, labels...)
+}
+
+// one returns 1 for what is so, and 0 for what is not.
+func one(so bool) float64 {
+	if so {
+		return 1
+	}
+	return 0
 }

@@ -31,6 +31,9 @@ type view struct {
 	Nav string
 	// Live is the stream that tells when the page has changed; empty if it does not.
 	Live string
+	// Poll is after how many milliseconds the page is drawn anew, for what is recorded
+	// nowhere; zero if it is not.
+	Poll int
 	// Done is what the visitor has just had done.
 	Done string
 	// Shown is the moment that the page shows.
@@ -88,6 +91,12 @@ var doneWords = map[string]string{
 	"ReceiveStock":    "The goods are in stock.",
 	"CountStock":      "The count is recorded.",
 	"SetReorderLevel": "The reorder level is set.",
+
+	"Rebuild":       "It is being built beside the one that answers.",
+	"SwitchEdition": "It answers now.",
+	"RemoveEdition": "It is removed.",
+	"RetrySetAside": "They are applied.",
+	"SkipSetAside":  "It is skipped.",
 
 	"RetryInstance": "It goes on.",
 	"SkipInput":     "It is skipped.",

@@ -42,6 +42,12 @@ func (s *Site) routes() []route {
 		{method: "POST", path: "/processes/{name}/{id}/skip", handle: s.skipInstance},
 		{method: "POST", path: "/providers/{name}", handle: s.tellProvider},
 
+		{method: "POST", path: "/readmodels", handle: s.rebuild},
+		{method: "POST", path: "/readmodels/{edition}/switch", handle: s.onEdition("SwitchEdition", s.switchEdition)},
+		{method: "POST", path: "/readmodels/{edition}/remove", handle: s.onEdition("RemoveEdition", s.removeEdition)},
+		{method: "POST", path: "/readmodels/{edition}/retry", handle: s.onEdition("RetrySetAside", s.retryAside)},
+		{method: "POST", path: "/readmodels/{edition}/skip", handle: s.onEdition("SkipSetAside", s.skipAside)},
+
 		{method: "GET", path: "/orders", handle: s.list},
 		{method: "GET", path: "/orders/{id}", handle: s.order},
 		{method: "GET", path: "/orders/{id}/history", handle: s.history},
@@ -53,6 +59,7 @@ func (s *Site) routes() []route {
 		{method: "GET", path: "/processes/{name}/{id}/history", handle: s.instanceHistory},
 		{method: "GET", path: "/processes/{name}/{id}/history.svg", handle: s.drawn("image/svg+xml", (*process.History).SVG)},
 		{method: "GET", path: "/processes/{name}/{id}/history.txt", handle: s.drawn("text/plain; charset=utf-8", (*process.History).Text)},
+		{method: "GET", path: "/readmodels", handle: s.readModels},
 		{method: "GET", path: "/providers", handle: s.providers},
 		{method: "GET", path: "/dashboard", handle: s.dashboard},
 		{method: "GET", path: "/report", handle: s.report},

@@ -161,6 +161,25 @@ function follow(stream) {
   connect();
 }
 
+// poll draws a page anew now and then, for what no stream tells: how far something has
+// come. It ends when the page says so.
+async function poll() {
+  const every = Number(document.body.dataset.poll);
+  if (!every) return;
+  await new Promise((resolve) => setTimeout(resolve, every));
+  try {
+    if (!document.hidden) {
+      const next = await fetched(location.pathname, "");
+      redraw(next, false);
+      document.body.dataset.poll = next.body.dataset.poll ?? "";
+      say("live", "Live");
+    }
+  } catch {
+    say("away", "Not connected");
+  }
+  poll();
+}
+
 function slide(form) {
   const range = form.querySelector("input[type=range]");
   let asking = null;
@@ -189,3 +208,4 @@ document.addEventListener("submit", (event) => {
 
 document.querySelectorAll("form[data-slider]").forEach(slide);
 if (document.body.dataset.live) follow(document.body.dataset.live);
+poll();

@@ -1,0 +1,291 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+// A readModel says where an edition of the shop's read model stands, for programs.
+type readModel struct {
+	Name     string           `json:"name"`
+	Version  int              `json:"version"`
+	Edition  int              `json:"edition"`
+	Answers  bool             `json:"answers"`
+	Unready  string           `json:"unready,omitempty"`
+	Position daybook.Position `json:"position"`
+	Head     daybook.Position `json:"head"`
+	Lag      uint64           `json:"lag"`
+	// Progress is how much of the log it shows, from 0 to 1.
+	Progress float64 `json:"progress"`
+	// Rate is how many events it applied in a second lately, Left about how many seconds
+	// it takes until it shows the whole log, and Age how many the oldest event is old that
+	// it does not show.
+	Rate float64 `json:"rate"`
+	Left float64 `json:"left,omitempty"`
+	Age  float64 `json:"age,omitempty"`
+	// Events is how many events were applied to it in all.
+	Events   uint64       `json:"events"`
+	Paused   string       `json:"paused,omitempty"`
+	Stuck    string       `json:"stuck,omitempty"`
+	SetAside []asideEvent `json:"set_aside"`
+}
+
+// An asideEvent is an event that a read model could not apply.
+type asideEvent struct {
+	Position daybook.Position `json:"position"`
+	Event    uuid.UUID        `json:"event"`
+	Type     string           `json:"type"`
+	Keys     []string         `json:"keys"`
+	// Cause is why; empty for one that follows another.
+	Cause    string    `json:"cause,omitempty"`
+	Attempts int       `json:"attempts"`
+	Since    time.Time `json:"since"`
+	Next     time.Time `json:"next,omitzero"`
+}
+
+func describe(m orders.ReadModel) readModel {
+	d := readModel{
+		Name: m.Name, Version: m.Version, Edition: m.Edition, Answers: m.Answers, Unready: m.Unready,
+		Position: m.Checkpoint.Position, Head: m.Head.Position, Lag: m.Lag, Progress: m.Progress(),
+		Rate: math.Round(m.Rate), Left: max(0, m.Left.Seconds()), Age: m.Age.Seconds(),
+		Events: m.Checkpoint.Events, Paused: m.Paused, SetAside: []asideEvent{},
+	}
+	if m.Stuck != nil {
+		d.Stuck = m.Stuck.Err.Error()
+	}
+	for _, a := range m.SetAside {
+		d.SetAside = append(d.SetAside, asideEvent{a.Position, a.EventID, a.Type, a.Keys, a.Cause, a.Attempts, a.Since, a.Next})
+	}
+	return d
+}
+
+// Percent is how much of the log it shows, in whole percent, and never 100 before all.
+func (m readModel) Percent() int { return int(math.Floor(m.Progress * 100)) }
+
+// LeftWords says how long it takes until it shows the whole log.
+func (m readModel) LeftWords() string {
+	switch left := time.Duration(m.Left * float64(time.Second)); {
+	case m.Lag == 0 || left == 0:
+		return ""
+	case left < time.Minute:
+		return fmt.Sprintf("about %d s left", int(left.Seconds())+1)
+	default:
+		return "about " + left.Round(time.Minute).String() + " left"
+	}
+}
+
+// A readModelsAnswer is where the editions stand.
+type readModelsAnswer struct {
+	ReadModels []readModel `json:"read_models"`
+	Compared   *compared   `json:"compared,omitempty"`
+}
+
+// compared says how an edition differs from the one that answers.
+type compared struct {
+	Edition int              `json:"edition"`
+	At      daybook.Position `json:"at"`
+	Same    bool             `json:"same"`
+	Tables  []comparedTable  `json:"tables"`
+	// Rows are the first differences.
+	Rows []difference `json:"rows"`
+}
+
+type comparedTable struct {
+	Name    string `json:"name"`
+	Rows    int    `json:"rows"`
+	Added   int    `json:"added"`
+	Gone    int    `json:"gone"`
+	Changed int    `json:"changed"`
+	Skipped string `json:"skipped,omitempty"`
+}
+
+type difference struct {
+	Table string   `json:"table"`
+	Key   []string `json:"key"`
+	Old   []string `json:"old,omitempty"`
+	New   []string `json:"new,omitempty"`
+}
+
+// mostDifferences is how many rows are shown: more nobody reads.
+const mostDifferences = 50
+
+// readModels answers GET /readmodels.
+func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
+	asked, err := ask(r, "compare")
+	if err != nil {
+		return err
+	}
+	answer := readModelsAnswer{ReadModels: []readModel{}}
+	models, err := s.shop.ReadModels(r.Context())
+	if err != nil {
+		return err
+	}
+	var shown orders.Shown
+	building := false
+	for _, m := range models {
+		answer.ReadModels = append(answer.ReadModels, describe(m))
+		if m.Answers {
+			shown.At = m.Checkpoint.Point
+		}
+		building = building || m.Lag > 0 || m.Aside > 0
+	}
+	if asked.Get("compare") != "" {
+		if answer.Compared, err = s.compare(r, asked.Get("compare")); err != nil {
+			return err
+		}
+	}
+	if form == asHTML {
+		v := view{Title: "Read models", Nav: "readmodels", Shown: shown, Body: answer}
+		if building {
+			v.Poll = int(time.Second.Milliseconds())
+		}
+		s.render(w, r, http.StatusOK, "readmodels", v)
+		return nil
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// compare compares an edition with the one that answers.
+func (s *Site) compare(r *http.Request, given string) (*compared, error) {
+	edition, err := strconv.Atoi(given)
+	if err != nil {
+		return nil, malformed.problem("compare is %q, and is the number of an edition", given)
+	}
+	c := &compared{Edition: edition, Tables: []comparedTable{}, Rows: []difference{}}
+	result, err := s.shop.Compare(r.Context(), edition, func(d sqlview.Difference) error {
+		if len(c.Rows) < mostDifferences {
+			c.Rows = append(c.Rows, difference{d.Table, texts(d.Key), texts(d.Old), texts(d.New)})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, editionProblem(err)
+	}
+	c.At, c.Same = result.New.Position, result.Same()
+	for _, t := range result.Tables {
+		c.Tables = append(c.Tables, comparedTable{t.Name, t.Rows, t.Added, t.Gone, t.Changed, t.Skipped})
+	}
+	return c, nil
+}
+
+func texts(values []any) (all []string) {
+	for _, v := range values {
+		all = append(all, fmt.Sprint(v))
+	}
+	return all
+}
+
+// rebuild takes POST /readmodels: the read model is built once more beside the one that
+// answers.
+func (s *Site) rebuild(w http.ResponseWriter, r *http.Request) error {
+	var none struct{}
+	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+		return err
+	}
+	edition, err := s.shop.Rebuild(r.Context())
+	return s.did(w, r, "Rebuild", edition, err, func() error {
+		w.Header().Set("Location", "/readmodels")
+		return writeJSON(w, http.StatusAccepted, map[string]int{"edition": edition})
+	})
+}
+
+// onEdition returns what takes a POST about one edition.
+func (s *Site) onEdition(what string, do func(r *http.Request, edition int, c editionCommand) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		var c editionCommand
+		if _, err := s.receive(w, r, &c, func(f *fields) {
+			c.Key, c.Event, c.Reason = f.text("set_aside_key"), f.text("event"), f.text("reason")
+		}); err != nil {
+			return err
+		}
+		edition, err := strconv.Atoi(r.PathValue("edition"))
+		if err != nil {
+			return notFound.problem("%q is no number of an edition", r.PathValue("edition"))
+		}
+		return s.did(w, r, what, edition, do(r, edition, c), func() error {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		})
+	}
+}
+
+// An editionCommand says what of an edition is to be tried again, or skipped and why.
+type editionCommand struct {
+	Key    string `json:"key,omitempty"`
+	Event  string `json:"event,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// did answers what was done to an edition: a program with answer, a form with the page.
+func (s *Site) did(w http.ResponseWriter, r *http.Request, what string, edition int, err error, answer func() error) error {
+	s.log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+		"edition", edition, "actor", s.options.Principal(r), "error", err)
+	if err != nil {
+		return editionProblem(err)
+	}
+	if form, _ := wanted(r); form == asHTML {
+		now, err := s.shop.Now(r.Context())
+		if err != nil {
+			return err
+		}
+		carry(w, now, what)
+		http.Redirect(w, r, "/readmodels", http.StatusSeeOther)
+		return nil
+	}
+	return answer()
+}
+
+func (s *Site) switchEdition(r *http.Request, edition int, _ editionCommand) error {
+	return s.shop.SwitchTo(r.Context(), edition)
+}
+
+func (s *Site) removeEdition(r *http.Request, edition int, _ editionCommand) error {
+	return s.shop.RemoveEdition(r.Context(), edition)
+}
+
+func (s *Site) retryAside(r *http.Request, edition int, c editionCommand) error {
+	return s.shop.RetrySetAside(r.Context(), edition, c.Key)
+}
+
+func (s *Site) skipAside(r *http.Request, edition int, c editionCommand) error {
+	event, err := uuid.Parse(c.Event)
+	if err != nil {
+		return invalid.problem("event: %q is no id of an event", c.Event)
+	}
+	return s.shop.SkipSetAside(r.Context(), edition, event, c.Reason)
+}
+
+// editionProblem says which problem an error about an edition is.
+func editionProblem(err error) error {
+	aside, away := (*projection.SetAsideError)(nil), (*daybook.UnavailableError)(nil)
+	var problem *Problem
+	switch {
+	case errors.Is(err, orders.ErrNoSuchEdition):
+		problem = notFound.problem("%s", orders.ErrNoSuchEdition.Error())
+	case errors.Is(err, orders.ErrBuilding):
+		problem = conflict.problem("%s", orders.ErrBuilding.Error())
+	case errors.As(err, &aside):
+		problem = stillAside.problem("%s", aside.Error())
+	case errors.As(err, &away):
+		problem = unavailable.problem("%s", away.Doing)
+	default:
+		return err
+	}
+	problem.err = err
+	return problem
+}
