@@ -65,6 +65,27 @@ func benchCatchUp(b *testing.B, where func(testing.TB) place, d *sqlview.Definit
 	b.ReportMetric(float64(b.N)*benchEvents/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkDiff measures how many rows a second of two versions are compared.
+func BenchmarkDiff(b *testing.B) {
+	for _, database := range databases {
+		b.Run(database.name, func(b *testing.B) {
+			view := open(b, benchTills, database.make(b))
+			if err := projection.NewRunner(benchLog, view, nil).CatchUp(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			rows := 0
+			for b.Loop() {
+				c, err := sqlview.Diff(b.Context(), view, view, nil)
+				if err != nil || !c.Same() {
+					b.Fatal(c, err)
+				}
+				rows += c.Tables[0].Rows + c.Tables[1].Rows
+			}
+			b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
 func benchByHand(b *testing.B, where func(testing.TB) place) {
 	for b.Loop() {
 		b.StopTimer()

@@ -127,7 +127,16 @@ func (p *postgresSchema) migrate(tx *Tx) error {
 	if _, err := tx.ExecCount(`select pg_advisory_xact_lock(?)`, int64(migrationLock)); err != nil {
 		return err
 	}
-	if err := tx.s.script(tx.ctx, migrationsSQL+`create schema if not exists `+p.name); err != nil {
+	// Whoever opens what is there needs no right to create anything.
+	var place, own bool
+	err := tx.QueryRow(`select to_regclass('daybook_projections.daybook_migration') is not null, to_regnamespace(?::text) is not null`, p.name).Scan(&place, &own)
+	if err == nil && !place {
+		err = tx.s.script(tx.ctx, migrationsSQL)
+	}
+	if err == nil && !own {
+		err = tx.s.script(tx.ctx, `create schema `+p.name)
+	}
+	if err != nil {
 		return err
 	}
 	var done int

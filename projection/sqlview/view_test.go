@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/pgtest"
@@ -623,5 +624,43 @@ func TestPostgreSQLsOwnTypesAndOperatorsCanBeUsed(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A program need not be allowed to create schemas, if somebody has done it.
+func TestAReadModelThatIsThereNeedsNoRightToCreateIt(t *testing.T) {
+	url := pgtest.Database(t)
+	made, err := newLedger(nil).OpenIn(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, statement := range []string{
+		`create role clerk login`,
+		`grant usage on schema daybook_projections, daybook_ledger_v1 to clerk`,
+		`grant select, insert, update, delete on all tables in schema daybook_projections, daybook_ledger_v1 to clerk`,
+	} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer conn.Exec(context.Background(), `drop owned by clerk; drop role clerk`)
+	clerk := strings.Replace(url, "postgres@", "clerk@", 1)
+	view := open(t, newLedger(nil), place{URL: clerk})
+	if err := projection.NewRunner(log(t, 7), view, nil).CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if at := consistent(t, view); at.Position != 7 {
+		t.Errorf("the view is at %d; want 7", at.Position)
+	}
+	if _, err := ledgerVersion(2, never).OpenIn(t.Context(), clerk); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("made what it may not: %v", err)
 	}
 }
