@@ -133,7 +133,9 @@ func (r *Runner) Reset(ctx context.Context) error {
 	if err := r.view.Reset(ctx); err != nil {
 		return fmt.Errorf("projection %s version %d: reset: %w", r.view.Name(), r.view.Version(), err)
 	}
-	r.confirmed.Store(false)
+	for part := range r.confirmed {
+		r.confirmed[part].Store(false)
+	}
 	r.move(ctx, 0, Change{})
 	return nil
 }

@@ -202,3 +202,27 @@ func TestAViewAheadOfItsStoreIsNotMoved(t *testing.T) {
 	}
 	shows(t, view, 15, []daybook.Position{1, 2, 3, 5}, 5)
 }
+
+// Each part has a last event of its own to be found in the log.
+func TestEveryPartOfAViewIsProved(t *testing.T) {
+	store, _ := shelved(t, "a", "b", "c", "d", "e", "f")
+	reading, err := store.Read(t.Context(), nil, daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parts := range []int{1, 2, 5} {
+		view := newShelf(parts)
+		catchUp(t, store, view)
+		now := restore(t, store, 5) // all but the last event, under the same incarnation
+		now.life = reading.Snapshot()
+		for range 3 {
+			put(t, now, "g")
+		}
+		var diverged *projection.DivergedError
+		for range 10 { // whichever part comes first
+			if err := projection.NewRunner(now, view, nil).CatchUp(t.Context()); !errors.As(err, &diverged) || diverged.Checkpoint.Applied != 6 {
+				t.Fatalf("%d parts: caught up with a log that lacks the last event: %v", parts, err)
+			}
+		}
+	}
+}

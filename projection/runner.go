@@ -83,9 +83,9 @@ type Runner struct {
 	owner   uuid.UUID
 	options Options
 
-	// confirmed is set when the view's last event was found to be in the log. While a
+	// confirmed is set for each part whose last event was found to be in the log. While a
 	// store is open its log does not change behind anybody's back.
-	confirmed atomic.Bool
+	confirmed []atomic.Bool
 
 	running atomic.Int32 // calls of Run that have not returned
 
@@ -100,7 +100,7 @@ type Runner struct {
 func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	r := &Runner{
 		store: store, view: view, query: view.Query(), owner: uuid.New(),
-		moved: make(chan struct{}), stuck: make([]*Stuck, view.Parts()),
+		moved: make(chan struct{}), confirmed: make([]atomic.Bool, view.Parts()), stuck: make([]*Stuck, view.Parts()),
 	}
 	if options != nil {
 		r.options = *options
@@ -310,25 +310,26 @@ func (r *Runner) stands(ctx context.Context) ([]Stand, error) {
 	return stands, nil
 }
 
-// confirm makes sure that the view can go on to a point of the log: that the log has come
+// confirm makes sure that the part can go on to a point of the log: that the log has come
 // so far, and, once, that it has the last event applied. A log whose files were put back
 // from a copy is in the incarnation that it was in: its positions seem to go on from the
-// view's, but what stands there can be something else.
-func (r *Runner) confirm(ctx context.Context, at Checkpoint, now daybook.Point) error {
+// part's, but what stands there can be something else.
+func (w *worker) confirm(ctx context.Context, now daybook.Point) error {
+	at, confirmed := w.stand.Checkpoint, &w.confirmed[w.part]
 	if err := at.Precedes(now); err != nil {
 		return err
 	}
-	if at.Applied == 0 || r.confirmed.Load() {
+	if at.Applied == 0 || confirmed.Load() {
 		return nil
 	}
-	there, err := r.has(ctx, at, now)
+	there, err := w.has(ctx, at, now)
 	if err != nil {
 		return err
 	}
 	if !there {
-		return &DivergedError{Name: r.view.Name(), Version: r.view.Version(), Checkpoint: at, Log: now}
+		return &DivergedError{Name: w.view.Name(), Version: w.view.Version(), Checkpoint: at, Log: now}
 	}
-	r.confirmed.Store(true)
+	confirmed.Store(true)
 	return nil
 }
 

@@ -118,7 +118,7 @@ func (w *worker) advance(ctx context.Context) error {
 		}
 		return ErrMoved // back to the last event applied, and on from there
 	}
-	if err := w.confirm(ctx, w.stand.Checkpoint, reading.Snapshot()); err != nil {
+	if err := w.confirm(ctx, reading.Snapshot()); err != nil {
 		return err
 	}
 	return w.apply(ctx, reading)
