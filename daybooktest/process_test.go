@@ -40,7 +40,7 @@ func newCare() *process.Process[Care] {
 		process.On(lampOf[Lit], func(_ *Care, _ Lit, do *process.Steps) { do.Done() }),
 		process.Sends("Order", func(c *Care, o Order, a process.Answer, do *process.Steps) {
 			if !a.Refused() {
-				do.Ask(Bring{o.Watts})
+				do.Ask(Bring(o))
 			}
 		}),
 		process.Calls("bring", func(context.Context, string, Bring) (Brought, error) { panic("a test calls nobody") },

@@ -19,8 +19,7 @@ import (
 // which it was given the events of each key, and cannot apply those that are bad. An
 // event's keys are its tags.
 type shelf struct {
-	parts  int
-	leased bool
+	parts int
 
 	mu      sync.Mutex
 	stands  []projection.Stand
