@@ -16,8 +16,10 @@ type postgresSession struct {
 	p    *postgresSchema
 	conn *pgx.Conn
 
-	// waiting are the statements that are yet to be sent.
+	// waiting are the statements that are yet to be sent, and trusted how many of them have
+	// a caller who has gone on.
 	waiting pgx.Batch
+	trusted int
 	// patient is set when each statement is sent at once, and its answer waited for.
 	patient bool
 	// late is set when a statement failed that was sent after its caller had gone on.
@@ -88,6 +90,7 @@ func (s *postgresSession) send(ctx context.Context, statement string, args []any
 		return err
 	}
 	s.waiting.Queue(s.p.numbered(statement), values...)
+	s.trusted++
 	if s.waiting.Len() < maxWaiting {
 		return nil
 	}
@@ -104,10 +107,10 @@ func (s *postgresSession) flush(ctx context.Context) error {
 	}
 	s.putAside()
 	err := s.conn.SendBatch(ctx, &s.waiting).Close()
-	s.waiting = pgx.Batch{}
 	if err != nil {
-		s.broken, s.late = err, true
+		s.broken, s.late = err, s.trusted > 0
 	}
+	s.waiting, s.trusted = pgx.Batch{}, 0
 	return err
 }
 
@@ -121,13 +124,11 @@ func (s *postgresSession) exec(ctx context.Context, statement string, args []any
 		return 0, s.broken
 	}
 	s.putAside()
-	before := s.waiting.Len()
 	s.waiting.Queue(s.p.numbered(statement), values...).Exec(func(done pgconn.CommandTag) error {
 		count = done.RowsAffected()
 		return nil
 	})
 	err = s.flush(ctx)
-	s.late = s.late && before > 1 // only this one, or begin, can have failed otherwise
 	return count, err
 }
 

@@ -534,10 +534,13 @@ func testAHandlerReadsItsOwnWrites(t *testing.T, where place) {
 
 // Whether a handler hears of it or not, and whatever it makes of it.
 func TestAStatementThatFailsIsAFailureOfItsEvent(t *testing.T) {
-	onEach(t, testAStatementThatFailsIsAFailureOfItsEvent)
+	onEach(t, func(t *testing.T, where place) {
+		testAStatementThatFailsIsAFailureOfItsEvent(t, where, false)
+		testAStatementThatFailsIsAFailureOfItsEvent(t, where, true) // the others wait for their answers
+	})
 }
 
-func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place) {
+func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place, waits bool) {
 	const events, bad = 9, 4
 	for what, fail := range map[string]func(tx *sqlview.Tx) error{
 		"a table that is not there": func(tx *sqlview.Tx) error { return tx.Exec(`insert into nowhere values (1)`) },
@@ -554,11 +557,15 @@ func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place) {
 			return err
 		},
 	} {
-		name := strings.ReplaceAll(strings.ReplaceAll(what, " ", "_"), "that_is_", "")
+		name := strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(what, " ", waits), " ", "_"), "that_is_", "")
 		view := open(t, sqlview.New(name, 1, codec, `create table seen (n integer primary key) strict`,
 			sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
 				if at.Position == bad {
 					return fail(tx)
+				}
+				if waits {
+					_, err := tx.ExecCount(`insert into seen values (?)`, at.Position)
+					return err
 				}
 				return tx.Exec(`insert into seen values (?)`, at.Position)
 			})).WithPostgres(`create table seen (n bigint primary key)`), where)
