@@ -131,7 +131,7 @@ func (r *Runner) hand(ctx context.Context, process string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s := m.current(); s != nil && m.running.Load() {
+	if s := m.current(); s != nil {
 		return s, nil
 	}
 	s := newSession(m)

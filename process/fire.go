@@ -83,7 +83,7 @@ func (s *session) dueNow() (batch []due, wait time.Duration) {
 			break
 		}
 		s.register.deadlines.pop()
-		s.register.taken[first.position] = true
+		s.register.taken[first.position] = first
 		batch = append(batch, first)
 	}
 	s.firing = len(batch) > 0
@@ -227,7 +227,7 @@ func (s *session) fireOneByOne(ctx context.Context, batch []due) error {
 			continue
 		}
 		id := instanceOf(s.name, e.Stream)
-		if err := s.take(ctx, id, func(i *instance) *input { return s.firing1(i, e) }); err != nil {
+		if err := s.take(ctx, id, func(i *instance) *input { return s.firingOf(i, e) }); err != nil {
 			return err
 		}
 	}
@@ -253,7 +253,7 @@ func (s *session) aim(ctx context.Context, of *slot, e daybook.Recorded) (*draft
 	if err != nil {
 		return nil, err
 	}
-	in := s.firing1(i, e)
+	in := s.firingOf(i, e)
 	if in == nil {
 		return nil, nil
 	}
@@ -264,8 +264,8 @@ func (s *session) aim(ctx context.Context, of *slot, e daybook.Recorded) (*draft
 	return draft, err
 }
 
-// firing1 returns the input of a deadline that fires, if it is still pending.
-func (s *session) firing1(i *instance, e daybook.Recorded) *input {
+// firingOf returns the input of a deadline that fires, if it is still pending.
+func (s *session) firingOf(i *instance, e daybook.Recorded) *input {
 	if i.definition == nil {
 		return nil
 	}

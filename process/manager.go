@@ -20,7 +20,7 @@ type manager struct {
 	running  atomic.Bool
 
 	mu      sync.Mutex
-	session *session // the last one; nil before the first
+	session *session // nil while the runner does not run
 	stuck   error    // what keeps it from going on
 }
 
@@ -30,6 +30,11 @@ func newManager(r *Runner, name string) *manager {
 
 // run runs one session after the other.
 func (m *manager) run(ctx context.Context) error {
+	defer func() {
+		m.mu.Lock()
+		m.session = nil
+		m.mu.Unlock()
+	}()
 	for pauses := m.pauses(); ; {
 		s := newSession(m)
 		m.mu.Lock()

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -19,7 +20,7 @@ type register struct {
 	steps      map[uuid.UUID]*pending // without an outcome
 	byInstance map[string][]uuid.UUID // the same, by instance
 	deadlines  deadlines
-	taken      map[daybook.Position]bool // deadlines that were due, and of whose end the register has not read
+	taken      map[daybook.Position]due // deadlines that were due, and of whose end the register has not read
 	aside      map[string]Aside
 	unread     map[uuid.UUID]Aside // events for which no instance was found, as far as this session knows
 	live       map[int]int         // instances that are not done, by version
@@ -42,7 +43,7 @@ func newRegister() register {
 	return register{
 		steps:      make(map[uuid.UUID]*pending),
 		byInstance: make(map[string][]uuid.UUID),
-		taken:      make(map[daybook.Position]bool),
+		taken:      make(map[daybook.Position]due),
 		aside:      make(map[string]Aside),
 		unread:     make(map[uuid.UUID]Aside),
 		live:       make(map[int]int),
@@ -55,6 +56,20 @@ func newRegister() register {
 func (s *session) keepRegister(ctx context.Context) error {
 	query := daybook.Query{{Categories: []string{categoryOf(s.name)}}}
 	var at daybook.Position
+	var last eventAt
+	err := s.insist(ctx, func() (err error) {
+		at, last, err = s.loadSnapshot(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	read := 0 // since the last snapshot
+	defer func() {
+		if read > 0 {
+			s.saveSnapshot(context.WithoutCancel(ctx), at, last)
+		}
+	}()
 	for {
 		err := s.insist(ctx, func() error {
 			reading, err := s.store.Read(ctx, query, daybook.Span{After: at, Borrowed: true})
@@ -66,12 +81,16 @@ func (s *session) keepRegister(ctx context.Context) error {
 			}
 			for e, err := range reading.Events() {
 				if err == nil {
-					err = s.register1(e)
+					err = s.enter(e)
 				}
 				if err != nil {
 					return err
 				}
-				at = e.Position
+				at, last = e.Position, eventAt{e.ID, e.Position, e.RecordedAt}
+				if read++; read == snapshotEvery {
+					s.saveSnapshot(ctx, at, last)
+					read = 0
+				}
 			}
 			at = reading.Snapshot().Position
 			return nil
@@ -100,15 +119,19 @@ func (s *session) moveRegistered(at daybook.Position) {
 	s.changed.tell()
 }
 
-// register1 takes in the next event of an instance's stream, of which it keeps nothing.
-func (s *session) register1(e daybook.Recorded) error {
+// enter takes in the next event of an instance's stream, of which it keeps nothing.
+func (s *session) enter(e daybook.Recorded) error {
+	s.watch.recorded(e.RecordedAt)
+	if e.Type == typeReceived && !bytes.Contains(e.Data, []byte(`"version"`)) || e.Type == typeCalling {
+		s.slots.saw(strings.Clone(instanceOf(s.name, e.Stream)), e.Version)
+		return nil // it changes nothing, and there are many
+	}
 	r, err := recordOf(e)
 	if err != nil {
 		return err
 	}
 	id := strings.Clone(instanceOf(s.name, e.Stream))
 	s.slots.saw(id, e.Version)
-	s.watch.recorded(e.RecordedAt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reg := &s.register
@@ -129,8 +152,11 @@ func (s *session) register1(e daybook.Recorded) error {
 	case returned:
 		s.outcome(r.Step, id)
 	case scheduled:
-		reg.deadlines.add(due{r.Due.UnixNano(), e.Position})
-		s.woken.tell()
+		d := due{r.Due.UnixNano(), e.Position}
+		reg.deadlines.add(d)
+		if first, _ := reg.deadlines.first(); s.ready && first == d {
+			s.woken.tell()
+		}
 	case cancelled:
 		reg.end(r.Position)
 	case fired:
@@ -194,7 +220,7 @@ func (s *session) resolved(id string, last bool) {
 
 // end takes in that a deadline is not pending any more.
 func (r *register) end(position daybook.Position) {
-	if r.taken[position] {
+	if _, taken := r.taken[position]; taken {
 		delete(r.taken, position)
 		return
 	}

@@ -45,6 +45,11 @@ type Options struct {
 	TakeOver time.Duration
 	// Warm is how many instances that are not in use are kept in memory. Zero means 1000.
 	Warm int
+	// Snapshots is a directory in which the runner keeps what it knows of all instances
+	// together, so that the next one begins with that and need not read all their streams.
+	// A file there may be lost or removed: it saves time and nothing else. Empty means
+	// that none is kept. Runners of other programs have directories of their own.
+	Snapshots string
 	// Around, if set, is called for every call of an effect, and calls next to make it:
 	// for logs, metrics and spans. It returns what next returns. It is called by many
 	// goroutines.
