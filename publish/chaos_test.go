@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -47,16 +49,38 @@ func (f *flaky) Save(ctx context.Context, from, to publish.Mark) error {
 // fails in every way, the bookmark fails, and somebody retries and skips what is set aside.
 // When all is well again everything that was not skipped has been sent, in order per key.
 func TestWhateverFailsEverythingIsSentInOrderPerKey(t *testing.T) {
-	seeds := uint64(40)
+	seed, piece, soaking := soak(t)
+	first, lives := 0, 40
 	if testing.Short() {
-		seeds = 10
+		lives = 10
 	}
-	for seed := range seeds {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+	if soaking {
+		first, lives = piece*1000, 1000
+	}
+	t.Attr("cases", strconv.Itoa(lives))
+	for life := first; life < first+lives; life++ {
+		t.Run(fmt.Sprint("seed ", seed, ", life ", life), func(t *testing.T) {
 			t.Parallel()
-			chaos(t, rand.New(rand.NewPCG(seed, 7)))
+			chaos(t, rand.New(rand.NewPCG(seed, uint64(life))))
 		})
 	}
+}
+
+// soak says which piece of which seed `make soak` asks for, if it does.
+func soak(t *testing.T) (seed uint64, piece int, asked bool) {
+	t.Helper()
+	text, asked := os.LookupEnv("DAYBOOK_SOAK_SEED")
+	if !asked {
+		return 7, 0, false
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err == nil {
+		piece, err = strconv.Atoi(os.Getenv("DAYBOOK_SOAK_PIECE"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed, piece, true
 }
 
 func chaos(t *testing.T, random *rand.Rand) {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,8 +24,8 @@ import (
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
-// What another process is told to do: to publish the log in a directory into a file, a line
-// for each message.
+// What another process is told to do: to record so many events in the log in a directory, a
+// few of each key, and to publish the log into a file, a line for each message.
 type orders struct {
 	Events int
 	// Kill says where the process kills itself: at the At-th time that it is there.
@@ -34,7 +36,11 @@ type orders struct {
 	Stream bool // the bookmark is in the log itself
 }
 
-const window = 40
+const (
+	window = 40
+	keys   = 7
+	each   = 10 // events of each key that a process records
+)
 
 // The places at which a process is killed.
 var places = []string{"before a message is taken", "after a message was taken", "before the bookmark is saved", "after the bookmark was saved"}
@@ -84,6 +90,13 @@ func (do orders) run(dir string) error {
 		return err
 	}
 	defer store.Close()
+	var more []daybook.Event
+	for i := range do.Events {
+		more = append(more, daybook.Event{Stream: fmt.Sprintf("key-%d", i%keys), Type: "Counted"})
+	}
+	if _, err := store.Append(context.Background(), more, nil); err != nil {
+		return err
+	}
 	out, err := os.OpenFile(filepath.Join(dir, "sent"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -117,6 +130,7 @@ func (do orders) run(dir string) error {
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	late := time.After(time.Minute)
 	ran := make(chan error, 1)
 	go func() { ran <- p.Run(ctx) }()
 	for {
@@ -131,6 +145,8 @@ func (do orders) run(dir string) error {
 		select {
 		case err := <-ran:
 			return err
+		case <-late:
+			return fmt.Errorf("it does not catch up: %+v", s)
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -160,27 +176,22 @@ func process(t *testing.T, dir string, do orders) error {
 func TestKilledProcessesSendEverythingInOrderPerKey(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		t.Run(map[bool]string{false: "with a bookmark in a file", true: "with a bookmark in a stream"}[stream], func(t *testing.T) {
-			const keys, events = 7, 700
-			dir := t.TempDir()
-			store, err := logstore.Open(filepath.Join(dir, "log"), &logstore.Options{Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
+			dir, kills, processes := t.TempDir(), 0, 0
+			do := func(o orders) error {
+				processes++
+				o.Events, o.Stream = each*keys, stream
+				return process(t, dir, o)
 			}
-			var all []daybook.Event
-			for i := range events {
-				all = append(all, daybook.Event{Stream: fmt.Sprintf("key-%d", i%keys), Type: "Counted"})
+			ats := []int64{1, 5, 23, 60}
+			if seed, piece, soaking := soak(t); soaking {
+				random := rand.New(rand.NewPCG(seed, uint64(piece)))
+				for range 40 {
+					ats = append(ats, 1+random.Int64N(each*keys))
+				}
 			}
-			if _, err := store.Append(t.Context(), all, nil); err != nil {
-				t.Fatal(err)
-			}
-			if err := store.Close(); err != nil {
-				t.Fatal(err)
-			}
-
-			kills := 0
-			for _, at := range []int64{1, 5, 23, 60} {
+			for _, at := range ats {
 				for _, place := range places {
-					err := process(t, dir, orders{Events: events, Kill: place, At: at, Stream: stream})
+					err := do(orders{Kill: place, At: at})
 					if err == nil {
 						continue // it came to its end before
 					}
@@ -190,29 +201,30 @@ func TestKilledProcessesSendEverythingInOrderPerKey(t *testing.T) {
 					kills++
 				}
 			}
+			t.Attr("cases", strconv.Itoa(kills))
 			if kills < 10 {
 				t.Errorf("only %d processes were killed", kills)
 			}
-			if err := process(t, dir, orders{Events: events, Stream: stream}); err != nil {
+			if err := do(orders{}); err != nil {
 				t.Fatal(err)
 			}
 			got := sent(t, dir)
 			if !inOrder(got["key-3"], upTo(3)) {
 				t.Errorf("of the key that is set aside there came %v; want what is before the poison", got["key-3"])
 			}
-			if err := process(t, dir, orders{Events: events, Stream: stream, Mended: true}); err != nil {
+			if err := do(orders{Mended: true}); err != nil {
 				t.Fatal(err)
 			}
 			total := 0
 			got = sent(t, dir)
 			for i := range keys {
 				key := fmt.Sprintf("key-%d", i)
-				if !inOrder(got[key], upTo(events/keys)) {
-					t.Errorf("of %s there came %v; want 1 to %d in order", key, got[key], events/keys)
+				if !inOrder(got[key], upTo(daybook.Position(processes*each))) {
+					t.Errorf("of %s there came %v; want 1 to %d in order", key, got[key], processes*each)
 				}
 				total += len(got[key])
 			}
-			if again := total - events; again > kills*window {
+			if again := total - processes*each*keys; again > kills*window {
 				t.Errorf("%d messages were sent again after %d kills; want at most %d for each", again, kills, window)
 			}
 		})

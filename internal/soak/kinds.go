@@ -40,6 +40,8 @@ func kinds(root string) ([]kind, error) {
 		{name: "rot", unit: "damages", dir: engine, test: "TestEveryDamageIsToldOrDoesNoHarm", share: 2},
 		{name: "rot of a large log", unit: "damages", dir: engine, test: "TestNoDamageOfALargeLogGoesUnnoticed", share: 4},
 		{name: "kills", unit: "kills", dir: engine, test: "TestAKilledProcessLosesNothingThatWasAcknowledged", share: 2},
+		{name: "publishers", unit: "lives", dir: "publish", test: "TestWhateverFailsEverythingIsSentInOrderPerKey", share: 1},
+		{name: "kills of publishers", unit: "kills", dir: "publish", test: "TestKilledProcessesSendEverythingInOrderPerKey", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
 		{name: "random histories beside the owner", unit: "operations", dir: engine, test: "TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel", share: 1},
 	}
