@@ -1,9 +1,12 @@
 package projection
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/daybook-es/daybook"
 )
@@ -74,16 +77,55 @@ func (h *Handlers[T]) Fingerprint() string { return h.codec.Fingerprint() }
 
 // Facts returns what the events say today: for each event a slice of its facts, so
 // that a view can read a whole batch before it changes anything. An event that
-// cannot be read is an [*EventError].
+// cannot be read is an [*EventError], the first of them if there are several.
+//
+// Reading an event mostly costs more than applying it to a value in memory, and a
+// quarter of what it costs to apply it in SQLite: a large batch is read by all
+// processors.
 func (h *Handlers[T]) Facts(events []daybook.Recorded) ([][]any, error) {
 	facts := make([][]any, len(events))
-	for i, e := range events {
-		var err error
-		if facts[i], err = h.codec.Facts(e); err != nil {
-			return nil, &EventError{Event: e, Err: err}
+	shares := max(1, min(runtime.GOMAXPROCS(0), len(events)/leastShare))
+	errs := make([]error, shares)
+	var reading sync.WaitGroup
+	for share := range shares {
+		from, to := len(events)*share/shares, len(events)*(share+1)/shares
+		read := func() { errs[share] = h.read(events[from:to], facts[from:to]) }
+		if share == shares-1 {
+			read()
+			break
 		}
+		reading.Go(read)
+	}
+	reading.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return nil, err
 	}
 	return facts, nil
+}
+
+// leastShare is how many events are worth a goroutine: they take some tenths of a
+// millisecond.
+const leastShare = 100
+
+// read reads events into facts.
+func (h *Handlers[T]) read(events []daybook.Recorded, facts [][]any) (err error) {
+	for i, e := range events {
+		if facts[i], err = h.factsOf(e); err != nil {
+			return &EventError{Event: e, Err: err}
+		}
+	}
+	return nil
+}
+
+// factsOf reads one event. Code of the domain's own that panics over it fails at that
+// event alone.
+func (h *Handlers[T]) factsOf(e daybook.Recorded) (facts []any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading it panicked: %v", p)
+		}
+	}()
+	return h.codec.Facts(e)
 }
 
 // Apply hands the facts of one event to their handlers, in order, and passes over a

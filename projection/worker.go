@@ -39,6 +39,8 @@ type worker struct {
 	// Single is set while a batch is one event.
 	batch  int
 	single bool
+	// buffer holds the events of a batch, and then of the next.
+	buffer []daybook.Recorded
 	// renewal is when the part has to be claimed again; zero where it is not claimed.
 	renewal time.Time
 }
@@ -129,6 +131,8 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 	now := reading.Snapshot()
 	parts := w.view.Parts()
 	c, bytes, count := w.change(), 0, 0
+	c.Events = w.buffer[:0]
+	defer func() { w.buffer = c.Events[:0] }()
 	for e, err := range reading.Events() {
 		if err != nil {
 			return err
@@ -159,7 +163,9 @@ func (w *worker) apply(ctx context.Context, reading daybook.Reading) error {
 			if err := w.renew(ctx); err != nil {
 				return err
 			}
-			c, bytes, count = w.change(), 0, 0
+			next := w.change()
+			next.Events = c.Events[:0]
+			c, bytes, count = next, 0, 0
 		}
 		count++
 		if keys := w.heldKeys(e); keys != nil {
