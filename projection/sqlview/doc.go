@@ -33,8 +33,8 @@
 // A definition can have parts, which PostgreSQL changes at the same time
 // ([Definition.WithParts]), and tables that note which events made a row
 // ([Definition.WithLineage] and [View.Lineage]). [Diff] and [DiffStill] tell how two
-// versions differ, row by row, and [View.Remove] drops one. Processes that have the same read model open
-// take turns at its parts by leases.
+// versions differ, row by row, and [View.Remove] drops one. Processes that have the same
+// read model open take turns at its parts by leases.
 //
 // # SQLite or PostgreSQL
 //

@@ -45,7 +45,8 @@ func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
 // where its read models stand: name another schema where you want one. The rest of the
 // address is as for libpq and package pgxpool; pool_max_conns bounds how many
 // questions are asked at once. Connections have settings of their own, so a pooler in
-// between must give each a server's session.
+// between must give each a server's session. Making it takes the right to create schemas;
+// whoever opens what is there needs rights on the tables of the two schemas alone.
 //
 // A read model of the same name and version that was made with another schema is an
 // error: raise the version.
