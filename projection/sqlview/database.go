@@ -62,6 +62,9 @@ type session interface {
 	query(ctx context.Context, statement string, args []any, yield func(Row, error) bool)
 	// script runs several statements without parameters.
 	script(ctx context.Context, statements string) error
+	// check returns what is wrong with constraints that are otherwise checked when the
+	// transaction ends, if that has failed before. Nil if nothing is.
+	check(ctx context.Context) error
 	// failed returns why the transaction cannot be kept whatever its handlers say: the
 	// error of a statement after which the database takes no other. Nil if it can.
 	failed() error

@@ -132,6 +132,18 @@ func (s *postgresSession) exec(ctx context.Context, statement string, args []any
 	return count, err
 }
 
+// check implements session.
+func (s *postgresSession) check(ctx context.Context) error {
+	if !s.patient {
+		return nil
+	}
+	if _, err := s.exec(ctx, "set constraints all immediate", nil); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, "set constraints all deferred", nil)
+	return err
+}
+
 // script implements session.
 func (s *postgresSession) script(ctx context.Context, statements string) error {
 	if err := s.flush(ctx); err != nil {

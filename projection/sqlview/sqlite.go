@@ -145,6 +145,13 @@ func (f *sqliteFile) migrate(tx *Tx) error {
 func (f *sqliteFile) write(ctx context.Context, do func(*Tx) error) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	err := f.writer.transact(ctx, do)
+	failed := (*sqlite.Error)(nil)
+	if ended := (*commitError)(nil); !errors.As(err, &ended) || !errors.As(err, &failed) || failed.Code()&0xff != lib.SQLITE_CONSTRAINT {
+		return err
+	}
+	f.writer.patient = true // once more, to learn whose fault it is
+	defer func() { f.writer.patient = false }()
 	return f.writer.transact(ctx, do)
 }
 

@@ -223,6 +223,11 @@ func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Record
 		}
 	}
 	err := v.def.handlers.Apply(tx, facts, e)
+	if err == nil {
+		if wrong := tx.s.check(tx.ctx); wrong != nil {
+			err = &projection.EventError{Event: e, Err: wrong}
+		}
+	}
 	if failed := tx.s.failed(); failed != nil && err == nil {
 		err = &projection.EventError{Event: e, Err: failed}
 	}

@@ -671,3 +671,33 @@ func TestAReadModelThatIsThereNeedsNoRightToCreateIt(t *testing.T) {
 		t.Errorf("made what it may not: %v", err)
 	}
 }
+
+// Deferred constraints are checked when a batch ends, and one event of it is to blame.
+func TestADeferredConstraintIsAFailureOfItsEvent(t *testing.T) {
+	onEach(t, testADeferredConstraintIsAFailureOfItsEvent)
+}
+
+func testADeferredConstraintIsAFailureOfItsEvent(t *testing.T, where place) {
+	const events, bad = 9, 4
+	view := open(t, sqlview.New("pairs", 1, codec, `
+create table a (id bigint primary key);
+create table b (id bigint primary key, a bigint references a (id) deferrable initially deferred);`,
+		sqlview.On(func(tx *sqlview.Tx, _ Earned, at daybook.Recorded) error {
+			if err := tx.Exec(`insert into b values (?, ?)`, at.Position, at.Position); err != nil || at.Position == bad {
+				return err
+			}
+			return tx.Exec(`insert into a values (?)`, at.Position)
+		})), where)
+	err := projection.NewRunner(log(t, events), view, quiet).CatchUp(t.Context())
+	var aside *projection.SetAsideError
+	if !errors.As(err, &aside) || aside.Aside.Position != bad {
+		t.Fatalf("caught up: %v; want the event at %d set aside", err, bad)
+	}
+	var a, b int
+	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
+		return rows.QueryRow(`select (select count(*) from a), (select count(*) from b)`).Scan(&a, &b)
+	})
+	if err != nil || a != events-1 || b != events-1 {
+		t.Errorf("%d and %d rows, %v; want those of all events but one", a, b, err)
+	}
+}

@@ -15,6 +15,8 @@ type writer struct {
 	// rows are being read, is not here: a handler that asks the same again meanwhile
 	// gets another.
 	prepared map[string]*sql.Stmt
+	// patient is set when constraints that are deferred are checked after each event.
+	patient bool
 }
 
 // A projection has some dozens of statements. One that has more than this writes
@@ -48,10 +50,16 @@ func (w *writer) transact(ctx context.Context, do func(*Tx) error) (err error) {
 	}
 	if _, err := w.conn.ExecContext(within, "commit"); err != nil {
 		w.rollback(within)
-		return fmt.Errorf("commit: %w", err)
+		return &commitError{err}
 	}
 	return nil
 }
+
+// A commitError is why a transaction could not be kept at its end.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+func (e *commitError) Unwrap() error { return e.err }
 
 // rollback undoes a transaction. Its own error is not told: mostly it would be that
 // there is nothing to undo, because the statement that failed has undone everything.
@@ -95,6 +103,24 @@ func (w *writer) query(ctx context.Context, query string, args []any, yield func
 // script implements session.
 func (w *writer) script(ctx context.Context, statements string) error {
 	_, err := w.conn.ExecContext(ctx, statements)
+	return err
+}
+
+// check implements session.
+func (w *writer) check(ctx context.Context) error {
+	if !w.patient {
+		return nil
+	}
+	var table string
+	err := first(func(yield func(Row, error) bool) {
+		w.query(ctx, `select "table" from pragma_foreign_key_check limit 1`, nil, yield)
+	}).Scan(&table)
+	if err == nil {
+		return fmt.Errorf("a row of %s refers to one that is not there", table)
+	}
+	if errors.Is(err, ErrNoRow) {
+		return nil
+	}
 	return err
 }
 
