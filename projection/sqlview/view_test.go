@@ -2,7 +2,6 @@ package sqlview_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,11 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/internal/pgtest"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -529,175 +524,5 @@ func testAHandlerReadsItsOwnWrites(t *testing.T, where place) {
 	})
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-// Whether a handler hears of it or not, and whatever it makes of it.
-func TestAStatementThatFailsIsAFailureOfItsEvent(t *testing.T) {
-	onEach(t, func(t *testing.T, where place) {
-		testAStatementThatFailsIsAFailureOfItsEvent(t, where, false)
-		testAStatementThatFailsIsAFailureOfItsEvent(t, where, true) // the others wait for their answers
-	})
-}
-
-func testAStatementThatFailsIsAFailureOfItsEvent(t *testing.T, where place, waits bool) {
-	const events, bad = 9, 4
-	for what, fail := range map[string]func(tx *sqlview.Tx) error{
-		"a table that is not there": func(tx *sqlview.Tx) error { return tx.Exec(`insert into nowhere values (1)`) },
-		"a row that is there":       func(tx *sqlview.Tx) error { return tx.Exec(`insert into seen values (?)`, bad-1) },
-		"a value of another type":   func(tx *sqlview.Tx) error { return tx.Exec(`insert into seen values (?)`, "four") },
-		"a query": func(tx *sqlview.Tx) error {
-			for _, err := range tx.Query(`select n from nowhere`) {
-				return err
-			}
-			return nil
-		},
-		"a count": func(tx *sqlview.Tx) error {
-			_, err := tx.ExecCount(`delete from nowhere`)
-			return err
-		},
-	} {
-		name := strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(what, " ", waits), " ", "_"), "that_is_", "")
-		view := open(t, sqlview.New(name, 1, codec, `create table seen (n integer primary key) strict`,
-			sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
-				if at.Position == bad {
-					return fail(tx)
-				}
-				if waits {
-					_, err := tx.ExecCount(`insert into seen values (?)`, at.Position)
-					return err
-				}
-				return tx.Exec(`insert into seen values (?)`, at.Position)
-			})).WithPostgres(`create table seen (n bigint primary key)`), where)
-		err := projection.NewRunner(log(t, events), view, &projection.Options{Logger: slog.New(slog.DiscardHandler)}).CatchUp(t.Context())
-		var failed *projection.EventError
-		if !errors.As(err, &failed) || failed.Event.Position != bad {
-			t.Errorf("%s: caught up: %v; want an EventError at %d", what, err, bad)
-		}
-		err = view.Read(t.Context(), func(rows *sqlview.Reader, at projection.Checkpoint) error {
-			var n int
-			err := rows.QueryRow(`select count(*) from seen`).Scan(&n)
-			if n != events-1 || at.Position != events {
-				t.Errorf("%s: %d rows at position %d; want all but one", what, n, at.Position)
-			}
-			return err
-		})
-		if err != nil {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}
-
-// PostgreSQL takes no statement after one that failed: a handler that passes over the
-// error has changed nothing, and is not believed.
-func TestAnErrorThatIsPassedOverUndoesTheBatchInPostgreSQL(t *testing.T) {
-	_, err := handle(t, place{URL: pgtest.Database(t)}, "", `create table n (n bigint)`, func(tx *sqlview.Tx) error {
-		_ = tx.Exec(`insert into nowhere values (1)`)
-		_ = tx.Exec(`insert into n values (1)`)
-		return nil
-	})
-	if !errors.As(err, new(*projection.EventError)) || !strings.Contains(err.Error(), "nowhere") {
-		t.Errorf("caught up: %v; want an EventError that names the table", err)
-	}
-}
-
-// What only PostgreSQL has can be used there, in statements and as types of columns.
-func TestPostgreSQLsOwnTypesAndOperatorsCanBeUsed(t *testing.T) {
-	where := place{URL: pgtest.Database(t)}
-	loan := uuid.MustParse("01980000-0000-7000-8000-00000000000a")
-	view, err := handle(t, where, "", `create table loans (id uuid primary key, said jsonb, more json, amount numeric(10, 2), few smallint, tags text[])`,
-		func(tx *sqlview.Tx) error {
-			err := tx.Exec(`insert into loans values (?, ?, ?, ?, ?, array[?, 'b?']::text[])`, loan, []byte(`{"a": 1}`), json.RawMessage(`{"b": [2]}`), "12.50", 7, "a")
-			if err != nil {
-				return err
-			}
-			return tx.Exec(`update loans set said = said || ?1 where said ?? ?2 and said ??| array['x', ?2] and id = ?3 -- or is it?`, `{"c": 3}`, "a", loan)
-		})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
-		var id uuid.UUID
-		var said, amount, tags string
-		var more []byte
-		var few int
-		if err := rows.QueryRow(`select id, said::text, more, amount::text, few, tags::text from loans where id = ?`, loan).Scan(&id, &said, &more, &amount, &few, &tags); err != nil {
-			return err
-		}
-		if id != loan || said != `{"a": 1, "c": 3}` || string(more) != `{"b": [2]}` || amount != "12.50" || few != 7 || tags != "{a,b?}" {
-			t.Errorf("%v %s %s %s %d %s", id, said, more, amount, few, tags)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// A program need not be allowed to create schemas, if somebody has done it.
-func TestAReadModelThatIsThereNeedsNoRightToCreateIt(t *testing.T) {
-	url := pgtest.Database(t)
-	made, err := newLedger(nil).OpenIn(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := made.Close(); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	for _, statement := range []string{
-		`create role clerk login`,
-		`grant usage on schema daybook_projections, daybook_ledger_v1 to clerk`,
-		`grant select, insert, update, delete on all tables in schema daybook_projections, daybook_ledger_v1 to clerk`,
-	} {
-		if _, err := conn.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	defer conn.Exec(context.Background(), `drop owned by clerk; drop role clerk`)
-	clerk := strings.Replace(url, "postgres@", "clerk@", 1)
-	view := open(t, newLedger(nil), place{URL: clerk})
-	if err := projection.NewRunner(log(t, 7), view, nil).CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if at := consistent(t, view); at.Position != 7 {
-		t.Errorf("the view is at %d; want 7", at.Position)
-	}
-	if _, err := ledgerVersion(2, never).OpenIn(t.Context(), clerk); err == nil || !strings.Contains(err.Error(), "permission denied") {
-		t.Errorf("made what it may not: %v", err)
-	}
-}
-
-// Deferred constraints are checked when a batch ends, and one event of it is to blame.
-func TestADeferredConstraintIsAFailureOfItsEvent(t *testing.T) {
-	onEach(t, testADeferredConstraintIsAFailureOfItsEvent)
-}
-
-func testADeferredConstraintIsAFailureOfItsEvent(t *testing.T, where place) {
-	const events, bad = 9, 4
-	view := open(t, sqlview.New("pairs", 1, codec, `
-create table a (id bigint primary key);
-create table b (id bigint primary key, a bigint references a (id) deferrable initially deferred);`,
-		sqlview.On(func(tx *sqlview.Tx, _ Earned, at daybook.Recorded) error {
-			if err := tx.Exec(`insert into b values (?, ?)`, at.Position, at.Position); err != nil || at.Position == bad {
-				return err
-			}
-			return tx.Exec(`insert into a values (?)`, at.Position)
-		})), where)
-	err := projection.NewRunner(log(t, events), view, quiet).CatchUp(t.Context())
-	var aside *projection.SetAsideError
-	if !errors.As(err, &aside) || aside.Aside.Position != bad {
-		t.Fatalf("caught up: %v; want the event at %d set aside", err, bad)
-	}
-	var a, b int
-	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
-		return rows.QueryRow(`select (select count(*) from a), (select count(*) from b)`).Scan(&a, &b)
-	})
-	if err != nil || a != events-1 || b != events-1 {
-		t.Errorf("%d and %d rows, %v; want those of all events but one", a, b, err)
 	}
 }
