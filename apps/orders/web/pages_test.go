@@ -92,6 +92,7 @@ func TestPagesAreWhole(t *testing.T) {
 		t.Errorf("a dashboard without orders shows %s", body)
 	}
 	ids, last := f.sold()
+	last = f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
 	f.get("/orders", last.token()...)
 	for path, wants := range map[string][]string{
 		"/orders":                                    {"3 orders", "<details class=\"sheet\" id=\"place\">", "/customers/zoe", "delivered"},
@@ -106,6 +107,11 @@ func TestPagesAreWhole(t *testing.T) {
 		"/customers/zoe":                             {"Customer zoe", "3.00"},
 		"/dashboard":                                 {"Delivered when promised", "Boleto", "RS", "Paid per month"},
 		"/dashboard?as_of=2001-01-01":                {"Nothing had happened yet", "2001-01-01T00:00:00"},
+		"/stock":                                     {"1 article", "lamp", "Goods came in"},
+		"/stock/lamp":                                {"What can be done", "Received", "10 pieces"},
+		"/processes":                                 {"This program has no providers"},
+		"/providers":                                 {"There are none"},
+		"/readmodels":                                {"edition 1", "answers", "Build it again"},
 		"/problems":                                  {"unknown-outcome", "same Idempotency-Key"},
 		"/nowhere":                                   {"There is nothing here"},
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/projection"
 )
 
 // A kind is a kind of problem. Programs act on its name, which is the end of a
@@ -43,6 +44,7 @@ var (
 	keyReused      = kind{"key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used for something else", "Take a new key for a new command."}
 	unavailable    = kind{"unavailable", http.StatusServiceUnavailable, "The shop cannot do this just now", "Nothing was recorded. Try again in a moment."}
 	lagging        = kind{"lagging", http.StatusServiceUnavailable, "The shop is still catching up", "Try again in a moment, or ask without the token."}
+	setAside       = kind{"set-aside", http.StatusServiceUnavailable, "It is recorded, and cannot be shown", "Ask without the token for all the rest. It is shown once somebody has seen to it, on the page of the read models."}
 	unknownOutcome = kind{"unknown-outcome", http.StatusServiceUnavailable, "It may have been recorded", "Send it again with the same Idempotency-Key: it will be recorded once, and the answer will say."}
 	internal       = kind{"internal", http.StatusInternalServerError, "Something went wrong here", "It is in the log under the reference. Trying again may help."}
 )
@@ -50,7 +52,7 @@ var (
 // kinds are all of them, in the order in which they are explained.
 var kinds = []kind{
 	malformed, crossOrigin, misdirected, denied, notFound, wrongMethod, notAcceptable, conflict, stillAside, foreignToken, preconditions,
-	tooLarge, wrongMediaType, refused, invalid, keyReused, internal, unavailable, lagging, unknownOutcome,
+	tooLarge, wrongMediaType, refused, invalid, keyReused, internal, unavailable, lagging, setAside, unknownOutcome,
 }
 
 // A Problem is an answer that is no success, as RFC 9457 writes it. It is an error:
@@ -118,6 +120,7 @@ func problemOf(err error) *Problem {
 		wrong     *daybook.InvalidError
 		unknown   *daybook.UnknownError
 		away      *daybook.UnavailableError
+		aside     *projection.SetAsideError
 	)
 	switch {
 	case errors.As(err, &problem):
@@ -132,6 +135,8 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &reuses):
 		problem = keyReused.problem("this key has been used for another command")
 		problem.Position = reuses.Position
+	case errors.As(err, &aside):
+		problem = setAside.problem("%s", aside.Error())
 	case errors.As(err, &foreign):
 		problem = foreignToken.problem("%s", foreign.Error())
 	case errors.As(err, &conflicts):

@@ -44,7 +44,7 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 	if again := f.send("/readmodels", `{}`); again.StatusCode != http.StatusConflict {
 		t.Errorf("began to build another: %d", again.StatusCode)
 	}
-	models := f.until("the second is ready", func(m []readModel) bool { return len(m) == 2 && m[1].Unready == "" })
+	models := f.until("the second is ready", func(m []readModel) bool { return len(m) == 2 && m[1].Unready == "" && m[1].Lag == 0 })
 	if models[1].Answers || !models[0].Answers || models[1].Events != models[0].Events || models[1].Progress != 1 {
 		t.Errorf("they stand at %+v", models)
 	}
@@ -95,6 +95,9 @@ func TestAnEventThatCannotBeAppliedIsSetAsideAndShown(t *testing.T) {
 	}
 	if a := f.get("/orders", last.token()...); a.StatusCode != http.StatusOK {
 		t.Errorf("the list answers %d", a.StatusCode)
+	}
+	if p := f.get("/orders/strange", tokenHeader, receipt.Point.String()).isProblem(t, setAside); !strings.Contains(p.Detail, "OrderPlaced") {
+		t.Errorf("who waits for it is told %q", p.Detail)
 	}
 	page := f.get("/readmodels", "Accept", "text/html")
 	for _, want := range []string{"OrderPlaced at position", "order-strange", "Skip it", fmt.Sprint(event.Event)} {
