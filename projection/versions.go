@@ -266,8 +266,12 @@ func (v *Versions[V]) answer(one *version[V]) {
 	if v.answering == one {
 		return
 	}
+	before := v.answering
 	v.answering = one
 	v.tell()
+	if before == nil {
+		return // nobody was asked until now
+	}
 	v.options.Runner.settle().Logger.Info("another version of a read model answers", "projection", one.view.Name(), "version", one.view.Version())
 }
 
