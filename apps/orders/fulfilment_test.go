@@ -506,3 +506,39 @@ func TestNothingElseIsFulfilled(t *testing.T) {
 		t.Errorf("free and on the shelf are %v", b.lamps())
 	}
 }
+
+// A simulation that leaves it to the shop finds everything in order afterwards, whatever
+// the providers did.
+func TestASimulationLeavesItToTheShop(t *testing.T) {
+	b := openBusy(t, memstore.New(), func(b *busy, o *orders.Options) { o.PayWithin = 50 * time.Millisecond })
+	for _, desk := range []*simulated.Desk{b.payments.Desk, b.carrier.Desk} {
+		if err := desk.Behave(simulated.Behaviour{Decline: 0.1, Unreachable: 0.1, Silent: 0.1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	simulation := orders.NewSimulation(b.Desk("simulation"), 3)
+	simulation.Fulfil()
+	for range 600 {
+		simulation.Step(t.Context())
+	}
+	sum := simulation.Sum()
+	if sum.Failed > 0 || sum.Received == 0 || sum.Placed == 0 || sum.Paid == 0 || sum.Shipped > 0 {
+		t.Errorf("%+v; want goods, orders and payments, and that it ships nothing itself", sum)
+	}
+	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		b.settle()
+		statuses, err := b.Processes().Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if statuses[0].Done == sum.Placed {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("the fulfilments never end: %+v", statuses[0])
+		}
+	}
+	if a := b.sound(); a.Orders != sum.Placed || a.Shipped == 0 || a.Cancelled == 0 {
+		t.Errorf("the audit says %+v, of %+v", a, sum)
+	}
+}

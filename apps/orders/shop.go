@@ -140,9 +140,9 @@ func (s *Shop) Status(ctx context.Context) (projection.Status, error) {
 	return s.views.versions.Runner(s.views.current()).Status(ctx)
 }
 
-// Changes yields what happens to orders, in stock and to fulfilments after a point, each when the views show it,
-// for as long as ctx lasts. It ends with the error that stopped it, the context's
-// included. The zero Point begins with the first event; [Shop.Now] is now.
+// Changes yields what happens to orders, in stock and to fulfilments after a point, each
+// when the views show it, for as long as ctx lasts. It ends with the error that stopped it,
+// the context's included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for reading, err := range daybook.Follow(ctx, s.store, append(s.views.first.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {

@@ -40,7 +40,7 @@ func newMetrics(shop *orders.Shop) *metrics {
 		}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, m.took, m.commands, m.live, &viewMetrics{shop},
+	registry.MustRegister(m.requests, m.took, m.commands, m.live, &viewMetrics{shop}, &processMetrics{shop},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	return m
@@ -118,4 +118,58 @@ func one(so bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// processMetrics tell where the processes stand at the moment they are asked; nothing in a
+// shop without providers.
+type processMetrics struct{ shop *orders.Shop }
+
+var (
+	liveMetric      = prometheus.NewDesc("orders_process_live", "Instances that are not done.", []string{"process"}, nil)
+	finishedMetric  = prometheus.NewDesc("orders_process_done", "Instances that are done.", []string{"process"}, nil)
+	openMetric      = prometheus.NewDesc("orders_process_open_steps", "Commands and effects without an outcome.", []string{"process"}, nil)
+	deadlineMetric  = prometheus.NewDesc("orders_process_deadlines", "Deadlines that are pending.", []string{"process"}, nil)
+	setAsideMetric  = prometheus.NewDesc("orders_process_set_aside", "Instances that cannot go on.", []string{"process"}, nil)
+	processLag      = prometheus.NewDesc("orders_process_lag_positions", "How many positions have not reached the instances.", []string{"process"}, nil)
+	processStuckFor = prometheus.NewDesc("orders_process_stuck", "1 if something keeps the process from going on, or its deadlines from firing.", []string{"process"}, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (p *processMetrics) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{liveMetric, finishedMetric, openMetric, deadlineMetric, setAsideMetric, processLag, processStuckFor} {
+		out <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (p *processMetrics) Collect(out chan<- prometheus.Metric) {
+	if p.shop.Processes() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	statuses, err := p.shop.Processes().Status(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(liveMetric, err)
+		return
+	}
+	for _, s := range statuses {
+		live := 0
+		for _, n := range s.Live {
+			live += n
+		}
+		stuck := 0
+		if s.Stuck != nil || s.Clock != nil {
+			stuck = 1
+		}
+		for _, m := range []struct {
+			of    *prometheus.Desc
+			value int
+		}{
+			{liveMetric, live}, {finishedMetric, s.Done}, {openMetric, s.Open}, {deadlineMetric, s.Deadlines},
+			{setAsideMetric, len(s.SetAside)}, {processLag, int(s.Lag)}, {processStuckFor, stuck},
+		} {
+			out <- prometheus.MustNewConstMetric(m.of, prometheus.GaugeValue, float64(m.value), s.Process)
+		}
+	}
 }

@@ -91,8 +91,8 @@ func TestPagesAreWhole(t *testing.T) {
 	if body := f.get("/dashboard", html...).Body; !strings.Contains(body, "No orders yet") {
 		t.Errorf("a dashboard without orders shows %s", body)
 	}
-	ids, last := f.sold()
-	last = f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
+	ids, _ := f.sold()
+	last := f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
 	f.get("/orders", last.token()...)
 	for path, wants := range map[string][]string{
 		"/orders":                                    {"3 orders", "<details class=\"sheet\" id=\"place\">", "/customers/zoe", "delivered"},

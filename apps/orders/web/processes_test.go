@@ -115,6 +115,13 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 		t.Errorf("the dashboard counts %+v, want %+v", d.Fulfilment, want)
 	}
 
+	metrics := f.get("/metrics").Body
+	for _, want := range []string{`orders_process_live{process="fulfilment"} 1`, `orders_process_done{process="fulfilment"} 1`, `orders_process_deadlines{process="fulfilment"} 1`, `orders_process_set_aside{process="fulfilment"} 0`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics do not have %s", want)
+		}
+	}
+
 	f.get("/processes?ended=x").isProblem(t, malformed)
 	f.get("/processes?cursor=x").isProblem(t, malformed)
 	f.send("/orders", `{"total": 100, "method": "boleto"}`).isProblem(t, invalid)
