@@ -76,17 +76,10 @@ const payWithin = 150 * time.Millisecond
 
 func newWholeRun(t *testing.T, store daybook.Store, seed uint64) *wholeRun {
 	t.Helper()
-	r := &wholeRun{t: t, store: store, payments: simulated.NewPayments(seed), carrier: simulated.NewCarrier(seed + 1)}
-	shop, err := orders.Open(t.Context(), r.store, t.TempDir(), &orders.Options{PayWithin: payWithin, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+	r := &wholeRun{
+		t: t, store: store, bus: command.NewBus(store, orders.Handlers(time.Now, payWithin), nil),
+		payments: simulated.NewPayments(seed), carrier: simulated.NewCarrier(seed + 1),
 	}
-	t.Cleanup(func() {
-		if err := shop.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r.bus = shop.Bus()
 	for _, desk := range []*simulated.Desk{r.payments.Desk, r.carrier.Desk} {
 		if err := desk.Behave(simulated.Behaviour{Decline: 0.04, Unreachable: 0.12, Silent: 0.12, Twice: 0.05, Slow: 0.02, DelayMillis: 2}); err != nil {
 			t.Fatal(err)

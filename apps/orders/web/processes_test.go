@@ -300,3 +300,36 @@ func TestWhatIsSetAsideGoesOn(t *testing.T) {
 	f.until("/orders/"+again, `"shipped"`)
 	f.until("/processes", `"set_aside": []`)
 }
+
+// Who follows an order hears what its fulfilment does, too, and goes on after the last
+// message that they saw: nothing is told twice, and nothing is left out.
+func TestTheLiveStreamOfAFulfilment(t *testing.T) {
+	f := openBusyFront(t)
+	a := f.send("/orders", `{"fulfil": true, "method": "card_on_file", "total": 6000}`)
+	order := read[orders.Details](t, a, http.StatusCreated).ID
+	f.ordered("boleto") // another one, of which nothing is told
+	f.let <- struct{}{}
+	told := make(map[string]int)
+	var ids []string
+	all := f.listen("?order="+order, "Last-Event-ID", a.Header.Get(tokenHeader))
+	for told["process.finished"] == 0 {
+		m := all.next()
+		c := m.change(t)
+		if c.Order != order || strings.HasPrefix(c.Type, "process.") != (c.Process == orders.FulfilmentName) {
+			t.Errorf("it tells %+v", c)
+		}
+		ids = append(ids, m.id)
+		told[c.Type]++
+	}
+	for what, n := range map[string]int{"process.asked": 2, "PaymentReceived": 1, "OrderShipped": 1} {
+		if told[what] != n {
+			t.Errorf("%s is told %d times, want %d", what, told[what], n)
+		}
+	}
+	rest := f.listen("?order="+order, "Last-Event-ID", ids[4])
+	for _, want := range ids[5:] {
+		if m := rest.next(); m.id != want {
+			t.Fatalf("after a reconnection it tells %s, want %s", m.id, want)
+		}
+	}
+}
