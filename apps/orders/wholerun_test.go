@@ -24,7 +24,6 @@ import (
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/store/logstore"
-	"github.com/daybook-es/daybook/store/memstore"
 )
 
 // data returns a directory of public data, and skips the test where it is not: beside the
@@ -70,6 +69,22 @@ type wholeRun struct {
 	through *cutStore
 	stop    context.CancelFunc
 	ended   chan struct{}
+}
+
+// openLog opens a log on disk until the test ends. In memory every tag is looked for in all
+// events, which is too slow for so many.
+func openLog(t *testing.T) daybook.Store {
+	t.Helper()
+	store, err := logstore.Open(filepath.Join(t.TempDir(), "log"), &logstore.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
 }
 
 const payWithin = 150 * time.Millisecond
@@ -263,7 +278,7 @@ func (r *wholeRun) providersAgree() {
 // more than it ever had at once: deliveries come in while they are placed.
 func TestNorthwindIsFulfilled(t *testing.T) {
 	dir := data(t, "northwind", "orders.csv")
-	r := newWholeRun(t, memstore.New(), 11)
+	r := newWholeRun(t, openLog(t), 11)
 	lines := make(map[string][]orders.Line)
 	for row := range rows(t, filepath.Join(dir, "order_details.csv")) {
 		lines[row["order_id"]] = append(lines[row["order_id"]], orders.Line{
@@ -338,17 +353,7 @@ func TestOlistIsFulfilled(t *testing.T) {
 			pieces[l.Product] += l.Quantity
 		}
 	}
-	// In memory every tag is looked for in all events, which is too slow for so many.
-	store, err := logstore.Open(filepath.Join(t.TempDir(), "log"), &logstore.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := newWholeRun(t, store, seed)
+	r := newWholeRun(t, openLog(t), seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	for _, sku := range slices.Sorted(maps.Keys(pieces)) {
 		n := pieces[sku]
