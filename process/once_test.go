@@ -199,3 +199,65 @@ func (c *countingStore) Read(ctx context.Context, q daybook.Query, span daybook.
 	c.read(q, span)
 	return c.Store.Read(ctx, q, span)
 }
+
+func TestACommandThatIsOnItsWayIsUndoneWhenItIsAccepted(t *testing.T) {
+	store, w := memstore.New(), newWorld()
+	bus := &busThatLies{Bus: command.NewBus(store, handlers(), nil)}
+	sending, goOn := make(chan struct{}), make(chan struct{})
+	bus.send = func(n int, _ command.Envelope, send func() (daybook.Receipt, error)) (daybook.Receipt, error) {
+		if n == 1 {
+			close(sending)
+			<-goOn
+		}
+		return send()
+	}
+	r := process.NewRunner(store, bus, []process.Definition{fulfilment(w)}, quick())
+	run(t, r)
+	place(t, store, "1", "tea")
+	<-sending
+	tell(t, store, "1", Withdrawn{})
+	waitFor(t, "the withdrawal", func() bool { return slices.Contains(diary(t, store, fulfilment(w), "1"), "withdrawn") })
+	close(goOn)
+	settle(t, r)
+	if seen := diary(t, store, fulfilment(w), "1"); !slices.Contains(seen, "released") {
+		t.Errorf("the instance saw %q", seen)
+	}
+	shelf, err := Shelves.Load(t.Context(), store, "tea", daybook.Span{})
+	if err != nil || len(shelf.State.Holds) > 0 || shelf.State.Ever != 1 {
+		t.Errorf("the shelf is %+v, %v", shelf.State, err)
+	}
+}
+
+func TestAStepThatARunnerDoesNotCarryOutIsTakenOverByAnother(t *testing.T) {
+	b := newBench(t)
+	options := quick()
+	options.Clock, options.TakeOver = b.clock, time.Minute
+	never := make(chan struct{})
+	hanging := newWorld()
+	hanging.fault = func(string, string, bool) error { <-never; return errDeclined }
+	// The second runner gets to read no order, but sees what the first one decides.
+	blind := &countingStore{Store: b.store, read: func(q daybook.Query, _ daybook.Span) {
+		if len(q) == 1 && slices.Contains(q[0].Types, "OrderPlaced") {
+			<-never
+		}
+	}}
+	var runners []*process.Runner
+	for n, store := range []daybook.Store{b.store, blind} {
+		w := []*world{hanging, b.world}[n]
+		runners = append(runners, process.NewRunner(store, command.NewBus(b.store, handlers(), nil), []process.Definition{fulfilment(w)}, options))
+		run(t, runners[n])
+	}
+	t.Cleanup(func() { close(never) })
+	waitFor(t, "the second runner to be ready", func() bool { s, _ := runners[1].Status(t.Context()); return s[0].Ready })
+	place(t, b.store, "1", "tea")
+	waitFor(t, "the call that hangs", func() bool {
+		l, err := b.p.Load(t.Context(), b.store, "1")
+		return err == nil && len(l.Open) == 1 && l.Open[0].Name == "charge"
+	})
+	waitFor(t, "the second runner to know of it", func() bool { s, _ := runners[1].Status(t.Context()); return s[0].Open == 1 })
+	if calls, _ := b.world.count("charge"); calls > 0 {
+		t.Errorf("the second runner did not leave it to the first")
+	}
+	b.clock.Pass(time.Minute)
+	waitFor(t, "the second runner to take over", func() bool { calls, _ := b.world.count("charge"); return calls == 1 })
+}

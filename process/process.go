@@ -45,6 +45,8 @@ func For[S any](name string, version int, codec *daybook.Codec, handlers ...Hand
 	switch {
 	case name == "" || strings.ContainsAny(name, "-$"):
 		panic(fmt.Sprintf("process: a process cannot be called %q: its name is part of a category", name))
+	case daybook.Stream(streamOf(name, "x")).Validate() != nil:
+		panic(fmt.Sprintf("process: a process cannot be called %q: %v", name, daybook.Stream(streamOf(name, "x")).Validate()))
 	case version < 1:
 		panic(fmt.Sprintf("process: the version of %s is %d, and versions begin with 1", name, version))
 	}

@@ -75,7 +75,9 @@ func (s *session) saveSnapshot(ctx context.Context, at daybook.Position, last ev
 			content = binary.BigEndian.AppendUint64(content, uint64(d.at))
 			content = binary.BigEndian.AppendUint64(content, uint64(d.position))
 		}
-		err = replace(s.snapshotFile(), append(sum(content), '\n'), content)
+		if err = os.MkdirAll(s.options.Snapshots, 0o755); err == nil {
+			err = replace(s.snapshotFile(), append(sum(content), '\n'), content)
+		}
 	}
 	if err != nil {
 		s.options.Logger.WarnContext(ctx, "what the process has to do could not be saved", "process", s.name, "error", err)

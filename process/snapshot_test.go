@@ -103,7 +103,7 @@ func TestASnapshotThatIsDamagedOrOfAnotherLogIsPassedOver(t *testing.T) {
 	if err := os.WriteFile(file, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.store = restored(t, whole(t, b.store)[:4])
+	b.store = restored(t, whole(t, b.store))
 	b.store.Now = b.clock.Now
 	b.begin()
 	if s := b.status(); b.from.Load() != 0 || s.Deadlines != 2 {
