@@ -144,31 +144,29 @@ func answersAgree(t testing.TB, store daybook.Store) {
 	}
 }
 
-// TestAnAnswerIsWhatHappenedWheneverProgramsDie lets two programs at a time die at random
-// and start again, over orders that compete for what there is.
-func TestAnAnswerIsWhatHappenedWheneverProgramsDie(t *testing.T) {
-	lives := 40
+// lives lets two programs at a time run, with processes that they choose, over eight new
+// orders each time, until they have done everything or die at random. It returns how many
+// orders there are.
+func lives(t *testing.T, rng *rand.Rand, store daybook.Store, w *world, choose func() []process.Definition) (orders int) {
+	t.Helper()
+	rounds := 40
 	if testing.Short() {
-		lives = 10
+		rounds = 10
 	}
-	seed := rand.Uint64()
-	rng := rand.New(rand.NewPCG(seed, 0))
-	store, w := memstore.New(), newWorld()
-	orders := 0
 	var living sync.WaitGroup
-	for life := range lives {
+	for round := range rounds {
 		for range 8 {
-			place(t, store, fmt.Sprint(orders), fmt.Sprintf("tea %d", life))
+			place(t, store, fmt.Sprint(orders), fmt.Sprintf("tea %d", round))
 			orders++
 		}
 		for range 2 {
-			f := &fate{n: 1 + rng.IntN(600), after: rng.IntN(2) == 0}
+			f, processes := &fate{n: 1 + rng.IntN(600), after: rng.IntN(2) == 0}, choose()
 			living.Go(func() {
 				ctx, stop := context.WithCancel(context.Background())
 				defer stop()
 				f.die = stop
 				mine := mortal{store, f}
-				r := process.NewRunner(mine, command.NewBus(mine, handlers(), nil), []process.Definition{fulfilment(w)}, quick())
+				r := process.NewRunner(mine, command.NewBus(mine, handlers(), nil), processes, quick())
 				done := make(chan error)
 				go func() { done <- r.Run(ctx) }()
 				_ = r.Settle(ctx) // or die before
@@ -180,6 +178,14 @@ func TestAnAnswerIsWhatHappenedWheneverProgramsDie(t *testing.T) {
 		}
 		living.Wait()
 	}
+	return orders
+}
+
+func TestAnAnswerIsWhatHappenedWheneverProgramsDie(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	store, w := memstore.New(), newWorld()
+	orders := lives(t, rng, store, w, func() []process.Definition { return []process.Definition{fulfilment(w)} })
 	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{fulfilment(w)}, quick())
 	run(t, r)
 	settle(t, r)
@@ -195,5 +201,52 @@ func TestAnAnswerIsWhatHappenedWheneverProgramsDie(t *testing.T) {
 	_, shipped := w.count("ship")
 	if diff := cmp.Diff(map[string]int{"sent off, refused: false": shipped, "failed: sold-out": orders - shipped}, ends); diff != "" {
 		t.Errorf("seed %d: %s", seed, diff)
+	}
+}
+
+func TestProgramsOfSeveralVersionsLoseNothingWheneverTheyDie(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	store, w := memstore.New(), newWorld()
+	one, two := fulfilment(w), fulfilmentIn(w, 2)
+	lives(t, rng, store, w, func() []process.Definition {
+		return [][]process.Definition{{one}, {two}, {one, two}, {two, one}}[rng.IntN(4)]
+	})
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{one, two}, quick())
+	run(t, r)
+	settle(t, r)
+	answersAgree(t, store)
+	status, err := r.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed, err := store.Read(t.Context(), daybook.Query{{Types: []string{"OrderFailed"}}}, daybook.Span{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, err := failed.Collect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := make(map[int]int)
+	orders := 0
+	for ; ; orders++ {
+		l, err := one.Load(t.Context(), store, fmt.Sprint(orders))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Version == 0 {
+			break
+		}
+		if began[l.Version]++; len(l.Open) > 0 || l.SetAside != nil {
+			t.Errorf("seed %d: order %d: %+v", seed, orders, l)
+		}
+	}
+	// Those that were refused are not done, but have nothing left to do.
+	if _, shipped := w.count("ship"); shipped+len(refused) != orders || status[0].Done != shipped || orders%8 != 0 {
+		t.Errorf("seed %d: %d orders began, %d were shipped and %d refused; %+v", seed, orders, shipped, len(refused), status[0])
+	}
+	if !testing.Short() && (began[1] == 0 || began[2] == 0) {
+		t.Errorf("seed %d: orders began in versions %v", seed, began)
 	}
 }
