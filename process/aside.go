@@ -127,9 +127,9 @@ func (i *instance) waiting() int {
 // hand returns the session of a process, or one for this one act if the runner does not
 // run.
 func (r *Runner) hand(ctx context.Context, process string) (*session, error) {
-	m, err := r.mustManager(process)
-	if err != nil {
-		return nil, err
+	m := r.manager(process)
+	if m == nil {
+		return nil, &daybook.InvalidError{What: "process", Value: process, Reason: "is none of this runner"}
 	}
 	if s := m.current(); s != nil {
 		return s, nil

@@ -178,13 +178,14 @@ func TestACommandThatIsInvalidSetsItsInstanceAside(t *testing.T) {
 func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
 	b := newBench(t)
 	one, two := fulfilment(b.world), fulfilmentIn(b.world, 2)
-	hold := func(effect, _ string, after bool) error {
-		if effect == "ship" {
+	var strike atomic.Bool
+	strike.Store(true)
+	b.world.fault = func(effect, _ string, after bool) error {
+		if effect == "ship" && strike.Load() {
 			return errDeclined
 		}
 		return nil
 	}
-	b.world.fault = hold
 	options := quick()
 	options.Clock, options.Attempts = b.clock, 1<<30
 	start := func(processes ...process.Definition) {
@@ -206,7 +207,6 @@ func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
 		t.Errorf("the status is %+v", s)
 	}
 	tell(t, b.store, "1", Withdrawn{})
-	b.world.fault = nil
 	b.pass(time.Second)
 	b.stop()
 	if seen := diary(t, b.store, one, "1"); slices.Contains(seen, "withdrawn") {
@@ -214,6 +214,7 @@ func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
 	}
 
 	start(two, one)
+	strike.Store(false)
 	b.pass(time.Second)
 	for order, version := range map[string]*process.Process[Fulfilment]{"1": one, "2": two, "3": two} {
 		l, err := version.Load(t.Context(), b.store, order)

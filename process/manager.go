@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -166,13 +165,4 @@ func (m *manager) insist(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
-}
-
-var errNoSuchProcess = errors.New("process: the runner was not given this process")
-
-func (r *Runner) mustManager(name string) (*manager, error) {
-	if m := r.manager(name); m != nil {
-		return m, nil
-	}
-	return nil, fmt.Errorf("%w: %q", errNoSuchProcess, name)
 }
