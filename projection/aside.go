@@ -13,27 +13,29 @@ import (
 
 // An Aside refers to an event that a view could not apply, or that waits behind such an
 // event because it has a key in common with it. All other events go on. It is a
-// reference: the event itself stays in the log and nowhere else.
+// reference: the event itself stays in the log and nowhere else. If it is forgotten
+// there, it is taken off the list without being applied; to keep it from being scavenged,
+// do not scavenge while something is set aside.
 type Aside struct {
 	// Part is the part of the view that the event belongs to.
-	Part int
+	Part int `json:"part"`
 	// Position and EventID say which event, and Type what it says.
-	Position daybook.Position
-	EventID  uuid.UUID
-	Type     string
+	Position daybook.Position `json:"position"`
+	EventID  uuid.UUID        `json:"event_id"`
+	Type     string           `json:"type"`
 	// RecordedAt is when it was recorded: the same for all events of an append.
-	RecordedAt time.Time
+	RecordedAt time.Time `json:"recorded_at"`
 	// Keys are the event's keys.
-	Keys []string
+	Keys []string `json:"keys"`
 	// Cause is what the handler said when it was last given the event, and Attempts how
 	// often it was. They are empty for an event that follows another.
-	Cause    string
-	Attempts int
+	Cause    string `json:"cause,omitempty"`
+	Attempts int    `json:"attempts"`
 	// Since is when it was set aside, by the clock of the runner that did.
-	Since time.Time
+	Since time.Time `json:"since"`
 	// Next is when a runner is to try it again by itself. It is zero if none does: for a
 	// follower, and for an event that was tried often enough.
-	Next time.Time
+	Next time.Time `json:"next,omitzero"`
 }
 
 // Follows reports whether the event was never tried, because it follows another.
@@ -42,16 +44,16 @@ func (a Aside) Follows() bool { return a.Attempts == 0 }
 // A Skip is an event that somebody decided to do without.
 type Skip struct {
 	// EventID and Position say which event.
-	EventID  uuid.UUID
-	Position daybook.Position
+	EventID  uuid.UUID        `json:"event_id"`
+	Position daybook.Position `json:"position"`
 	// Reason is why, as whoever decided it said.
-	Reason string
+	Reason string `json:"reason"`
 	// At is when, by the clock of the runner that was told.
-	At time.Time
+	At time.Time `json:"at"`
 }
 
-// A SetAsideError reports an event that a view has not applied, and will not until
-// somebody retries or skips it: see [Runner.Retry] and [Runner.Skip].
+// A SetAsideError reports an event that a view has not applied, because it is set aside:
+// see [Runner.Retry] and [Runner.Skip].
 type SetAsideError struct {
 	// Name and Version say which projection.
 	Name    string

@@ -101,13 +101,12 @@ func TestWhatIsSetAsideIsTriedAgainWithGrowingPausesAndThenWaits(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 
-		// It is tried at once, as the program may have been mended since it failed, and then
-		// after one, two and four seconds.
+		// It is tried four times, with pauses of one, two and four seconds.
 		var pauses []time.Duration
 		for _, at := range view.tried[1] {
 			pauses = append(pauses, at.Sub(began).Round(time.Millisecond))
 		}
-		want := []time.Duration{0, 0, 2 * time.Second, 6 * time.Second}
+		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second}
 		if len(pauses) != len(want) {
 			t.Errorf("tried after %v; want %v", pauses, want)
 		}
@@ -187,7 +186,7 @@ func TestASkippedEventIsDoneWithout(t *testing.T) {
 	if err := runner.Skip(t.Context(), aside[0].EventID, ""); !errors.As(err, &invalid) {
 		t.Errorf("skipped without a reason: %v", err)
 	}
-	if err := runner.Skip(t.Context(), uuid.New(), "lost"); !errors.As(err, &invalid) {
+	if err := runner.Skip(t.Context(), uuid.New(), "lost"); !errors.Is(err, projection.ErrNotSetAside) {
 		t.Errorf("skipped what is not set aside: %v", err)
 	}
 	if err := runner.Skip(t.Context(), aside[0].EventID, "a test order"); err != nil {

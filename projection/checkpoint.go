@@ -10,8 +10,8 @@ import (
 )
 
 // A Checkpoint says how far a view has come: it shows everything that its query
-// selects up to Point, except what is set aside, and nothing after it. The zero Checkpoint is that of a view
-// to which nothing was ever applied.
+// selects up to Point, except what is set aside or was skipped, and nothing after it. The
+// zero Checkpoint is that of a view to which nothing was ever applied.
 type Checkpoint struct {
 	// Point is the point up to which the view shows the log.
 	daybook.Point
@@ -22,7 +22,8 @@ type Checkpoint struct {
 	EventID uuid.UUID
 	// Events is how many events were applied in all.
 	Events uint64
-	// Owner identifies the runner that moved the view last.
+	// Owner is changed by whoever moves the view, or keeps something of it, so that others
+	// who believed to know where it stands notice.
 	Owner uuid.UUID
 }
 

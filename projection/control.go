@@ -25,24 +25,32 @@ func (r *Runner) SetAside(ctx context.Context) ([]Aside, error) {
 // Retry tries the events of a key that are set aside once more, and what follows them,
 // in order. With an empty key it tries whatever is set aside. If one cannot be applied
 // again, it stays where it is with those that follow it, and Retry returns a
-// [*SetAsideError]. It needs no Run, and disturbs none.
+// [*SetAsideError] of the first when it has tried them all. A paused view is a
+// [*PausedError]; a key of which nothing is set aside is no error. Retry needs no Run, and
+// disturbs none.
 func (r *Runner) Retry(ctx context.Context, key string) error {
 	asked := func(a Aside) bool { return key == "" || slices.Contains(a.Keys, key) }
+	var still error
 	for part := range r.view.Parts() {
 		w := r.worker(part)
-		if _, err := w.resume(ctx, asked); err != nil {
+		if _, err := w.retry(ctx, asked); err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(w.stand.Aside, asked); i >= 0 {
-			return w.asideError(w.stand.Aside[i])
+		if i := slices.IndexFunc(w.stand.Aside, asked); i >= 0 && still == nil {
+			still = w.asideError(w.stand.Aside[i])
 		}
 	}
-	return nil
+	return still
 }
 
+// ErrNotSetAside is what [Runner.Skip] wraps if the event is not set aside.
+var ErrNotSetAside = errors.New("it is not set aside")
+
 // Skip does without an event that is set aside, for a reason that is kept, and applies
-// what follows it. An event that is not set aside is a [*daybook.InvalidError]. Later
-// versions of the projection skip the event too, if they cannot apply it.
+// what follows it, unless the view is paused. The error wraps [ErrNotSetAside] if there is
+// no such event, and is a [*daybook.InvalidError] without a reason. Later versions of the
+// projection skip the event too if they cannot apply it, where the view knows what
+// earlier ones skipped, as those of package sqlview do.
 func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error {
 	if reason == "" {
 		return &daybook.InvalidError{What: "skip of event " + event.String(), Reason: "has no reason"}
@@ -50,16 +58,19 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 	for part := range r.view.Parts() {
 		w := r.worker(part)
 		found, err := w.skip(ctx, event, reason)
-		if err != nil || !found {
-			if err != nil {
-				return err
-			}
+		if err != nil {
+			return err
+		}
+		if !found {
 			continue
 		}
-		_, err = w.resume(ctx, func(Aside) bool { return false })
+		_, err = w.retry(ctx, func(Aside) bool { return false })
+		if errors.As(err, new(*PausedError)) {
+			return nil // what follows it is applied when the view goes on
+		}
 		return err
 	}
-	return &daybook.InvalidError{What: "skip of event " + event.String(), Reason: fmt.Sprintf("is not set aside in projection %s version %d", r.view.Name(), r.view.Version())}
+	return fmt.Errorf("projection %s version %d: skip event %s: %w", r.view.Name(), r.view.Version(), event, ErrNotSetAside)
 }
 
 // skip takes an event out of what is set aside, and reports whether it was there.
@@ -78,9 +89,23 @@ func (w *worker) skip(ctx context.Context, event uuid.UUID, reason string) (bool
 	return found, err
 }
 
+// A PausedError reports a view that somebody has paused: see [Runner.Pause].
+type PausedError struct {
+	// Name and Version say which projection.
+	Name    string
+	Version int
+	// Reason is why, as whoever paused it said.
+	Reason string
+}
+
+func (e *PausedError) Error() string {
+	return fmt.Sprintf("projection %s version %d is paused: %s", e.Name, e.Version, e.Reason)
+}
+
 // Pause keeps every runner, of any process, from moving the view until [Runner.Resume]
 // is called, for a reason that is shown. It survives restarts. What is being applied
-// is finished or undone. Readers go on.
+// is finished or undone. Readers go on. If Pause returns an error, some parts may be paused
+// and others not; calling it again, or Resume, is safe.
 func (r *Runner) Pause(ctx context.Context, reason string) error {
 	if reason == "" {
 		return &daybook.InvalidError{What: "pause", Reason: "has no reason"}
@@ -126,9 +151,11 @@ func (w *worker) amend(ctx context.Context, build func(*worker, *Change) bool) e
 	}
 }
 
-// Reset empties the view and what is kept of it, what is set aside and skipped too, so
-// that it is built again from the first event. Readers see it empty meanwhile: where
-// somebody reads, build another version beside it instead (see [Versions]).
+// Reset empties the view and what is kept of it, so that it is built again from the
+// first event: what is set aside and skipped too, whether it is paused, and whether
+// readers were switched to it. Readers see it empty meanwhile: where somebody reads, build
+// another version beside it instead (see [Versions]). A Run that has given up is to be
+// called again.
 func (r *Runner) Reset(ctx context.Context) error {
 	if err := r.view.Reset(ctx); err != nil {
 		return fmt.Errorf("projection %s version %d: reset: %w", r.view.Name(), r.view.Version(), err)

@@ -33,7 +33,7 @@
 // to the read model stays. A view that is built after that is not told of them. Raise
 // its version to forget in a read model too.
 //
-// Handlers run in order of position within a key, the order of recording, even if the facts
-// happened in another order. They are given the recorded event, which has both
+// The events of one key are applied in the order in which they were recorded, even if the
+// facts happened in another. They are given the recorded event, which has both
 // times.
 package projection

@@ -149,7 +149,8 @@ func (h *Handlers[T]) Apply(target T, facts []any, at daybook.Recorded) error {
 type EventError struct {
 	// Event is the event that cannot be applied.
 	Event daybook.Recorded
-	// Err is what the handler returned, or a [*daybook.UnreadableError].
+	// Err is why: what the handler returned, a [*daybook.UnreadableError], or what else is
+	// wrong with the event, such as that its keys belong to several parts.
 	Err error
 }
 

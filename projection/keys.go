@@ -1,8 +1,10 @@
 package projection
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 
 	"github.com/daybook-es/daybook"
 )
@@ -22,7 +24,7 @@ func ByStream(e daybook.Recorded) []string {
 func ByTag(prefix string) func(daybook.Recorded) []string {
 	return func(e daybook.Recorded) []string {
 		for _, tag := range e.Tags {
-			if len(tag) >= len(prefix) && tag[:len(prefix)] == prefix {
+			if strings.HasPrefix(tag, prefix) {
 				return []string{tag}
 			}
 		}
@@ -34,7 +36,7 @@ func ByTag(prefix string) func(daybook.Recorded) []string {
 // of a key is its 64-bit FNV-1a hash, modulo the number of parts.
 func partOf(keys []string, parts int) (int, error) {
 	if len(keys) == 0 {
-		return 0, fmt.Errorf("it has no key")
+		return 0, errors.New("it has no key")
 	}
 	if parts == 1 {
 		return 0, nil

@@ -34,10 +34,11 @@ func (m Moment) String() string {
 }
 
 // Build brings a view to what it shows of a moment, at the speed of a replay, and pauses
-// it there. The view is one of its own, to which nothing was applied yet, or which was
-// built to an earlier position or time of the same time line with Build; a
-// memview that was loaded from a snapshot of an earlier position is such a view too. If
-// something is set aside, the error is a [*SetAsideError].
+// it there. Nothing was applied to the view yet, or, if the moment has no AsOf, it shows
+// an earlier position: because Build brought it there, or as a memview that was loaded
+// from a snapshot. A view that is past the moment, or to which something was applied that
+// a moment with AsOf may not have, is a [*daybook.InvalidError]. If something is set
+// aside, the error is a [*SetAsideError].
 func Build(ctx context.Context, store daybook.Store, view View, m Moment) error {
 	span := daybook.Span{KnownAt: m.KnownAt}
 	if m.At > 0 {
@@ -48,6 +49,15 @@ func Build(ctx context.Context, store daybook.Store, view View, m Moment) error 
 		only = func(e daybook.Recorded) bool { return !e.Happened().After(m.AsOf) }
 	}
 	r := NewRunner(store, view, nil)
+	before, err := r.stands(ctx)
+	if err != nil {
+		return err
+	}
+	for _, stand := range before {
+		if m.At > 0 && stand.Position > m.At || !m.AsOf.IsZero() && stand.Position > 0 {
+			return &daybook.InvalidError{What: "build of " + view.Name() + " to " + m.String(), Reason: fmt.Sprintf("is of a view that is at position %d already", stand.Position)}
+		}
+	}
 	if err := r.upTo(ctx, span, only); err != nil {
 		return err
 	}

@@ -115,6 +115,66 @@ func TestAnEventOfSeveralPartsIsAMistake(t *testing.T) {
 	}
 }
 
+// What fails in one part is tried, and told, as if there were no others.
+func TestWhatIsSetAsideInSeveralPartsIsAllTriedAgain(t *testing.T) {
+	store := memstore.New()
+	view := newShelf(4)
+	for n := range 12 {
+		view.spoil(true, put(t, store, key(n)).Position)
+	}
+	runner := projection.NewRunner(store, view, quiet(projection.Options{}))
+	err := runner.CatchUp(t.Context())
+	var aside *projection.SetAsideError
+	var failed *projection.EventError
+	if !errors.As(err, &aside) || !errors.As(err, &failed) || failed.Event.Position != aside.Aside.Position {
+		t.Errorf("caught up: %v; want the error of the event that it names", err)
+	}
+	for n := range 11 {
+		view.spoil(false, daybook.Position(n+2))
+	}
+	if err := runner.Retry(t.Context(), ""); !errors.As(err, &aside) || aside.Aside.Position != 1 {
+		t.Errorf("tried all of them again: %v; want the first to fail alone", err)
+	}
+	isAside(t, runner, 1)
+	// One that was set aside before has not failed with the error of another.
+	put(t, store, key(0))
+	view.spoil(true, put(t, store, "other").Position)
+	err = projection.NewRunner(store, view, quiet(projection.Options{})).CatchUp(t.Context())
+	if errors.As(err, &aside); errors.As(err, &failed) && failed.Event.Position != aside.Aside.Position {
+		t.Errorf("caught up: it names position %d, and has the error of %d", aside.Aside.Position, failed.Event.Position)
+	}
+}
+
+func TestStatusSaysHowLongItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, view := memstore.New(), newShelf(1)
+		for range 600 {
+			put(t, store, "a")
+		}
+		view.slow = func(daybook.Recorded) { time.Sleep(100 * time.Millisecond) }
+		runner := projection.NewRunner(store, view, &projection.Options{BatchEvents: 10})
+		if status, err := runner.Status(t.Context()); err != nil || status.Progress() != 0 || status.Left >= 0 || status.Age < 0 {
+			t.Errorf("before it runs: %+v, %v", status, err)
+		}
+		stop := run(t, runner)
+		time.Sleep(30*time.Second + time.Millisecond)
+		status, err := runner.Status(t.Context())
+		if err != nil || status.Progress() != 0.5 || status.Rate < 9 || status.Rate > 11 || status.Age.Round(time.Second) != 30*time.Second {
+			t.Errorf("half way: %+v, progress %v, %v", status, status.Progress(), err)
+		}
+		if status.Left < 27*time.Second || status.Left > 33*time.Second {
+			t.Errorf("half way there are %v left; want about 30 s", status.Left)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if status, err := runner.Status(t.Context()); err != nil || status.Left != -1 || status.Rate > 0.001 {
+			t.Errorf("an hour after it was stopped: %+v, %v", status, err)
+		}
+	})
+}
+
 func TestRunnersTakeTurnsAtTheParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, view := memstore.New(), leasedShelf{newShelf(4)}
@@ -250,7 +310,7 @@ func whatever(t *testing.T, chance *rand.Rand) {
 					mu.Lock()
 					skipped = append(skipped, a.Position)
 					mu.Unlock()
-				} else if !errors.As(err, new(*daybook.InvalidError)) {
+				} else if !errors.Is(err, projection.ErrNotSetAside) {
 					t.Error(err)
 				}
 			}

@@ -28,16 +28,17 @@ type Options struct {
 	RetryAfter time.Duration
 	// RetryAtMost is about the longest pause. Zero means 15 seconds.
 	RetryAtMost time.Duration
-	// Attempts is how often an event that cannot be applied is tried before it stays set
-	// aside until somebody retries or skips it. Zero means 5.
+	// Attempts is how often an event that cannot be applied is tried in all, with growing
+	// pauses, before it stays set aside until somebody retries or skips it. Zero means 5.
 	Attempts int
 	// AsideAtMost is the greatest number of events of a part that are set aside. One more
 	// that would have to be keeps the whole part from going on: something is wrong that is
 	// not wrong with a few keys. Zero means 10,000.
 	AsideAtMost int
 	// Lease is for how long a runner claims a part of a [Leased] view. If its process dies,
-	// another takes the part over after this long; if it stops, at once. Zero means 15
-	// seconds; negative means that the runner claims nothing, and moves whatever it can.
+	// another takes the part over when this time is over; if it stops, at once. Either may
+	// take a third of the time more, which is how often others look. Zero means 15 seconds;
+	// negative means that the runner claims nothing, and moves whatever it can.
 	Lease time.Duration
 	// Logger is told when the projection gets stuck, when it goes on, and what is set
 	// aside. Nil means slog.Default.
@@ -49,8 +50,8 @@ type Options struct {
 // a megabyte.
 const BatchBytes = 4 << 20
 
-// settle fills in what the options leave out.
-func (o Options) settle() Options {
+// complete fills in what the options leave out.
+func (o Options) complete() Options {
 	if o.RetryAfter <= 0 {
 		o.RetryAfter = 50 * time.Millisecond
 	}
@@ -105,7 +106,7 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	if options != nil {
 		r.options = *options
 	}
-	r.options = r.options.settle()
+	r.options = r.options.complete()
 	r.options.Logger = r.options.Logger.With("projection", view.Name(), "version", view.Version())
 	return r
 }
@@ -114,8 +115,9 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 // ends. Then it finishes the batches that it has begun, and returns nil.
 //
 // An event that cannot be applied is set aside, and the others go on; see [Aside]. It is
-// tried again, [Options.Attempts] times with growing pauses, and once more by every Run
-// that begins, since the program may have been mended. Whatever else fails is tried
+// tried [Options.Attempts] times with growing pauses, and once more whenever a runner
+// takes the part up: when Run begins, since the program may have been mended, after a
+// pause, and after something else has failed. Whatever else fails is tried
 // again for as long as ctx lasts; see [Runner.Status]. Run gives up only if trying again
 // cannot help: with a [*DivergedError] if the view shows what is not in the log, and with
 // [daybook.ErrClosed] if the store was closed.
@@ -157,9 +159,10 @@ func (w *worker) run(ctx context.Context) error {
 		paused := (*PausedError)(nil)
 		switch {
 		case errors.Is(err, errDeposed):
+			w.calm(w.part) // whoever has claimed it says how it goes
 			pause = w.options.Lease / 3
 		case errors.As(err, &paused):
-			w.goOn(ctx, w.part) // it does what it was told
+			w.calm(w.part)
 			pause = pausedLook
 		case hopeless(err):
 			w.getStuck(ctx, w.part, err)
@@ -187,13 +190,15 @@ func (w *worker) turn(ctx context.Context) error {
 	if err := w.renew(ctx); err != nil {
 		return err
 	}
-	due := func(Aside) bool { return true } // the program may have been mended
+	// What was set aside before is tried at once: the program may have been mended.
+	began := time.Now()
+	due := func(a Aside) bool { return a.Since.Before(began) }
 	for {
 		if err := w.catchUp(ctx); err != nil {
 			return err
 		}
 		w.goOn(ctx, w.part)
-		if _, err := w.resume(ctx, due); err != nil {
+		if _, err := w.retry(ctx, due); err != nil {
 			return err
 		}
 		if err := w.idle(ctx); err != nil {
@@ -226,40 +231,6 @@ func (w *worker) idle(ctx context.Context) error {
 	return err
 }
 
-// renew claims the part anew, if it is to be claimed and a third of the lease is over.
-func (w *worker) renew(ctx context.Context) error {
-	view, leased := w.view.(Leased)
-	if !leased || !w.patient || w.options.Lease < 0 || !w.renewal.IsZero() && time.Now().Before(w.renewal) {
-		return nil
-	}
-	began := time.Now()
-	held, err := view.Claim(ctx, w.part, w.owner, w.options.Lease)
-	if err != nil {
-		return fmt.Errorf("projection %s version %d: claim part %d: %w", w.view.Name(), w.view.Version(), w.part, err)
-	}
-	if !held {
-		return errDeposed
-	}
-	if w.renewal.IsZero() {
-		w.known = false // it may have become another's meanwhile
-	}
-	w.renewal = began.Add(w.options.Lease / 3)
-	return nil
-}
-
-// release gives the part back, so that another need not wait for the lease to end.
-func (w *worker) release(ctx context.Context) {
-	view, leased := w.view.(Leased)
-	if !leased || w.options.Lease < 0 {
-		return
-	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer stop()
-	if err := view.Release(ctx, w.part, w.owner); err != nil {
-		w.options.Logger.DebugContext(ctx, "a part could not be given back; its lease will end", "part", w.part, "error", err)
-	}
-}
-
 // hopeless reports whether trying again cannot help.
 func hopeless(err error) bool {
 	diverged := (*DivergedError)(nil)
@@ -286,7 +257,11 @@ func (r *Runner) CatchUp(ctx context.Context) error {
 }
 
 func (w *worker) asideError(a Aside) error {
-	return &SetAsideError{Name: w.view.Name(), Version: w.view.Version(), Aside: a, Err: w.failed}
+	err := &SetAsideError{Name: w.view.Name(), Version: w.view.Version(), Aside: a}
+	if w.failed != nil && w.failed.Event.ID == a.EventID {
+		err.Err = w.failed
+	}
+	return err
 }
 
 // standOf asks the view where a part stands.

@@ -49,7 +49,8 @@ func (s Status) Progress() float64 {
 	return 1 - float64(min(s.Lag, uint64(s.Head.Position)))/float64(s.Head.Position)
 }
 
-// Stuck says why a runner does not go on. It tries again by itself.
+// Stuck says why a runner does not go on. It tries again by itself, unless Run has given
+// up.
 type Stuck struct {
 	// Since is when it first failed.
 	Since time.Time
@@ -98,15 +99,23 @@ func (r *Runner) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	for e, err := range reading.Events() {
+		if err != nil {
+			return s, err
+		}
 		s.Lag = uint64(s.Head.Position - after)
 		s.Age = max(0, time.Since(e.RecordedAt))
-		if s.Left = -1; positions > 0 && r.running.Load() > 0 {
-			s.Left = time.Duration(float64(s.Lag) / positions * float64(time.Second))
+		s.Left = -1
+		// A rate that has all but faded away tells nothing.
+		if left := float64(s.Lag) / positions; r.running.Load() > 0 && left < longestLeft.Seconds() {
+			s.Left = time.Duration(left * float64(time.Second))
 		}
-		return s, err
+		return s, nil
 	}
 	return s, nil
 }
+
+// longestLeft is the longest time left that is told: a year.
+const longestLeft = 365 * 24 * time.Hour
 
 // together returns how far a view has come whose parts stand here.
 func together(stands []Stand) Checkpoint {
@@ -162,6 +171,13 @@ func sameEvent(a, b *daybook.Recorded) bool {
 		return a == b
 	}
 	return a.ID == b.ID
+}
+
+// calm notes that this runner does not try to move a part, and says nothing of it.
+func (r *Runner) calm(part int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stuck[part] = nil
 }
 
 // goOn notes that nothing keeps a part any more.

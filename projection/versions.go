@@ -19,13 +19,13 @@ const (
 	Building Mark = ""
 	// Answering marks a version that readers were switched to. Of several the newest answers.
 	Answering Mark = "answering"
-	// HeldBack marks a version that readers were switched away from.
+	// HeldBack marks a version that readers were switched away from, or past.
 	HeldBack Mark = "held back"
 )
 
 // Versions are the read models of one projection whose code a program has, side by side:
 // an older one that answers, and a newer one that is being built until it can answer.
-// They are V, such as a *sqlview.View. All of them are kept in step; readers are
+// V is their type, such as *sqlview.View. All of them are kept in step; readers are
 // switched to the newest as soon as it shows what the one before it does, and can be
 // switched back. What was decided is kept with the read models: other processes that
 // have them follow within a second.
@@ -51,8 +51,8 @@ type version[V View] struct {
 	stop   context.CancelFunc // ends the runner; nil while it does not run
 	ended  chan struct{}      // closed when it has
 
-	goals sync.Mutex
-	goal  daybook.Point // where it has to come to before it can answer; guarded by goals
+	goalMu sync.Mutex
+	goal   daybook.Point // where it has to come to before it can answer; guarded by goalMu
 }
 
 // VersionsOptions adjust Versions. The zero value, and nil, are right for most programs.
@@ -104,9 +104,10 @@ func (v *Versions[V]) Run(ctx context.Context) error {
 		v.start(one)
 	}
 	v.mu.Unlock()
+	v.goOn(ctx)
 	for {
-		if err := v.settle(ctx); err != nil && ctx.Err() == nil {
-			v.options.Runner.settle().Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
+		if err := v.choose(ctx); err != nil && ctx.Err() == nil {
+			v.options.Runner.complete().Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -141,8 +142,21 @@ func (v *Versions[V]) start(one *version[V]) {
 	})
 }
 
-// settle switches readers to the version that is to answer.
-func (v *Versions[V]) settle(ctx context.Context) error {
+// goOn lets versions go on that a crash left paused while they were compared.
+func (v *Versions[V]) goOn(ctx context.Context) {
+	for _, one := range v.versions() {
+		stands, err := one.runner.stands(ctx)
+		if err == nil && slices.ContainsFunc(stands, func(s Stand) bool { return s.Paused == comparing }) {
+			err = one.runner.Resume(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			one.runner.options.Logger.WarnContext(ctx, "it cannot be told whether a version is still being compared", "error", err)
+		}
+	}
+}
+
+// choose switches readers to the version that is to answer.
+func (v *Versions[V]) choose(ctx context.Context) error {
 	for _, one := range slices.Backward(v.versions()) {
 		mark, err := one.mark(ctx)
 		if err != nil {
@@ -180,8 +194,8 @@ func (v *Versions[V]) settle(ctx context.Context) error {
 // and, if it is the newer one, to have nothing set aside that the other has applied. It
 // is empty if it can.
 func (v *Versions[V]) unready(ctx context.Context, one, before *version[V]) (string, error) {
-	one.goals.Lock()
-	defer one.goals.Unlock()
+	one.goalMu.Lock()
+	defer one.goalMu.Unlock()
 	if one.goal.IsZero() {
 		info, err := v.store.Info(ctx)
 		if err != nil {
@@ -272,7 +286,7 @@ func (v *Versions[V]) answer(one *version[V]) {
 	if before == nil {
 		return // nobody was asked until now
 	}
-	v.options.Runner.settle().Logger.Info("another version of a read model answers", "projection", one.view.Name(), "version", one.view.Version())
+	v.options.Runner.complete().Logger.Info("another version of a read model answers", "projection", one.view.Name(), "version", one.view.Version())
 }
 
 // tell wakes those who wait for another to answer. The caller holds the lock.
@@ -321,7 +335,18 @@ func (v *Versions[V]) Wait(ctx context.Context, token daybook.Point) (V, error) 
 				return none, &daybook.UnavailableError{Doing: "wait for a version of projection " + name + " that can answer", Err: ctx.Err()}
 			}
 		}
-		err := one.runner.Wait(ctx, token)
+		waiting, stop := context.WithCancel(ctx)
+		go func() { // another may answer while this one does not get there
+			select {
+			case <-changed:
+				if v.current() != one {
+					stop()
+				}
+			case <-waiting.Done():
+			}
+		}()
+		err := one.runner.Wait(waiting, token)
+		stop()
 		if v.current() == one {
 			return one.view, err
 		}
@@ -415,7 +440,7 @@ func (v *Versions[V]) Switch(ctx context.Context, view V) error {
 }
 
 func unknownVersion(view View) error {
-	return &daybook.InvalidError{What: fmt.Sprintf("version %d of %s", view.Version(), view.Name()), Reason: "is not one of these"}
+	return &daybook.InvalidError{What: fmt.Sprintf("version %d of %s", view.Version(), view.Name()), Reason: "was not given to these versions, or was removed"}
 }
 
 // ready waits until a version can answer.
@@ -473,20 +498,17 @@ type Removable interface {
 }
 
 // Remove lets a version go that does not answer. If it is [Removable], its read model is
-// dropped.
+// dropped. One that answers, or is the only one, is a [*daybook.InvalidError]. What other
+// processes answer from is theirs to know.
 func (v *Versions[V]) Remove(ctx context.Context, view V) error {
 	one := v.find(view)
-	switch {
-	case one == nil:
+	if one == nil {
 		return unknownVersion(view)
-	case one == v.current():
-		return &daybook.InvalidError{What: fmt.Sprintf("version %d of %s", view.Version(), view.Name()), Reason: "cannot be removed: it answers"}
 	}
-	v.mu.Lock()
-	v.all = slices.DeleteFunc(slices.Clone(v.all), func(o *version[V]) bool { return o == one })
-	stop, ended := one.stop, one.ended
-	v.tell()
-	v.mu.Unlock()
+	stop, ended, reason := v.dismiss(one)
+	if reason != "" {
+		return &daybook.InvalidError{What: fmt.Sprintf("version %d of %s", view.Version(), view.Name()), Reason: "cannot be removed: " + reason}
+	}
 	if stop != nil {
 		stop()
 		<-ended
@@ -497,22 +519,52 @@ func (v *Versions[V]) Remove(ctx context.Context, view V) error {
 	return nil
 }
 
+// dismiss takes a version off the list, and says how its runner is ended, or why it stays.
+func (v *Versions[V]) dismiss(one *version[V]) (stop context.CancelFunc, ended chan struct{}, reason string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case one == v.answering:
+		return nil, nil, "it answers"
+	case len(v.all) == 1:
+		return nil, nil, "it is the only one"
+	}
+	v.all = slices.DeleteFunc(slices.Clone(v.all), func(o *version[V]) bool { return o == one })
+	v.tell()
+	return one.stop, one.ended, ""
+}
+
+// comparing is why versions are paused that are compared. One that a crash left so is
+// let go on by the next Run.
+const comparing = "it is compared with another version"
+
 // Still brings two versions to the same point, keeps them there while look runs, and
 // lets them go on: so that what it reads of both can be compared. Let look return as
 // soon as it has begun to read each at its moment; nothing is applied to either
-// meanwhile.
+// meanwhile. A version that somebody has paused is a [*PausedError].
 func (v *Versions[V]) Still(ctx context.Context, a, b V, look func() error) (err error) {
 	pair := []*version[V]{v.find(a), v.find(b)}
 	for i, one := range pair {
 		if one == nil {
 			return unknownVersion([]V{a, b}[i])
 		}
-		if err := one.runner.Pause(ctx, "it is compared with another version"); err != nil {
+		stands, err := one.runner.stands(ctx)
+		if err != nil {
 			return err
 		}
+		for _, stand := range stands {
+			if stand.Paused != "" && stand.Paused != comparing {
+				return &PausedError{Name: one.view.Name(), Version: one.view.Version(), Reason: stand.Paused}
+			}
+		}
+	}
+	for _, one := range pair {
 		defer func() {
 			err = errors.Join(err, one.runner.Resume(context.WithoutCancel(ctx)))
 		}()
+		if err := one.runner.Pause(ctx, comparing); err != nil {
+			return err
+		}
 	}
 	var furthest daybook.Position
 	for _, one := range pair {

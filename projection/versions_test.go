@@ -265,6 +265,17 @@ func TestAViewIsBuiltToAMoment(t *testing.T) {
 			t.Errorf("%v: caught up from there: %v", moment, err)
 		}
 	}
+	// What is past a moment cannot be brought to it.
+	past := newShelf(1)
+	if err := projection.Build(t.Context(), store, past, projection.Moment{At: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for _, moment := range []projection.Moment{{At: 2}, {AsOf: day(9)}, {KnownAt: known}} {
+		var invalid *daybook.InvalidError
+		if err := projection.Build(t.Context(), store, past, moment); !errors.As(err, &invalid) {
+			t.Errorf("built to %v, which is past: %v", moment, err)
+		}
+	}
 	// What was built to a position can be built on to a later one.
 	view := newShelf(1)
 	for _, at := range []daybook.Position{2, 2, 4} {
@@ -273,4 +284,83 @@ func TestAViewIsBuiltToAMoment(t *testing.T) {
 		}
 	}
 	view.has(t, "a", 1, 2, 3, 4)
+}
+
+// Whoever waits is answered by the version that shows what they wait for, though the one
+// that answered when they asked never does.
+func TestAWaitIsAnsweredByTheVersionThatIsSwitchedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a")
+		first, second := newModel(1), newModel(2)
+		v := versions(store, true, first, second)
+		stop := runAll(t, v)
+		time.Sleep(time.Second)
+		if err := v.Switch(t.Context(), second); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Runner(second).Pause(t.Context(), "it is slow"); err != nil {
+			t.Fatal(err)
+		}
+		last := put(t, store, "b")
+		waited := make(chan *model, 1)
+		go func() {
+			m, err := v.Wait(t.Context(), last.Point)
+			if err != nil {
+				t.Error(err)
+			}
+			waited <- m
+		}()
+		time.Sleep(time.Minute)
+		if err := v.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if m := <-waited; m != first {
+			t.Errorf("answered by version %d; want the first", m.version)
+		}
+		stop()
+	})
+}
+
+func TestTheOnlyVersionIsNotRemoved(t *testing.T) {
+	store, _ := shelved(t, "a")
+	only := newModel(1)
+	v := versions(store, false, only)
+	var invalid *daybook.InvalidError
+	if err := v.Remove(t.Context(), only); !errors.As(err, &invalid) || only.removed {
+		t.Errorf("removed the only version: %v", err)
+	}
+	if err := v.Remove(t.Context(), newModel(2)); !errors.As(err, &invalid) {
+		t.Errorf("removed a version that is not there: %v", err)
+	}
+}
+
+// A pause that somebody has asked for is theirs to end, and one that a crash has left is
+// ended by the next who runs.
+func TestAComparisonRespectsPausesAndLeavesNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a")
+		first, second := newModel(1), newModel(2)
+		v := versions(store, true, first, second)
+		if err := v.Runner(second).Pause(t.Context(), "the disk is changed"); err != nil {
+			t.Fatal(err)
+		}
+		var paused *projection.PausedError
+		look := func() error { t.Error("looked"); return nil }
+		if err := v.Still(t.Context(), first, second, look); !errors.As(err, &paused) || paused.Reason != "the disk is changed" {
+			t.Errorf("compared a version that somebody has paused: %v", err)
+		}
+		if stand, _ := first.Stand(t.Context(), 0); stand.Paused != "" {
+			t.Errorf("the other one was left paused: %s", stand.Paused)
+		}
+		if stand, _ := second.Stand(t.Context(), 0); stand.Paused != "the disk is changed" {
+			t.Errorf("the pause became %q", stand.Paused)
+		}
+		if err := v.Runner(second).Pause(t.Context(), "it is compared with another version"); err != nil {
+			t.Fatal(err)
+		}
+		stop := runAll(t, v)
+		time.Sleep(time.Minute)
+		second.has(t, "a", 1)
+		stop()
+	})
 }

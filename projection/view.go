@@ -27,8 +27,10 @@ type View interface {
 	// Parts is how many parts the view has, at least one. It is fixed for a version.
 	Parts() int
 	// Keys returns what an event is about, as far as this view is concerned: at least one
-	// key. Events with a key in common are applied in order, and wait for each other if one
-	// is set aside. [ByStream] is right for most views.
+	// key, and the same for the same event for as long as the version lives. Events with a
+	// key in common are applied in order, and wait for each other if one is set aside.
+	// [ByStream] is right for most views. Nobody asks for keys while there is one part and
+	// nothing set aside.
 	Keys(e daybook.Recorded) []string
 	// Stand returns what is kept of a part: the zero Stand if nothing was ever applied to
 	// it. The caller may change what it is given.
@@ -39,8 +41,8 @@ type View interface {
 	//
 	// The view does not keep the change's slices.
 	Apply(ctx context.Context, c Change) error
-	// Reset empties the read model, and what is kept of every part, as if nothing had ever
-	// been applied: all of it, or nothing if it returns an error. A runner that was moving
+	// Reset empties the read model, and what is kept of every part, its pause and its mark
+	// too, as if nothing had ever been applied: all of it, or nothing if it returns an error. A runner that was moving
 	// the view is told [ErrMoved].
 	Reset(ctx context.Context) error
 }

@@ -81,7 +81,7 @@ func (r *Runner) shows(ctx context.Context, token daybook.Point) (Checkpoint, bo
 	if err != nil || !there {
 		return at, false, err
 	}
-	held, err := r.setAside(ctx, stands, token)
+	held, err := r.heldUp(ctx, stands, token)
 	return at, err == nil && !held, err
 }
 
@@ -115,10 +115,10 @@ func (r *Runner) covers(ctx context.Context, stands []Stand, token daybook.Point
 	return true, nil
 }
 
-// setAside reports whether an event of the append that ended at a point is set aside,
+// heldUp reports whether an event of the append that ended at a point is set aside,
 // and will be tried again by itself. If it will not, the error is a [*SetAsideError].
 // What other appends recorded before it is not what a token stands for.
-func (r *Runner) setAside(ctx context.Context, stands []Stand, token daybook.Point) (bool, error) {
+func (r *Runner) heldUp(ctx context.Context, stands []Stand, token daybook.Point) (bool, error) {
 	var recorded time.Time // when it was recorded, once it is known
 	held := false
 	for _, stand := range stands {

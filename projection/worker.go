@@ -33,8 +33,8 @@ type worker struct {
 
 	// patient is set for Run: what fails is tried again later. Other calls try once.
 	patient bool
-	// failed is the error of the first event that this worker has set aside.
-	failed error
+	// failed is why the first event that this worker has set aside could not be applied.
+	failed *EventError
 	// batch is how many events a batch has at most now; it follows how long they take.
 	// Single is set while a batch is one event.
 	batch  int
@@ -52,22 +52,6 @@ func (r *Runner) worker(part int) *worker {
 	}
 	return w
 }
-
-// A PausedError reports a view that somebody has paused: see [Runner.Pause].
-type PausedError struct {
-	// Name and Version say which projection.
-	Name    string
-	Version int
-	// Reason is why, as whoever paused it said.
-	Reason string
-}
-
-func (e *PausedError) Error() string {
-	return fmt.Sprintf("projection %s version %d is paused: %s", e.Name, e.Version, e.Reason)
-}
-
-// errDeposed is what ends a worker's turn when another process has claimed the part.
-var errDeposed = errors.New("projection: another process has claimed the part")
 
 // look finds out where the part stands, unless that is known.
 func (w *worker) look(ctx context.Context) error {
@@ -313,7 +297,7 @@ func (w *worker) dispose(ctx context.Context, c *Change, failed *EventError, cau
 		a.Next = time.Now().Add(w.options.pauseAfter(a.Attempts))
 	}
 	if w.failed == nil {
-		w.failed = cause
+		w.failed = failed
 	}
 
 	// What follows it goes with it: it stays aside if it was, and is set aside if not.
@@ -439,9 +423,9 @@ func (w *worker) adopt(ctx context.Context, now daybook.Point) error {
 	return nil
 }
 
-// resume tries what is set aside and can be tried: what due accepts, and the followers
+// retry tries what is set aside and can be tried: what due accepts, and the followers
 // of nothing that stays. It returns how many events it tried.
-func (w *worker) resume(ctx context.Context, due func(Aside) bool) (tried int, err error) {
+func (w *worker) retry(ctx context.Context, due func(Aside) bool) (tried int, err error) {
 	for {
 		if err := w.look(ctx); err != nil {
 			return tried, err

@@ -21,7 +21,7 @@ func (s *Shop) Dashboard(ctx context.Context, asOf time.Time) (d Dashboard, show
 	if !asOf.IsZero() {
 		asOf = asOf.UTC().Round(0) // one moment has one name in the cache
 	}
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		shown = listShown(at)
 		if known, ok := s.figures.get(listShown(at).Tag, asOf); ok {
 			d = known

@@ -53,7 +53,7 @@ func (s *Shop) Fulfilments(ctx context.Context, f FulfilmentFilter) (page Fulfil
 	if err := checkPage(&f.Limit, ""); err != nil {
 		return FulfilmentPage{}, Shown{}, err
 	}
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		shown = listShown(at)
 		page, err = f.page(rows, at.Point)
 		return err

@@ -26,7 +26,7 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 	if err := f.settle(); err != nil {
 		return Page{}, Shown{}, err
 	}
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		shown = listShown(at)
 		where, args := f.where()
 		if err := rows.QueryRow(`select count(*) from orders`+where, args...).Scan(&page.Matching); err != nil {
@@ -42,7 +42,7 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 //
 // The last event applied would do, but for events that had been set aside: these are
 // applied later than others after them.
-func listShown(at moment) Shown {
+func listShown(at standing) Shown {
 	return Shown{At: at.Point, Tag: fmt.Sprintf("%d-%d.%s.v%d.e%d", at.Applied, at.Events, at.Incarnation, overviewVersion, at.edition)}
 }
 
@@ -208,7 +208,7 @@ func (f Filter) question() string {
 
 // Customer returns what the shop knows of a customer, or [ErrNoSuchCustomer].
 func (s *Shop) Customer(ctx context.Context, id string) (buyer Buyer, shown Shown, err error) {
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		var changed daybook.Position
 		row := rows.QueryRow(`select count(*), coalesce(sum(paid), 0), min(listed_at), max(listed_at), coalesce(max(position), 0)
 			from orders where customer = ? and customer <> ''`, id)

@@ -14,7 +14,7 @@ import (
 // Order returns all that an order's page shows, as the views have it, or
 // [ErrNoSuchOrder].
 func (s *Shop) Order(ctx context.Context, id string) (d Details, shown Shown, err error) {
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		if d, err = readDetails(rows, id); err != nil {
 			return err
 		}

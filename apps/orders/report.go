@@ -167,7 +167,7 @@ func reportedProducts(products []ProductFigures) []ReportedProduct {
 
 // ReportAsOf returns how far orders had come by some time.
 func (s *Shop) ReportAsOf(ctx context.Context, asOf time.Time) (r ReportAsOf, shown Shown, err error) {
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		shown = listShown(at)
 		err := rows.QueryRow(`select count(case when placed_at <= ?1 then 1 end), count(case when paid_at <= ?1 then 1 end),
 				count(case when shipped_at <= ?1 then 1 end), count(case when delivered_at <= ?1 then 1 end)

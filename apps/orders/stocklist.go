@@ -92,7 +92,7 @@ func (s *Shop) Stock(ctx context.Context, f StockFilter) (page StockPage, shown 
 	if err := checkPage(&f.Limit, f.Search); err != nil {
 		return StockPage{}, Shown{}, err
 	}
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		shown = listShown(at)
 		page, err = f.page(rows, at.Point)
 		return err
@@ -152,7 +152,7 @@ func (f StockFilter) question() string {
 // Article returns all that an article's page shows, as the views have it, or
 // [ErrNoSuchArticle].
 func (s *Shop) Article(ctx context.Context, sku string) (d ArticleDetails, shown Shown, err error) {
-	err = s.read(ctx, func(rows *sqlview.Reader, at moment) error {
+	err = s.read(ctx, func(rows *sqlview.Reader, at standing) error {
 		d = ArticleDetails{Reservations: []Reservation{}}
 		err := rows.QueryRow(`select `+articleColumns+`, received, picked, found from stock where sku = ?`, sku).
 			Scan(append(articleFields(&d.ArticleSummary), &d.Received, &d.Picked, &d.Found)...)

@@ -68,17 +68,17 @@ func (m *readModels) current() *sqlview.View {
 	return m.first
 }
 
-// A moment says how far the read model has come that is asked, and which it is.
-type moment struct {
+// A standing says how far the read model has come that is asked, and which it is.
+type standing struct {
 	projection.Checkpoint
 	edition int
 }
 
 // read asks the read model that answers. All questions of look are about one moment.
-func (s *Shop) read(ctx context.Context, look func(rows *sqlview.Reader, at moment) error) error {
+func (s *Shop) read(ctx context.Context, look func(rows *sqlview.Reader, at standing) error) error {
 	view := s.views.current()
 	return view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
-		return look(rows, moment{at, view.Edition()})
+		return look(rows, standing{at, view.Edition()})
 	})
 }
 

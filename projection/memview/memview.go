@@ -119,7 +119,7 @@ func (v *View[V]) Reset(context.Context) error {
 }
 
 func (v *View[V]) tornError() error {
-	return fmt.Errorf("memview: %s: a handler panicked after position %d and left the read model half changed", v.name, v.stand.Position)
+	return fmt.Errorf("memview: %s: a handler failed or panicked after position %d and left the read model half changed", v.name, v.stand.Position)
 }
 
 // Read calls look with the read model and the checkpoint at which it is. Look must not

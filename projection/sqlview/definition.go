@@ -28,9 +28,9 @@ type Handler = projection.Handler[*Tx]
 // On returns a handler that changes tables because of a fact of type E. It is also
 // given the event that the fact was recorded as.
 //
-// Handlers run one at a time, in order of position. If one returns an error or
-// panics, everything since the last checkpoint is undone, and the events are tried
-// again later: so a handler must have no effect but on the tables. That is why it
+// Handlers of a part run one at a time, in order of position within a key. If one returns
+// an error or panics, what the batch did is undone, its event is set aside, and the others
+// are applied again: so a handler must have no effect but on the tables. That is why it
 // gets no context.
 func On[E any](handle func(tx *Tx, fact E, at daybook.Recorded) error) Handler {
 	return projection.Handle(func(tx *Tx, fact E, at daybook.Recorded) (err error) {

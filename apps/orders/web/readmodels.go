@@ -279,6 +279,8 @@ func editionProblem(err error) error {
 		problem = notFound.problem("%s", orders.ErrNoSuchEdition.Error())
 	case errors.Is(err, orders.ErrBuilding):
 		problem = conflict.problem("%s", orders.ErrBuilding.Error())
+	case errors.Is(err, projection.ErrNotSetAside):
+		problem = conflict.problem("%s", err.Error())
 	case errors.As(err, &aside):
 		problem = stillAside.problem("%s", aside.Error())
 	case errors.As(err, &away):
