@@ -1,6 +1,6 @@
 // Package orders is a shop's order management: orders are placed, paid, shipped,
 // delivered, cancelled, returned and refunded; what is in stock is kept for them; the shop
-// sees to them by itself, if it is asked to; and nothing that happened is ever forgotten.
+// sees to them by itself, if it is asked to; and nothing that happened is ever changed.
 //
 // Read events.go first: it is what can happen to an order and to an article, in the
 // shop's words. Then order.go, the rules; commands.go, what people may ask for; stock.go

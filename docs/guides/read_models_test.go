@@ -3,6 +3,7 @@ package guides
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -98,6 +99,41 @@ func Example_readModels() {
 	// cards [card-7] had [card-7 3750] and has [card-7 3800]
 	// the same: false <nil>
 	// removed: <nil>
+}
+
+// One event cannot be read, and holds up its card alone.
+func Example_setAside() {
+	ctx, store := context.Background(), memstore.New()
+	dir, err := os.MkdirTemp("", "balances")
+	fmt.Println("directory:", err)
+	defer os.RemoveAll(dir)
+	sell(ctx, store)
+	store.Append(ctx, []daybook.Event{
+		{Stream: "card-9", Type: "CardIssued", Data: []byte(`{"Cents": "a lot"}`)},
+		{Stream: "card-9", Type: "CardSpent", Data: []byte(`{"Cents": 100}`)},
+	}, nil)
+	view, err := Balances.Open(ctx, dir)
+	fmt.Println("open:", err)
+	defer view.Close()
+
+	runner := projection.NewRunner(store, view, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
+	fmt.Println("all is applied:", runner.CatchUp(ctx) == nil)
+	aside, err := runner.SetAside(ctx)
+	fmt.Println("set aside:", len(aside), err)
+	for _, a := range aside {
+		fmt.Println(a.Keys, "at position", a.Position, "follows another:", a.Follows())
+	}
+	fmt.Println("skipped:", runner.Skip(ctx, aside[0].EventID, "typed by hand, and told to the customer"))
+	fmt.Println("all is applied:", runner.CatchUp(ctx) == nil)
+	// Output:
+	// directory: <nil>
+	// open: <nil>
+	// all is applied: false
+	// set aside: 2 <nil>
+	// [card-9] at position 5 follows another: false
+	// [card-9] at position 6 follows another: true
+	// skipped: <nil>
+	// all is applied: true
 }
 
 // sell sells two cards, of which one is used twice.
