@@ -30,15 +30,15 @@ type Aside struct {
 	IsStep bool
 }
 
-// ErrNotAside is returned by Retry and Skip if the instance is not set aside, or has not
+// ErrNotSetAside is returned by Retry and Skip if the instance is not set aside, or has not
 // that input waiting.
-var ErrNotAside = errors.New("process: the instance is not set aside, or nothing of this id waits")
+var ErrNotSetAside = errors.New("process: the instance is not set aside, or nothing of this id waits")
 
 // Retry has an instance that was set aside react to what it could not take, and then to
 // everything that waits behind it, in order: after the code was mended, or what it
 // depends on. It returns nil if the instance goes on; commands that could not be sent
 // are then sent again. If a reaction fails again, the instance stays aside, and the error
-// says why; what came before has been taken. The error may also be [ErrNotAside], or
+// says why; what came before has been taken. The error may also be [ErrNotSetAside], or
 // one of the store.
 //
 // With an empty id it tries the events again for which no instance was found. They are
@@ -60,7 +60,7 @@ func (r *Runner) Retry(ctx context.Context, process, id string) error {
 		case err != nil:
 			return err
 		case left == 0 && first:
-			return fmt.Errorf("%w: %s of %s", ErrNotAside, id, process)
+			return fmt.Errorf("%w: %s of %s", ErrNotSetAside, id, process)
 		case left <= 1:
 			return nil
 		}
@@ -68,14 +68,18 @@ func (r *Runner) Retry(ctx context.Context, process, id string) error {
 }
 
 // Skip passes over one input that an instance could not take, or one step that could not
-// be carried out, both named by their ids (see [Aside]), for a reason that is recorded. The state never sees an input that was
-// skipped. A command that was skipped counts as refused by the rule [Skipped], an
+// be carried out, both named by their ids (see [Aside]), for a reason that is recorded;
+// without one the error is a [*daybook.InvalidError]. The state never sees an input that
+// was skipped. A command that was skipped counts as refused by the rule [Skipped], an
 // effect as failed, and the instance reacts to that. What else waits is taken by Retry.
 // With an empty id it passes over an event for which no instance was found.
-// The error may be [ErrNotAside], or one of the store.
+// The error may be [ErrNotSetAside], or one of the store.
 //
 // It may be called whether or not the runner is running.
 func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, reason string) error {
+	if reason == "" {
+		return &daybook.InvalidError{What: fmt.Sprintf("skip of %s", what), Reason: "has no reason"}
+	}
 	s, err := r.hand(ctx, process)
 	if err != nil {
 		return err
@@ -102,7 +106,7 @@ func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, r
 	case err != nil:
 		return err
 	case !found:
-		return fmt.Errorf("%w: %s, of %s of %s", ErrNotAside, what, id, process)
+		return fmt.Errorf("%w: %s, of %s of %s", ErrNotSetAside, what, id, process)
 	case step == nil:
 		return nil
 	}

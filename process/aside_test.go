@@ -75,7 +75,7 @@ func TestAnInstanceThatCannotReactIsSetAsideAndTheOthersGoOn(t *testing.T) {
 	if err := b.runner.Retry(t.Context(), "clerk", "1"); err == nil || !strings.Contains(err.Error(), "withdrawals are not my business") {
 		t.Errorf("retried without having been mended: %v", err)
 	}
-	if err := b.runner.Retry(t.Context(), "clerk", "2"); !errors.Is(err, process.ErrNotAside) {
+	if err := b.runner.Retry(t.Context(), "clerk", "2"); !errors.Is(err, process.ErrNotSetAside) {
 		t.Errorf("retried an instance that is not set aside: %v", err)
 	}
 	b.stop()
@@ -109,7 +109,11 @@ func TestWhatIsSkippedIsNeverSeenAndTheRestIsTakenInOrder(t *testing.T) {
 	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "withdrawn by mistake"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotAside) {
+	var invalid *daybook.InvalidError
+	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, ""); !errors.As(err, &invalid) {
+		t.Errorf("skipped without a reason: %v", err)
+	}
+	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotSetAside) {
 		t.Errorf("skipped twice: %v", err)
 	}
 	if err := b.runner.Retry(t.Context(), "clerk", "1"); err != nil {

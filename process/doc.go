@@ -32,11 +32,13 @@
 //     Its answer is recorded, a refusal too, and is what happened.
 //   - An effect is called until its result is recorded, always under the same key: once,
 //     as far as a provider that goes by keys can tell. Its call is recorded before.
-//   - A deadline fires once, never before its time, in order, and after every event that
-//     was recorded before. When the clock was set, none fires until somebody confirms it.
+//   - A deadline fires once, not before its time, in order, and after every event that was
+//     recorded before. When the clock was set, none fires until it is set back or somebody
+//     confirms it.
 //   - An instance that cannot go on is set aside, and the others go on.
 //
-// Any number of runners may run the same processes. Nothing is kept outside the log.
+// Any number of runners may run the same processes. Nothing is kept
+// outside the log but, if asked for, snapshots that save time.
 //
 // Read process.go, handler.go and steps.go for how a process is written; record.go,
 // instance.go, take.go and session.go for how it is kept.

@@ -30,7 +30,7 @@ type Options struct {
 	// Calls is how many effects are called at the same time. Zero means 64.
 	Calls int
 	// Attempts is how often an effect may fail until its failure is its result. Zero
-	// means 8, which with the pauses between them is about a minute.
+	// means 8, with about half a minute of pauses between them.
 	Attempts int
 	// CallTimeout is when the context of an effect's call ends. Zero means 30 seconds.
 	CallTimeout time.Duration

@@ -130,10 +130,10 @@ func (do *Steps) undo(commandOrEffect any) undo {
 // At sets a deadline, which fires at that time or, if it has passed, at once. An
 // instance has at most one deadline of a name: setting it again moves it.
 //
-// The time is kept in nanoseconds, and must lie between 1678 and 2262.
+// The time is kept in nanoseconds, and must lie in the years 1678 to 2261.
 func (do *Steps) At(name string, due time.Time) {
 	do.deadline(name)
-	if due = due.UTC().Round(0); due.Year() < 1679 || due.Year() > 2261 {
+	if due = due.UTC().Round(0); due.Year() < 1678 || due.Year() > 2261 {
 		panic(fmt.Sprintf("process %s: the deadline %q at %s is outside the years that are kept", do.instance.process, name, due))
 	}
 	do.due[name] = due

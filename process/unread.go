@@ -162,7 +162,7 @@ func (s *session) retryUnread(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(unread) == 0:
-		return fmt.Errorf("%w: no event of %s", ErrNotAside, s.name)
+		return fmt.Errorf("%w: no event of %s", ErrNotSetAside, s.name)
 	case s.manager.current() != s:
 		err = s.takeUp(ctx)
 	default:
@@ -185,7 +185,7 @@ func (s *session) skipUnread(ctx context.Context, event uuid.UUID, reason string
 		return err
 	}
 	if !slices.ContainsFunc(unread, func(a Aside) bool { return a.Input == event }) {
-		return fmt.Errorf("%w: the event %s, of %s", ErrNotAside, event, s.name)
+		return fmt.Errorf("%w: the event %s, of %s", ErrNotSetAside, event, s.name)
 	}
 	if err := s.settleAside(ctx, skipped{Input: &event, Reason: reason}); err != nil {
 		return err

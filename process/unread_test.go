@@ -59,7 +59,7 @@ func TestAnEventThatCannotBeReadOrCorrelatedIsSetAsideAndTheOthersGoOn(t *testin
 	if err := b.runner.Skip(t.Context(), "pedant", "", aside[0].Input, "nobody knows what it was"); err != nil {
 		t.Error(err)
 	}
-	if err := b.runner.Skip(t.Context(), "pedant", "", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotAside) {
+	if err := b.runner.Skip(t.Context(), "pedant", "", aside[0].Input, "twice"); !errors.Is(err, process.ErrNotSetAside) {
 		t.Errorf("skipped twice: %v", err)
 	}
 	b.stop()
@@ -74,7 +74,7 @@ func TestAnEventThatCannotBeReadOrCorrelatedIsSetAsideAndTheOthersGoOn(t *testin
 	if aside := b.status().SetAside; len(aside) != 0 {
 		t.Errorf("set aside are still %+v", aside)
 	}
-	if err := b.runner.Retry(t.Context(), "pedant", ""); !errors.Is(err, process.ErrNotAside) {
+	if err := b.runner.Retry(t.Context(), "pedant", ""); !errors.Is(err, process.ErrNotSetAside) {
 		t.Errorf("retried nothing: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,8 +28,11 @@ func (p *Publisher) Retry(key string) error {
 // id says which event is meant: if the key is not, or no longer, set aside at that event,
 // Skip returns [ErrNotSetAside]. The event and the reason are kept in the bookmark, which is
 // saved at once and before any follower is sent; if the process ends before that, the event
-// is set aside as before.
+// is set aside as before. Without a reason the error is a [*daybook.InvalidError].
 func (p *Publisher) Skip(key string, id uuid.UUID, reason string) error {
+	if reason == "" {
+		return &daybook.InvalidError{What: fmt.Sprintf("skip of event %s", id), Reason: "has no reason"}
+	}
 	return p.on(key, func(r *run, l *lane) error {
 		if l.aside.ID != id || l.draining || skips(r.skipped, l) {
 			return ErrNotSetAside

@@ -363,7 +363,10 @@ func TestAPublisherEndsWithItsStore(t *testing.T) {
 	if err := stop(); !errors.Is(err, daybook.ErrClosed) {
 		t.Errorf("Run: %v; want ErrClosed", err)
 	}
-	if err := p.Skip("a", uuid.New(), ""); !errors.Is(err, publish.ErrNotRunning) {
+	if err := p.Skip("a", uuid.New(), ""); !errors.As(err, new(*daybook.InvalidError)) {
+		t.Errorf("skipped without a reason: %v", err)
+	}
+	if err := p.Skip("a", uuid.New(), "lost"); !errors.Is(err, publish.ErrNotRunning) {
 		t.Errorf("skipped: %v", err)
 	}
 	invalid := publish.New(memstore.New(), daybook.Query{{}}, new(receiver), new(publish.MemoryBookmark), quick(publish.Options{}))

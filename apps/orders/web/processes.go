@@ -208,7 +208,7 @@ func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, d
 		"process", name, "instance", id, "actor", s.options.Principal(r), "error", err)
 	away := (*daybook.UnavailableError)(nil)
 	switch {
-	case errors.Is(err, process.ErrNotAside):
+	case errors.Is(err, process.ErrNotSetAside):
 		problem := conflict.problem("the %s of %s is not set aside, or not because of that", name, id)
 		problem.err = err
 		return problem
