@@ -388,3 +388,106 @@ func TestRunFinishesTheBatchThatItHasBegun(t *testing.T) {
 	}
 	view.has(t, "a", 1, 2, 3)
 }
+
+// What changes only the list of what is set aside is noticed by whoever runs, too.
+func TestWhatIsTakenUpByOthersIsNotForgottenByARunner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a", "b")
+		view := newShelf(1)
+		view.spoil(true, 1)
+		stop := run(t, projection.NewRunner(store, view, quiet(projection.Options{Attempts: 1})))
+		synctest.Wait()
+		other := projection.NewRunner(store, view, quiet(projection.Options{Attempts: 1})) // as from another process
+		aside, err := other.SetAside(t.Context())
+		if err != nil || len(aside) != 1 {
+			t.Fatalf("set aside: %v, %v", aside, err)
+		}
+		view.mu.Lock()
+		view.skips = []projection.Skip{{EventID: aside[0].EventID, Position: 1, Reason: "in an earlier version"}}
+		view.mu.Unlock()
+		if err := other.Retry(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		put(t, store, "a")
+		synctest.Wait()
+		isAside(t, other)
+		view.has(t, "a", 3)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A skip whose caller is gone takes what follows along.
+func TestASkipWhoseCallerIsGoneIsFinished(t *testing.T) {
+	store, _ := shelved(t, "a", "a")
+	view := newShelf(1)
+	view.spoil(true, 1)
+	runner := catchUpAside(t, store, view)
+	aside, err := runner.SetAside(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := projection.NewRunner(store, &leaving{shelf: view, leave: cancel}, quiet(projection.Options{}))
+	if err := gone.Skip(ctx, aside[0].EventID, "a test order"); err != nil {
+		t.Error(err)
+	}
+	view.has(t, "a", 2)
+}
+
+// leaving is a view whose caller goes away with its first change.
+type leaving struct {
+	*shelf
+	leave context.CancelFunc
+}
+
+func (l *leaving) Apply(ctx context.Context, c projection.Change) error {
+	defer l.leave()
+	return l.shelf.Apply(ctx, c)
+}
+
+func TestWhatComesBeforeTheLimitIsApplied(t *testing.T) {
+	store, _ := shelved(t, "k")
+	view := newShelf(1)
+	view.spoil(true, 1, 2)
+	runner := projection.NewRunner(store, view, quiet(projection.Options{Attempts: 1, AsideAtMost: 2}))
+	if err := runner.CatchUp(t.Context()); err == nil {
+		t.Fatal("applied poison")
+	}
+	for _, key := range []string{"x", "good", "good", "k", "k"} {
+		put(t, store, key)
+	}
+	var failed *projection.EventError
+	if err := runner.CatchUp(t.Context()); !errors.As(err, &failed) || failed.Event.Position != 5 {
+		t.Errorf("caught up: %v; want an EventError at 5", err)
+	}
+	isAside(t, runner, 1, 2)
+	view.has(t, "good", 3, 4)
+}
+
+// A token stands for all events of its append, also when the last of them is forgotten.
+func TestAWaitForAnAppendWhoseLastEventIsForgotten(t *testing.T) {
+	store, view := memstore.New(), newShelf(1)
+	receipt, err := store.Append(t.Context(), []daybook.Event{
+		{Stream: "s-1", Type: "Put", Tags: []string{"a"}}, {Stream: "s-2", Type: "Put", Tags: []string{"b"}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	view.spoil(true, 1)
+	runner := projection.NewRunner(store, view, quiet(projection.Options{Attempts: 1}))
+	if err := runner.CatchUp(t.Context()); err == nil {
+		t.Fatal("applied poison")
+	}
+	forget(t, store, daybook.Deleted("s-2"))
+	for range 2 {
+		var aside *projection.SetAsideError
+		if err := runner.Wait(t.Context(), receipt.Point); !errors.As(err, &aside) || aside.Aside.Position != 1 {
+			t.Errorf("waited: %v", err)
+		}
+		if err := store.Scavenge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -29,6 +29,7 @@ func (r *Runner) SetAside(ctx context.Context) ([]Aside, error) {
 // [*PausedError]; a key of which nothing is set aside is no error. Retry needs no Run, and
 // disturbs none.
 func (r *Runner) Retry(ctx context.Context, key string) error {
+	defer r.tell()
 	asked := func(a Aside) bool { return key == "" || slices.Contains(a.Keys, key) }
 	var still error
 	for part := range r.view.Parts() {
@@ -55,6 +56,7 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 	if reason == "" {
 		return &daybook.InvalidError{What: "skip of event " + event.String(), Reason: "has no reason"}
 	}
+	defer r.tell()
 	for part := range r.view.Parts() {
 		w := r.worker(part)
 		found, err := w.skip(ctx, event, reason)
@@ -64,7 +66,7 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 		if !found {
 			continue
 		}
-		_, err = w.retry(ctx, func(Aside) bool { return false })
+		_, err = w.retry(context.WithoutCancel(ctx), func(Aside) bool { return false })
 		if errors.As(err, new(*PausedError)) {
 			return nil // what follows it is applied when the view goes on
 		}
@@ -117,6 +119,7 @@ func (r *Runner) Pause(ctx context.Context, reason string) error {
 func (r *Runner) Resume(ctx context.Context) error { return r.setPaused(ctx, "") }
 
 func (r *Runner) setPaused(ctx context.Context, reason string) error {
+	defer r.tell()
 	for part := range r.view.Parts() {
 		w := r.worker(part)
 		err := w.amend(ctx, func(w *worker, c *Change) bool {
@@ -128,6 +131,22 @@ func (r *Runner) setPaused(ctx context.Context, reason string) error {
 		}
 	}
 	return nil
+}
+
+// told returns a channel that is closed when somebody next changes what is kept of the
+// view through this runner.
+func (r *Runner) told() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+// tell wakes the workers.
+func (r *Runner) tell() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.asked)
+	r.asked = make(chan struct{})
 }
 
 // amend makes one change of no events, built from where the part stands, and builds it

@@ -42,9 +42,7 @@ func (w *worker) renew(ctx context.Context) error {
 	if !held {
 		return errDeposed
 	}
-	if w.renewal.IsZero() {
-		w.known = false // it may have become another's meanwhile
-	}
+	w.known = false // others may have changed what is kept of it meanwhile
 	w.renewal = began.Add(w.options.Lease / 3)
 	return nil
 }

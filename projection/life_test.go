@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -225,4 +226,56 @@ func TestEveryPartOfAViewIsProved(t *testing.T) {
 			}
 		}
 	}
+}
+
+// While one part of a view is in the restored log and another is not yet, nobody is told
+// that the view shows what only the first does.
+func TestAWaitInARestoredLogWaitsForEveryPart(t *testing.T) {
+	store, view := memstore.New(), newShelf(2)
+	var keys [2]string // a key of each part
+	for n := range 20 {
+		put(t, store, key(n))
+	}
+	catchUp(t, store, view)
+	for part := range keys {
+		stand, _ := view.Stand(t.Context(), part)
+		keys[part] = key(int(stand.Applied) - 1)
+	}
+	store, view = memstore.New(), newShelf(2)
+	put(t, store, keys[0])
+	put(t, store, keys[1])
+	record(t, store, Noted{"nothing"}, Noted{"to"}, Noted{"see"})
+	catchUp(t, store, view)
+	now := restore(t, store, 2)
+	last := put(t, now, keys[1])
+	held := &half{shelf: view, part: 1}
+	if err := projection.NewRunner(now, held, quiet(projection.Options{})).CatchUp(t.Context()); err == nil {
+		t.Fatal("the second part was moved")
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	runner := projection.NewRunner(now, view, quiet(projection.Options{}))
+	if err := runner.Wait(ctx, last.Point); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waited for what the second part is to show: %v", err)
+	}
+	if err := runner.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := runner.Wait(t.Context(), last.Point); err != nil {
+		t.Error(err)
+	}
+}
+
+// half is a shelf of which one part cannot be moved just now.
+type half struct {
+	*shelf
+	part int
+}
+
+func (h *half) Apply(ctx context.Context, c projection.Change) error {
+	if c.Part == h.part {
+		time.Sleep(50 * time.Millisecond) // the other part goes first
+		return errors.New("the disk is away")
+	}
+	return h.shelf.Apply(ctx, c)
 }

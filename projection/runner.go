@@ -92,6 +92,7 @@ type Runner struct {
 
 	mu    sync.Mutex
 	moved chan struct{} // closed and replaced when the view has moved
+	asked chan struct{} // closed and replaced when somebody has retried, skipped, paused or resumed
 	stuck []*Stuck      // for each part, what keeps it; nil if nothing does
 	rate  rate          // of events applied, and positions passed
 }
@@ -101,7 +102,7 @@ type Runner struct {
 func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	r := &Runner{
 		store: store, view: view, query: view.Query(), owner: uuid.New(),
-		moved: make(chan struct{}), confirmed: make([]atomic.Bool, view.Parts()), stuck: make([]*Stuck, view.Parts()),
+		moved: make(chan struct{}), asked: make(chan struct{}), confirmed: make([]atomic.Bool, view.Parts()), stuck: make([]*Stuck, view.Parts()),
 	}
 	if options != nil {
 		r.options = *options
@@ -151,6 +152,7 @@ func (w *worker) run(ctx context.Context) error {
 		RandomizationFactor: 0.3,
 	}
 	for {
+		told := w.told()
 		err := w.turn(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -164,6 +166,10 @@ func (w *worker) run(ctx context.Context) error {
 		case errors.As(err, &paused):
 			w.calm(w.part)
 			pause = pausedLook
+			if until, compared := comparedUntil(paused.Reason); compared && time.Now().After(until) {
+				_ = w.Resume(ctx) // whoever compared it is gone; tried again if it fails
+				pause = 0
+			}
 		case hopeless(err):
 			w.getStuck(ctx, w.part, err)
 			return err
@@ -177,6 +183,7 @@ func (w *worker) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-told:
 		case <-time.After(pause):
 		}
 	}
@@ -194,6 +201,7 @@ func (w *worker) turn(ctx context.Context) error {
 	began := time.Now()
 	due := func(a Aside) bool { return a.Since.Before(began) }
 	for {
+		told := w.told()
 		if err := w.catchUp(ctx); err != nil {
 			return err
 		}
@@ -201,8 +209,13 @@ func (w *worker) turn(ctx context.Context) error {
 		if _, err := w.retry(ctx, due); err != nil {
 			return err
 		}
-		if err := w.idle(ctx); err != nil {
+		if err := w.idle(ctx, told); err != nil {
 			return err
+		}
+		select {
+		case <-told:
+			w.known = false // somebody has changed what is kept of the part
+		default:
 		}
 		if err := w.renew(ctx); err != nil {
 			return err
@@ -212,18 +225,25 @@ func (w *worker) turn(ctx context.Context) error {
 	}
 }
 
-// idle waits until there is something to do.
-func (w *worker) idle(ctx context.Context) error {
+// idle waits until there is something to do, which somebody may tell it.
+func (w *worker) idle(ctx context.Context, told <-chan struct{}) error {
 	until := w.renewal
 	if next := queue(w.stand.Aside).next(); !next.IsZero() && (until.IsZero() || next.Before(until)) {
 		until = next
 	}
-	wait := ctx
+	wait, stop := context.WithCancel(ctx)
+	defer stop()
 	if !until.IsZero() {
-		var stop context.CancelFunc
-		wait, stop = context.WithDeadline(ctx, until)
+		wait, stop = context.WithDeadline(wait, until)
 		defer stop()
 	}
+	go func() {
+		select {
+		case <-told:
+			stop()
+		case <-wait.Done():
+		}
+	}()
 	_, err := w.store.Wait(wait, w.query, w.stand.Position)
 	if wait.Err() != nil && ctx.Err() == nil {
 		return nil

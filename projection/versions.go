@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,11 @@ const (
 type Versions[V View] struct {
 	store   daybook.Store
 	options VersionsOptions
+
+	// deciding is held while it is decided who answers, or goes; stills while versions are
+	// compared. The first is taken before mu.
+	deciding sync.Mutex
+	stills   sync.Mutex
 
 	mu        sync.Mutex
 	all       []*version[V] // from the oldest to the newest
@@ -104,9 +110,8 @@ func (v *Versions[V]) Run(ctx context.Context) error {
 		v.start(one)
 	}
 	v.mu.Unlock()
-	v.goOn(ctx)
 	for {
-		if err := v.choose(ctx); err != nil && ctx.Err() == nil {
+		if err := v.Choose(ctx); err != nil && ctx.Err() == nil {
 			v.options.Runner.complete().Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
 		}
 		select {
@@ -142,21 +147,11 @@ func (v *Versions[V]) start(one *version[V]) {
 	})
 }
 
-// goOn lets versions go on that a crash left paused while they were compared.
-func (v *Versions[V]) goOn(ctx context.Context) {
-	for _, one := range v.versions() {
-		stands, err := one.runner.stands(ctx)
-		if err == nil && slices.ContainsFunc(stands, func(s Stand) bool { return s.Paused == comparing }) {
-			err = one.runner.Resume(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
-			one.runner.options.Logger.WarnContext(ctx, "it cannot be told whether a version is still being compared", "error", err)
-		}
-	}
-}
-
-// choose switches readers to the version that is to answer.
-func (v *Versions[V]) choose(ctx context.Context) error {
+// Choose looks once at which version is to answer, and switches readers to it, as Run
+// does over and over: for programs that answer before Run has begun.
+func (v *Versions[V]) Choose(ctx context.Context) error {
+	v.deciding.Lock()
+	defer v.deciding.Unlock()
 	for _, one := range slices.Backward(v.versions()) {
 		mark, err := one.mark(ctx)
 		if err != nil {
@@ -423,20 +418,39 @@ func (v *Versions[V]) Switch(ctx context.Context, view V) error {
 	if one == nil {
 		return unknownVersion(view)
 	}
-	if err := v.ready(ctx, one); err != nil {
-		return err
-	}
-	all := v.versions()
-	for _, newer := range all[slices.Index(all, one)+1:] { // the newest that is marked answers
-		if err := newer.setMark(ctx, HeldBack); err != nil {
+	for {
+		if err := v.ready(ctx, one); err != nil {
+			return err
+		}
+		if switched, err := v.switchTo(ctx, one); switched || err != nil {
 			return err
 		}
 	}
+}
+
+// switchTo switches readers to a version that was ready just now, and reports whether it
+// still was.
+func (v *Versions[V]) switchTo(ctx context.Context, one *version[V]) (bool, error) {
+	v.deciding.Lock()
+	defer v.deciding.Unlock()
+	all := v.versions()
+	at := slices.Index(all, one)
+	if at < 0 {
+		return false, unknownVersion(one.view) // it was removed meanwhile
+	}
+	if reason, err := v.unready(ctx, one, v.current()); err != nil || reason != "" {
+		return false, err
+	}
+	for _, newer := range all[at+1:] { // the newest that is marked answers
+		if err := newer.setMark(ctx, HeldBack); err != nil {
+			return false, err
+		}
+	}
 	if err := one.setMark(ctx, Answering); err != nil {
-		return err
+		return false, err
 	}
 	v.answer(one)
-	return nil
+	return true, nil
 }
 
 func unknownVersion(view View) error {
@@ -498,14 +512,17 @@ type Removable interface {
 }
 
 // Remove lets a version go that does not answer. If it is [Removable], its read model is
-// dropped. One that answers, or is the only one, is a [*daybook.InvalidError]. What other
-// processes answer from is theirs to know.
+// dropped. One that answers, here or in another process, or is the only one, is a
+// [*daybook.InvalidError].
 func (v *Versions[V]) Remove(ctx context.Context, view V) error {
 	one := v.find(view)
 	if one == nil {
 		return unknownVersion(view)
 	}
-	stop, ended, reason := v.dismiss(one)
+	stop, ended, reason, err := v.dismiss(ctx, one)
+	if err != nil {
+		return err
+	}
 	if reason != "" {
 		return &daybook.InvalidError{What: fmt.Sprintf("version %d of %s", view.Version(), view.Name()), Reason: "cannot be removed: " + reason}
 	}
@@ -520,66 +537,107 @@ func (v *Versions[V]) Remove(ctx context.Context, view V) error {
 }
 
 // dismiss takes a version off the list, and says how its runner is ended, or why it stays.
-func (v *Versions[V]) dismiss(one *version[V]) (stop context.CancelFunc, ended chan struct{}, reason string) {
+func (v *Versions[V]) dismiss(ctx context.Context, one *version[V]) (stop context.CancelFunc, ended chan struct{}, reason string, err error) {
+	v.deciding.Lock()
+	defer v.deciding.Unlock()
+	for _, newest := range slices.Backward(v.versions()) {
+		mark, err := newest.mark(ctx)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		if mark != Answering {
+			continue
+		}
+		if newest == one {
+			return nil, nil, "it answers", nil
+		}
+		break // another does, and what was marked before it answers nobody who knows that
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
 	case one == v.answering:
-		return nil, nil, "it answers"
+		return nil, nil, "it answers", nil
 	case len(v.all) == 1:
-		return nil, nil, "it is the only one"
+		return nil, nil, "it is the only one", nil
 	}
 	v.all = slices.DeleteFunc(slices.Clone(v.all), func(o *version[V]) bool { return o == one })
 	v.tell()
-	return one.stop, one.ended, ""
+	return one.stop, one.ended, "", nil
 }
 
-// comparing is why versions are paused that are compared. One that a crash left so is
-// let go on by the next Run.
-const comparing = "it is compared with another version"
+// comparing is how the reason begins for which versions are paused that are compared,
+// until a time that follows. A runner goes on then: who compared them may be gone.
+const comparing = "it is compared with another version, until "
 
-// Still brings two versions to the same point, keeps them there while look runs, and
+// compareWithin is how long two versions are kept at one point at most. To bring them
+// there, and to begin to read them, takes moments.
+const compareWithin = time.Minute
+
+// comparedUntil returns until when a part is paused by a comparison, and false if it is
+// paused for another reason, or not at all.
+func comparedUntil(paused string) (time.Time, bool) {
+	given, is := strings.CutPrefix(paused, comparing)
+	if !is {
+		return time.Time{}, false
+	}
+	until, err := time.Parse(time.RFC3339, given)
+	return until, err == nil
+}
+
+// Still brings two versions to the head of the log, keeps them there while look runs, and
 // lets them go on: so that what it reads of both can be compared. Let look return as
-// soon as it has begun to read each at its moment; nothing is applied to either
-// meanwhile. A version that somebody has paused is a [*PausedError].
+// soon as it has begun to read each at its moment: nothing is applied to either meanwhile,
+// and after a minute they go on anyhow, also if the program has ended. A version that
+// somebody has paused is a [*PausedError], and two that are one an
+// [*daybook.InvalidError]. One comparison waits for another.
 func (v *Versions[V]) Still(ctx context.Context, a, b V, look func() error) (err error) {
+	v.stills.Lock()
+	defer v.stills.Unlock()
 	pair := []*version[V]{v.find(a), v.find(b)}
 	for i, one := range pair {
 		if one == nil {
 			return unknownVersion([]V{a, b}[i])
 		}
-		stands, err := one.runner.stands(ctx)
-		if err != nil {
+	}
+	if pair[0] == pair[1] {
+		return &daybook.InvalidError{What: "comparison", Reason: "is of a version with itself"}
+	}
+	until := time.Now().Add(compareWithin)
+	ctx, stop := context.WithDeadline(ctx, until)
+	defer stop()
+	for _, one := range pair {
+		if err := one.unpaused(ctx); err != nil {
 			return err
-		}
-		for _, stand := range stands {
-			if stand.Paused != "" && stand.Paused != comparing {
-				return &PausedError{Name: one.view.Name(), Version: one.view.Version(), Reason: stand.Paused}
-			}
 		}
 	}
 	for _, one := range pair {
 		defer func() {
 			err = errors.Join(err, one.runner.Resume(context.WithoutCancel(ctx)))
 		}()
-		if err := one.runner.Pause(ctx, comparing); err != nil {
+		if err := one.runner.Pause(ctx, comparing+until.UTC().Format(time.RFC3339)); err != nil {
 			return err
 		}
 	}
-	var furthest daybook.Position
-	for _, one := range pair {
-		stands, err := one.runner.stands(ctx)
-		if err != nil {
-			return err
-		}
-		for _, stand := range stands {
-			furthest = max(furthest, stand.Position)
-		}
+	info, err := v.store.Info(ctx) // neither is past it, nor moves by itself any more
+	if err != nil {
+		return err
 	}
 	for _, one := range pair {
-		if err := one.runner.upTo(ctx, daybook.Span{Before: furthest + 1}, nil); err != nil {
+		if err := one.runner.upTo(ctx, daybook.Span{Before: info.Head.Position + 1}, nil); err != nil {
 			return err
 		}
 	}
 	return look()
+}
+
+// unpaused returns a [*PausedError] if somebody has paused the version.
+func (one *version[V]) unpaused(ctx context.Context) error {
+	stands, err := one.runner.stands(ctx)
+	for _, stand := range stands {
+		if stand.Paused != "" {
+			return &PausedError{Name: one.view.Name(), Version: one.view.Version(), Reason: stand.Paused}
+		}
+	}
+	return err
 }

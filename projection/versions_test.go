@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,7 +213,7 @@ func TestVersionsStandStillWhileTheyAreCompared(t *testing.T) {
 		time.Sleep(time.Millisecond) // the first has them, the second does not
 		err := v.Still(t.Context(), first, second, func() error {
 			put(t, store, "a")
-			time.Sleep(time.Minute)
+			time.Sleep(30 * time.Second)
 			one, _ := first.Stand(t.Context(), 0)
 			two, _ := second.Stand(t.Context(), 0)
 			if one.Point != two.Point || one.Position < 7 {
@@ -355,12 +356,133 @@ func TestAComparisonRespectsPausesAndLeavesNone(t *testing.T) {
 		if stand, _ := second.Stand(t.Context(), 0); stand.Paused != "the disk is changed" {
 			t.Errorf("the pause became %q", stand.Paused)
 		}
-		if err := v.Runner(second).Pause(t.Context(), "it is compared with another version"); err != nil {
+		if err := v.Runner(second).Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		stop := runAll(t, v)
+		var invalid *daybook.InvalidError
+		if err := v.Still(t.Context(), first, first, look); !errors.As(err, &invalid) {
+			t.Errorf("compared a version with itself: %v", err)
+		}
+
+		// A program is killed in the middle of it, another one goes on.
+		killed, dead := context.WithCancel(context.Background())
+		looking := make(chan bool)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- v.Still(killed, first, second, func() error { close(looking); <-killed.Done(); return nil })
+		}()
+		<-looking
+		next := versions(store, true, first, second)
+		stop := runAll(t, next)
+		last := put(t, store, "b")
+		time.Sleep(30 * time.Second)
+		first.has(t, "b") // it is still being compared
 		time.Sleep(time.Minute)
-		second.has(t, "a", 1)
+		if err := next.Runner(first).Wait(t.Context(), last.Point); err != nil {
+			t.Error(err)
+		}
+		first.has(t, "b", 2)
 		stop()
+		dead()
+		<-ended
 	})
+}
+
+// Whoever compares again and again keeps nobody from being shown what is recorded.
+func TestComparisonsOneAfterTheOtherHoldNobodyUp(t *testing.T) {
+	store, _ := shelved(t, "a")
+	first, second := newModel(1), newModel(2)
+	v := versions(store, true, first, second)
+	stop := runAll(t, v)
+	ctx, cancel := context.WithCancel(t.Context())
+	var comparing sync.WaitGroup
+	for range 4 {
+		comparing.Go(func() {
+			for ctx.Err() == nil {
+				err := v.Still(ctx, first, second, func() error {
+					one, _ := first.Stand(ctx, 0)
+					two, _ := second.Stand(ctx, 0)
+					if one.Paused == "" || two.Paused == "" || one.Point != two.Point {
+						t.Errorf("compared at %d %q and %d %q", one.Position, one.Paused, two.Position, two.Paused)
+					}
+					return nil
+				})
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		last := put(t, store, "b")
+		if _, err := v.Wait(t.Context(), last.Point); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	comparing.Wait()
+	if stand, _ := first.Stand(t.Context(), 0); stand.Paused != "" {
+		t.Errorf("it stays paused: %s", stand.Paused)
+	}
+	stop()
+}
+
+// A version that is removed while somebody waits to switch to it does not answer.
+func TestARemovedVersionIsNotSwitchedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a")
+		first, second := newModel(1), newModel(2)
+		v := versions(store, true, first, second)
+		for range 2 {
+			if err := v.Runner(first).CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Switch(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held := v.Runner(second)
+		switched := make(chan error, 1)
+		go func() { switched <- v.Switch(t.Context(), second) }()
+		time.Sleep(time.Second)
+		if err := v.Remove(t.Context(), second); err != nil {
+			t.Fatal(err)
+		}
+		if err := held.CatchUp(t.Context()); err != nil { // as by another process
+			t.Fatal(err)
+		}
+		var invalid *daybook.InvalidError
+		if err := <-switched; !errors.As(err, &invalid) {
+			t.Errorf("switched to what was removed: %v", err)
+		}
+		answers(t, v, 1)
+		if stand, _ := first.Stand(t.Context(), 0); stand.Mark != projection.Answering {
+			t.Errorf("the version that is left is %q", stand.Mark)
+		}
+	})
+}
+
+func TestWhatAnswersInAnotherProcessIsNotRemoved(t *testing.T) {
+	store, _ := shelved(t, "a")
+	first, second := newModel(1), newModel(2)
+	here, there := versions(store, true, first, second), versions(store, true, first, second)
+	for _, m := range []*model{first, second} {
+		if err := here.Runner(m).CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := here.Switch(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var invalid *daybook.InvalidError
+	if err := there.Remove(t.Context(), second); !errors.As(err, &invalid) || second.removed {
+		t.Errorf("removed what answers elsewhere: %v", err)
+	}
+	if err := there.Choose(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answers(t, there, 2)
+	if err := there.Remove(t.Context(), first); err != nil || !first.removed {
+		t.Errorf("removed what answers nobody: %v", err)
+	}
 }

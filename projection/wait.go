@@ -106,7 +106,7 @@ func (r *Runner) covers(ctx context.Context, stands []Stand, token daybook.Point
 	// A view of the incarnation before is yet to be taken over, or not: positions
 	// cannot be compared with it. A store that is behind the one that gave the token
 	// has yet to see what it stands for.
-	if !at.SameLife(now) || now.Position < token.Position {
+	if slices.ContainsFunc(stands, func(s Stand) bool { return !s.SameLife(now) }) || now.Position < token.Position {
 		return false, nil
 	}
 	for _, err := range reading.Events() {
@@ -149,7 +149,7 @@ func (r *Runner) heldUp(ctx context.Context, stands []Stand, token daybook.Point
 // recordedAt returns when the event at a point was recorded. If there is none, the time
 // is one at which nothing was.
 func (r *Runner) recordedAt(ctx context.Context, token daybook.Point) (time.Time, error) {
-	reading, err := r.store.Read(ctx, daybook.All(), daybook.Span{After: token.Position - 1, Before: token.Position + 1})
+	reading, err := r.store.Read(ctx, daybook.All(), daybook.Span{After: token.Position - 1, Before: token.Position + 1, Forgotten: true})
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -240,6 +240,9 @@ func (w *worker) make(ctx context.Context, c Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if c.To == c.From { // who else believes to know where the part stands is to be told
+		c.To.Owner = uuid.New()
+	}
 	ctx, stop := outlasting(ctx)
 	defer stop()
 	if err := w.view.Apply(ctx, c); err != nil {
@@ -347,7 +350,12 @@ func (w *worker) stopBefore(ctx context.Context, c Change, now daybook.Point, fa
 	c.To = c.From
 	c.To.Point, c.To.Owner = now.At(failed.Event.Position-1), w.owner
 	c.To = c.To.with(c.Events)
-	if err := w.make(ctx, c); err != nil {
+	err := w.make(ctx, c)
+	if errors.As(err, new(*EventError)) {
+		w.single = true // one of them cannot be applied either: it comes first
+		return ErrMoved
+	}
+	if err != nil {
 		w.known = false
 		return err
 	}

@@ -44,6 +44,9 @@ func openReadModels(ctx context.Context, store daybook.Store, dir string, option
 	}
 	// Somebody looks at what has changed before readers are switched.
 	versions := projection.NewVersions(store, &projection.VersionsOptions{Runner: options, ByHand: true}, views...)
+	if err := versions.Choose(ctx); err != nil {
+		return nil, errors.Join(err, closeAll(views))
+	}
 	return &readModels{dir: dir, versions: versions, first: views[0]}, nil
 }
 
@@ -153,6 +156,8 @@ func (s *Shop) edition(ctx context.Context, edition int) (*sqlview.View, error) 
 }
 
 // SwitchTo has an edition answer, as soon as it shows what the one that answers does.
+//
+// While it waits for that, the edition can be removed; it is then [ErrNoSuchEdition].
 func (s *Shop) SwitchTo(ctx context.Context, edition int) error {
 	view, err := s.edition(ctx, edition)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
 )
 
@@ -62,8 +63,11 @@ type TableComparison struct {
 //
 // Diff calls each, if it is not nil, for every difference, table by table in the order of
 // keys. It holds one row of each read model in memory. If each returns an error, Diff ends
-// and returns it.
+// and returns it. A view beside itself is a [*daybook.InvalidError].
 func Diff(ctx context.Context, before, after *View, each func(Difference) error) (Comparison, error) {
+	if before == after {
+		return Comparison{}, &daybook.InvalidError{What: "comparison", Reason: "is of a read model with itself"}
+	}
 	return diff(ctx, before, after, each, func() {})
 }
 

@@ -104,7 +104,8 @@ func (s sibling) with(ctx context.Context, readOnly bool, do func(*sql.Conn) err
 	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	db, err := sql.Open("sqlite", address(s.path, readOnly))
+	// It may be removed just now, and is not to be made anew.
+	db, err := sql.Open("sqlite", address(s.path, readOnly)+"&mode=rw")
 	if err != nil {
 		return err
 	}

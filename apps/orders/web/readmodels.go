@@ -126,11 +126,15 @@ func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked, err := ask(r, "compare")
-	if err != nil {
+	if _, err := ask(r); err != nil {
 		return err
 	}
-	answer := readModelsAnswer{ReadModels: []readModel{}}
+	return s.showReadModels(w, r, form, nil)
+}
+
+// showReadModels answers where the editions stand, and how one of them compared.
+func (s *Site) showReadModels(w http.ResponseWriter, r *http.Request, form form, result *compared) error {
+	answer := readModelsAnswer{ReadModels: []readModel{}, Compared: result}
 	models, err := s.shop.ReadModels(r.Context())
 	if err != nil {
 		return err
@@ -144,14 +148,9 @@ func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
 		}
 		building = building || m.Lag > 0 || m.Aside > 0
 	}
-	if asked.Get("compare") != "" {
-		if answer.Compared, err = s.compare(r, asked.Get("compare")); err != nil {
-			return err
-		}
-	}
 	if form == asHTML {
 		v := view{Title: "Read models", Nav: "readmodels", Shown: shown, Body: answer}
-		if building {
+		if building && result == nil {
 			v.Poll = int(time.Second.Milliseconds())
 		}
 		s.render(w, r, http.StatusOK, "readmodels", v)
@@ -160,12 +159,27 @@ func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// compare compares an edition with the one that answers.
-func (s *Site) compare(r *http.Request, given string) (*compared, error) {
-	edition, err := strconv.Atoi(given)
-	if err != nil {
-		return nil, malformed.problem("compare is %q, and is the number of an edition", given)
+// compare takes POST /readmodels/{edition}/compare: an edition is compared, row by row,
+// with the one that answers. That both stand still for a moment is more than asking.
+func (s *Site) compare(w http.ResponseWriter, r *http.Request) error {
+	var none struct{}
+	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+		return err
 	}
+	edition, err := strconv.Atoi(r.PathValue("edition"))
+	if err != nil {
+		return notFound.problem("%q is no number of an edition", r.PathValue("edition"))
+	}
+	result, err := s.compared(r, edition)
+	if err != nil {
+		return err
+	}
+	form, _ := wanted(r)
+	return s.showReadModels(w, r, form, result)
+}
+
+// compared compares an edition with the one that answers.
+func (s *Site) compared(r *http.Request, edition int) (*compared, error) {
 	c := &compared{Edition: edition, Tables: []comparedTable{}, Rows: []difference{}}
 	result, err := s.shop.Compare(r.Context(), edition, func(d sqlview.Difference) error {
 		if len(c.Rows) < mostDifferences {

@@ -48,7 +48,7 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 	if models[1].Answers || !models[0].Answers || models[1].Events != models[0].Events || models[1].Progress != 1 {
 		t.Errorf("they stand at %+v", models)
 	}
-	compared := read[readModelsAnswer](t, f.get("/readmodels?compare=2"), http.StatusOK).Compared
+	compared := read[readModelsAnswer](t, f.send("/readmodels/2/compare", ``), http.StatusOK).Compared
 	if compared == nil || !compared.Same || len(compared.Rows) != 0 || len(compared.Tables) < 5 {
 		t.Errorf("compared: %+v", compared)
 	}
@@ -73,8 +73,8 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 			t.Errorf("POST %s: %d, want %d", path, a.StatusCode, want)
 		}
 	}
-	if a := f.get("/readmodels?compare=two"); a.StatusCode != http.StatusBadRequest {
-		t.Errorf("compared with a word: %d", a.StatusCode)
+	if a := f.send("/readmodels/2/compare", ``); a.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("compared with itself: %d", a.StatusCode)
 	}
 }
 

@@ -43,6 +43,7 @@ func (s *Site) routes() []route {
 		{method: "POST", path: "/providers/{name}", handle: s.tellProvider},
 
 		{method: "POST", path: "/readmodels", handle: s.rebuild},
+		{method: "POST", path: "/readmodels/{edition}/compare", handle: s.compare},
 		{method: "POST", path: "/readmodels/{edition}/switch", handle: s.onEdition("SwitchEdition", s.switchEdition)},
 		{method: "POST", path: "/readmodels/{edition}/remove", handle: s.onEdition("RemoveEdition", s.removeEdition)},
 		{method: "POST", path: "/readmodels/{edition}/retry", handle: s.onEdition("RetrySetAside", s.retryAside)},
