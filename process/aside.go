@@ -13,7 +13,8 @@ import (
 )
 
 // Aside says that an instance was set aside, and why: because its reaction to an input
-// panicked, an input could not be read, or a step can never be carried out as it is.
+// panicked, an input could not be read, a step can never be carried out as it is, or its
+// stream has an event that is none of a process, which then counts as an input.
 // Inputs that reach it meanwhile are recorded and wait, in order.
 type Aside struct {
 	// Process and Instance say which instance. An Aside without an instance is an event
@@ -90,6 +91,7 @@ func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, r
 	found := false
 	var step *step
 	err = s.note(ctx, id, func(i *instance) (uuid.UUID, record) {
+		found, step = false, nil
 		event, _ := uuid.NewV7()
 		r := skipped{Reason: reason, Last: i.waiting() == 1}
 		if step = i.step(what); step != nil && step.blocked {
@@ -156,7 +158,7 @@ func (s *session) retryOne(ctx context.Context, id string) (waited int, err erro
 		switch {
 		case i.aside == nil:
 			return 0, nil
-		case i.definition == nil:
+		case i.definition == nil && i.number > 0:
 			return 0, fmt.Errorf("process: %s of %s began in version %d, which this program lacks", id, s.name, i.number)
 		case i.folded != nil:
 			return 0, fmt.Errorf("process: %s of %s: %w", id, s.name, i.folded)

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
+	"github.com/daybook-es/daybook/store/memstore"
 )
 
 // A Clerk notes what it is told, unless it does not like it.
@@ -231,5 +232,171 @@ func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
 		if version == one && (l.Version != 1 || !slices.Contains(l.State.Diary, "withdrawn")) {
 			t.Errorf("order %s: %+v", order, l)
 		}
+	}
+}
+
+func TestAStepThatIsTriedAgainMeanwhileIsNotSkipped(t *testing.T) {
+	store := memstore.New()
+	bus := &pickyBus{Bus: command.NewBus(store, handlers(), nil)}
+	r := process.NewRunner(store, bus, []process.Definition{clerk(true)}, quick())
+	stop := run(t, r)
+	place(t, store, "1", "tea")
+	tell(t, store, "1", Failed{"dust"})
+	settle(t, r)
+	status, err := r.Status(t.Context())
+	if err != nil || len(status[0].SetAside) != 1 {
+		t.Fatalf("the status is %+v, %v", status, err)
+	}
+	stop()
+	late := &lateStore{Store: store, typ: "process.skipped", before: func() {
+		if err := r.Retry(t.Context(), "clerk", "1"); err != nil {
+			t.Error(err)
+		}
+	}}
+	other := process.NewRunner(late, bus, []process.Definition{clerk(true)}, quick())
+	if err := other.Skip(t.Context(), "clerk", "1", status[0].SetAside[0].Input, "nobody wants it"); !errors.Is(err, process.ErrNotSetAside) {
+		t.Errorf("skipped after it was tried again: %v", err)
+	}
+	for _, e := range whole(t, store) {
+		if e.Type == "process.answered" {
+			t.Errorf("an answer is recorded that nobody gave: %s", e.Data)
+		}
+	}
+}
+
+func TestAnInstanceWhoseStreamHasAForeignEventIsSetAsideAndTheOthersGoOn(t *testing.T) {
+	b := newBench(t).start(clerk(true))
+	b.place("tea", "1")
+	foreign := daybook.Event{Stream: "process.clerk-1", Type: "Remark", Data: []byte(`{}`)}
+	if _, err := b.store.Append(t.Context(), []daybook.Event{foreign}, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.place("milk", "2")
+	tell(t, b.store, "1", Withdrawn{})
+	tell(t, b.store, "2", Failed{"rain"})
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed milk", "failed rain", "answered order-open"}, b.notes("2")); diff != "" {
+		t.Errorf("the other instance: %s", diff)
+	}
+	b.stop()
+
+	b.start(clerk(true)) // which finds it as the first one did
+	aside := b.status().SetAside
+	if len(aside) != 1 || aside[0].Instance != "1" || aside[0].IsStep || !strings.Contains(aside[0].Cause, "none of its types") {
+		t.Fatalf("set aside are %+v", aside)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "1"); err == nil || !strings.Contains(err.Error(), "none of its types") {
+		t.Errorf("retried with the event there: %v", err)
+	}
+	h, err := process.ReadHistory(t.Context(), b.store, "clerk", "1")
+	if err != nil || h.Status != "set aside" || !slices.ContainsFunc(h.Entries, func(e process.Entry) bool { return e.What == "Remark" }) {
+		t.Errorf("the history is %+v, %v", h, err)
+	}
+	if err := b.runner.Skip(t.Context(), "clerk", "1", aside[0].Input, "it is somebody else's"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.runner.Retry(t.Context(), "clerk", "1"); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed tea", "withdrawn"}, b.notes("1")); diff != "" {
+		t.Errorf("the instance itself: %s", diff)
+	}
+	if aside := b.status().SetAside; len(aside) != 0 {
+		t.Errorf("set aside are still %+v", aside)
+	}
+}
+
+func TestAnInstanceThatWasForgottenForGoodKeepsNoOther(t *testing.T) {
+	store := memstore.New()
+	p := []process.Definition{clerk(true)}
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), p, quick())
+	run(t, r)
+	place(t, store, "1", "tea")
+	settle(t, r)
+	if _, err := store.Append(t.Context(), []daybook.Event{daybook.Tombstoned("process.clerk-1")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	place(t, store, "1", "again")
+	place(t, store, "2", "milk")
+	// The first one has the instance in memory. The second one reads everything again.
+	for n, r := range []*process.Runner{r, process.NewRunner(store, command.NewBus(store, handlers(), nil), p, quick())} {
+		if n > 0 {
+			run(t, r)
+		}
+		settle(t, r)
+		if status, err := r.Status(t.Context()); err != nil || status[0].Stuck != nil {
+			t.Errorf("runner %d: %+v, %v", n, status, err)
+		}
+	}
+	l, err := clerk(true).Load(t.Context(), store, "2")
+	if diff := cmp.Diff([]string{"placed milk"}, l.State.Notes); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+// A blindStore cannot read the streams of instances.
+type blindStore struct {
+	daybook.Store
+	seeing atomic.Bool
+}
+
+func (s *blindStore) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
+	if len(q) == 1 && len(q[0].Categories) > 0 && !s.seeing.Load() {
+		return daybook.Reading{}, &daybook.UnavailableError{Doing: "read", Err: errDeclined}
+	}
+	return s.Store.Read(ctx, q, span)
+}
+
+func TestWhatKeepsAPartOfAProcessIsToldWhileTheRestGoesOn(t *testing.T) {
+	b := newBench(t)
+	store := &blindStore{Store: b.store}
+	options := quick()
+	options.Clock = b.clock // no pause ends before it is told to
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{clerk(true)}, options)
+	run(t, r)
+	status := func() process.Status {
+		t.Helper()
+		s, err := r.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s[0]
+	}
+	waitFor(t, "it to be stuck", func() bool { return status().Stuck != nil })
+	for _, order := range []string{"1", "2"} {
+		place(t, b.store, order, "tea")
+		waitFor(t, "the order", func() bool {
+			l, err := clerk(true).Load(t.Context(), b.store, order)
+			return err == nil && l.Version > 0
+		})
+	}
+	if s := status(); !errors.Is(s.Stuck, errDeclined) {
+		t.Errorf("it says that it is stuck on %v", s.Stuck)
+	}
+	store.seeing.Store(true)
+	b.clock.Pass(time.Second)
+	settle(t, r)
+	if s := status(); s.Stuck != nil || s.Live[1] != 2 {
+		t.Errorf("it goes on, and says %+v", s)
+	}
+}
+
+func TestTheLagIsOfWhatConcernsTheProcess(t *testing.T) {
+	store := memstore.New()
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{clerk(true)}, quick())
+	stop := run(t, r)
+	place(t, store, "1", "tea")
+	settle(t, r)
+	if _, err := store.Append(t.Context(), []daybook.Event{{Stream: "weather", Type: "Rained", Data: []byte(`{}`)}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.Status(t.Context()); err != nil || s[0].Lag != 0 {
+		t.Errorf("after something else the lag is %+v, %v", s, err)
+	}
+	stop()
+	place(t, store, "2", "tea")
+	if s, err := r.Status(t.Context()); err != nil || s[0].Lag != uint64(len(whole(t, store))) {
+		t.Errorf("of a runner that does not run, the lag is %+v, %v", s, err)
 	}
 }

@@ -35,7 +35,8 @@
 //   - A deadline fires once, not before its time, in order, and after every event that was
 //     recorded before. When the clock was set, none fires until it is set back or somebody
 //     confirms it.
-//   - An instance that cannot go on is set aside, and the others go on.
+//   - An instance that cannot go on is set aside, and the others go on. One whose stream
+//     was tombstoned takes nothing any more, and keeps nobody.
 //
 // Any number of runners may run the same processes. Nothing is kept
 // outside the log but, if asked for, snapshots that save time.

@@ -28,6 +28,7 @@ func (s *session) fireDeadlines(ctx context.Context) error {
 		woken := s.woken.wait()
 		batch, wait := s.dueNow()
 		if len(batch) == 0 {
+			s.goOn(ctx, firing)
 			select {
 			case <-ctx.Done():
 			case <-woken:
@@ -51,13 +52,13 @@ func (s *session) fireDeadlines(ctx context.Context) error {
 		s.changed.tell()
 		if err == nil {
 			pauses.Reset()
-			s.goOn(ctx)
+			s.goOn(ctx, firing)
 			continue
 		}
 		if errors.Is(err, daybook.ErrClosed) || ctx.Err() != nil {
 			return err
 		}
-		s.getStuck(ctx, err)
+		s.getStuck(ctx, firing, err)
 		s.pause(ctx, pauses)
 	}
 	return nil

@@ -26,7 +26,7 @@ const bookmarkEvery = 2000
 func (s *session) follow(ctx context.Context) error {
 	var at, saved daybook.Position
 	var stride uint64
-	err := s.insist(ctx, func() error {
+	err := s.insist(ctx, following, func() error {
 		info, err := s.store.Info(ctx)
 		if err == nil {
 			stride = max(info.Stride, bookmarkEvery)
@@ -62,7 +62,7 @@ func (s *session) follow(ctx context.Context) error {
 	}()
 	for {
 		var reading daybook.Reading
-		err := s.insist(ctx, func() (err error) {
+		err := s.insist(ctx, following, func() (err error) {
 			if reading, err = s.store.Read(ctx, query, daybook.Span{After: at}); err == nil {
 				err = s.sameLife(reading.Snapshot())
 			}
@@ -88,13 +88,13 @@ func (s *session) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.goOn(ctx)
+		s.goOn(ctx, following)
 		at = max(at, reading.Snapshot().Position)
 		s.moveFollowed(at)
 		if at > saved+daybook.Position(stride) {
 			save(ctx)
 		}
-		err = s.insist(ctx, func() error { return s.following.wait(ctx, s.store, query, at) })
+		err = s.insist(ctx, following, func() error { return s.following.wait(ctx, s.store, query, at) })
 		if err != nil {
 			return err
 		}
@@ -110,9 +110,9 @@ func (s *session) moveFollowed(at daybook.Position) {
 }
 
 // query selects every event that some version reacts to.
-func (s *session) query() daybook.Query {
+func (m *manager) query() daybook.Query {
 	var types []string
-	for _, d := range s.versions {
+	for _, d := range m.versions {
 		types = append(types, d.names...)
 	}
 	slices.Sort(types)
@@ -193,14 +193,14 @@ func (s *session) deal(ctx context.Context, events []daybook.Recorded) error {
 }
 
 // correlate returns the instances that an event reaches, each with the version in which
-// the event begins it, if it does: the newest one in which it begins any.
+// the event begins it, if it does: for all of them the newest one in which it begins any.
 func (s *session) correlate(e daybook.Recorded) (reached map[string]int, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("process %s: correlating %s at position %d panicked: %v", s.name, e.Type, e.Position, cause)
 		}
 	}()
-	began := false
+	began := 0 // the version in which the event begins instances
 	for _, version := range s.versions.newest() {
 		d := s.versions[version]
 		if _, reacts := slices.BinarySearch(d.names, e.Type); !reacts {
@@ -224,8 +224,8 @@ func (s *session) correlate(e daybook.Recorded) (reached map[string]int, err err
 			if _, known := reached[id]; !known {
 				reached[id] = 0
 			}
-			if starts && !began {
-				reached[id], began = version, true
+			if starts && (began == 0 || began == version) {
+				reached[id], began = version, version
 			}
 		}
 	}
@@ -306,25 +306,29 @@ func (s *session) bookmark(ctx context.Context) (daybook.Position, error) {
 	return begin, nil
 }
 
-// readBookmark returns the bookmarks by version, and the version of their stream.
+// readBookmark returns the bookmarks by version, and the version of their stream, in which
+// there are notes about events that were set aside, too.
 func (s *session) readBookmark(ctx context.Context) (map[int]daybook.Position, daybook.Version, error) {
-	reading, err := s.store.Read(ctx, daybook.Stream(ownStream(s.name)), daybook.Span{Backward: true, Limit: 1})
+	reading, err := s.store.Read(ctx, daybook.Stream(ownStream(s.name)), daybook.Span{Backward: true})
 	if err != nil {
 		return nil, 0, err
 	}
+	var version daybook.Version
 	for e, err := range reading.Events() {
 		if err != nil {
 			return nil, 0, err
+		}
+		version = max(version, e.Version)
+		if e.Type != typeBookmarked {
+			continue
 		}
 		r, err := recordOf(e)
 		if err != nil {
 			return nil, 0, err
 		}
-		if b, is := r.(bookmarked); is {
-			return b.Versions, e.Version, nil
-		}
+		return r.(bookmarked).Versions, version, nil
 	}
-	return nil, 0, nil
+	return nil, version, nil
 }
 
 // saveBookmark notes that everything up to a position was dealt with for all versions of

@@ -57,8 +57,7 @@ type Entry struct {
 }
 
 // ReadHistory reads the history of an instance. It needs no runner and no definition. An
-// instance that has not begun has no entries. The error is that of the store, or an
-// [*daybook.UnreadableError].
+// instance that has not begun has no entries. The error is that of the store.
 func ReadHistory(ctx context.Context, store daybook.Store, process, instance string) (*History, error) {
 	reading, err := store.Read(ctx, daybook.Stream(streamOf(process, instance)), daybook.Span{})
 	if err != nil {
@@ -71,7 +70,7 @@ func ReadHistory(ctx context.Context, store daybook.Store, process, instance str
 		}
 		r, err := recordOf(e)
 		if err != nil {
-			return nil, err
+			r = unreadable{err}
 		}
 		h.write(e, r)
 	}
@@ -146,6 +145,8 @@ func (h *historian) write(e daybook.Recorded, r record) {
 	case setAside:
 		entry.Side, entry.What, entry.Detail = Note, "set aside", r.Cause
 		entry.About, h.Status = h.aboutEither(r.Input, r.Step), "set aside"
+	case unreadable:
+		entry.Side, entry.What, entry.Detail, h.Status = Inbox, e.Type, r.err.Error(), "set aside"
 	case retried:
 		entry.Side, entry.What, entry.About = Note, "retried", h.aboutEither(r.Input, r.Step)
 		h.goOn(r.Last)

@@ -123,7 +123,7 @@ func load(ctx context.Context, store daybook.Store, process, id string, definiti
 	held := make(map[uuid.UUID]bool) // inputs without a reaction of their own
 	for n, e := range events {
 		if records[n], err = recordOf(e); err != nil {
-			return nil, fmt.Errorf("process: load %s: %w", i.stream(), err)
+			records[n] = unreadable{err}
 		}
 		switch r := records[n].(type) {
 		case received:
@@ -211,15 +211,15 @@ func (i *instance) apply(e daybook.Recorded, r record, f *folding) {
 			s.calls, s.failed = r.Call, r.Failed
 		}
 	case setAside:
-		if i.aside == nil {
-			i.aside = &aside{since: e.RecordedAt}
-		}
-		i.aside.cause, i.aside.input, i.aside.step = r.Cause, r.Input, r.Step
+		i.setAside(e.RecordedAt, r)
 		if r.Step != nil {
 			if s := i.step(*r.Step); s != nil {
 				s.blocked = true
 			}
 		}
+	case unreadable:
+		i.held = append(i.held, &input{id: e.ID, what: r, trace: e.Trace(), lost: r.err})
+		i.setAside(e.RecordedAt, setAside{Input: &e.ID, Cause: r.err.Error()})
 	case retried:
 		if in := i.resolve(r.Input, r.Step); in != nil && f != nil {
 			i.fold(in)
@@ -227,6 +227,14 @@ func (i *instance) apply(e daybook.Recorded, r record, f *folding) {
 	case skipped:
 		i.resolve(r.Input, r.Step)
 	}
+}
+
+// setAside notes that the instance cannot go on, for one more reason if there was one.
+func (i *instance) setAside(at time.Time, why setAside) {
+	if i.aside == nil {
+		i.aside = &aside{since: at}
+	}
+	i.aside.cause, i.aside.input, i.aside.step = why.Cause, why.Input, why.Step
 }
 
 // arrive notes an input, before it is reacted to: a step that has its outcome is not

@@ -3,6 +3,8 @@ package process
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,8 +21,8 @@ type manager struct {
 	running  atomic.Bool
 
 	mu      sync.Mutex
-	session *session // nil while the runner does not run
-	stuck   error    // what keeps it from going on
+	session *session         // nil while the runner does not run
+	stuck   map[string]error // what keeps it from going on, by what does not
 }
 
 func newManager(r *Runner, name string) *manager {
@@ -40,6 +42,9 @@ func (m *manager) run(ctx context.Context) error {
 		m.session = s
 		m.mu.Unlock()
 		err := s.run(ctx)
+		m.mu.Lock()
+		m.stuck = nil // its goroutines are no more
+		m.mu.Unlock()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -49,7 +54,7 @@ func (m *manager) run(ctx context.Context) error {
 		if errors.Is(err, errAgain) {
 			continue
 		}
-		m.getStuck(ctx, err)
+		m.getStuck(ctx, following, err)
 		if !m.pause(ctx, pauses) {
 			return nil
 		}
@@ -105,25 +110,52 @@ func (m *manager) wake() {
 	}
 }
 
-// getStuck notes what keeps the process from going on, and logs it if it is new.
-func (m *manager) getStuck(ctx context.Context, err error) {
+// What gets stuck, and goes on, for itself: one goroutine of a session does not know how
+// the others fare. Instances and steps do, too, under their own names.
+const (
+	following   = "following the log"
+	registering = "following the instances"
+	firing      = "firing deadlines"
+)
+
+// getStuck notes what keeps a part of the process from going on, and logs it if it is new.
+func (m *manager) getStuck(ctx context.Context, part string, err error) {
 	m.mu.Lock()
-	before := m.stuck
-	m.stuck = err
+	before := m.stuck[part]
+	if m.stuck == nil {
+		m.stuck = make(map[string]error)
+	}
+	m.stuck[part] = err
 	m.mu.Unlock()
 	if before == nil || before.Error() != err.Error() {
-		m.options.Logger.ErrorContext(ctx, "the process is stuck", "process", m.name, "error", err)
+		m.options.Logger.ErrorContext(ctx, "the process is stuck", "process", m.name, "part", part, "error", err)
 	}
 }
 
-func (m *manager) goOn(ctx context.Context) {
+// goOn notes that a part of the process goes on, and logs it if it did not.
+func (m *manager) goOn(ctx context.Context, part string) {
 	m.mu.Lock()
-	before := m.stuck
-	m.stuck = nil
+	before := m.stuck[part]
+	delete(m.stuck, part)
 	m.mu.Unlock()
 	if before != nil {
-		m.options.Logger.InfoContext(ctx, "the process goes on", "process", m.name)
+		m.options.Logger.InfoContext(ctx, "the process goes on", "process", m.name, "part", part)
 	}
+}
+
+// stuckOn returns what keeps the process from going on: the same error of several parts
+// once.
+func (m *manager) stuckOn() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []error
+	for _, part := range slices.Sorted(maps.Keys(m.stuck)) {
+		err := m.stuck[part]
+		if !slices.ContainsFunc(all, func(other error) bool { return other.Error() == err.Error() }) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
 }
 
 func (m *manager) pauses() *backoff.ExponentialBackOff {
@@ -145,22 +177,22 @@ func (m *manager) pause(ctx context.Context, pauses *backoff.ExponentialBackOff)
 	}
 }
 
-// insist does something until it succeeds. It gives up if ctx ends, if the store is
+// insist has a part of the process do something until it succeeds. It gives up if ctx ends, if the store is
 // closed, and if the log lives another life.
-func (m *manager) insist(ctx context.Context, do func() error) error {
+func (m *manager) insist(ctx context.Context, part string, do func() error) error {
 	for pauses, failed := m.pauses(), false; ; failed = true {
 		err := do()
 		life := (*daybook.LifeError)(nil)
 		switch {
 		case err == nil:
 			if failed {
-				m.goOn(ctx)
+				m.goOn(ctx, part)
 			}
 			return nil
 		case ctx.Err() != nil, errors.Is(err, daybook.ErrClosed), errors.As(err, &life):
 			return err
 		}
-		m.getStuck(ctx, err)
+		m.getStuck(ctx, part, err)
 		if !m.pause(ctx, pauses) {
 			return err
 		}

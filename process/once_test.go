@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,8 +237,8 @@ func TestAStepThatARunnerDoesNotCarryOutIsTakenOverByAnother(t *testing.T) {
 	hanging := newWorld()
 	hanging.fault = func(string, string, bool) error { <-never; return errDeclined }
 	// The second runner gets to read no order, but sees what the first one decides.
-	blind := &countingStore{Store: b.store, read: func(q daybook.Query, _ daybook.Span) {
-		if len(q) == 1 && slices.Contains(q[0].Types, "OrderPlaced") {
+	blind := &countingStore{Store: b.store, read: func(q daybook.Query, span daybook.Span) {
+		if len(q) == 1 && slices.Contains(q[0].Types, "OrderPlaced") && span.Limit == 0 { // with a limit, it is asked for its status
 			<-never
 		}
 	}}
@@ -260,4 +261,81 @@ func TestAStepThatARunnerDoesNotCarryOutIsTakenOverByAnother(t *testing.T) {
 	}
 	b.clock.Pass(time.Minute)
 	waitFor(t, "the second runner to take over", func() bool { calls, _ := b.world.count("charge"); return calls == 1 })
+}
+
+// A lateStore lets something else happen before the first append of a type is made.
+type lateStore struct {
+	daybook.Store
+	typ    string
+	before func()
+	once   sync.Once
+}
+
+func (l *lateStore) Append(ctx context.Context, events []daybook.Event, c daybook.Condition) (daybook.Receipt, error) {
+	if events[0].Type == l.typ {
+		l.once.Do(l.before)
+	}
+	return l.Store.Append(ctx, events, c)
+}
+
+func TestAnEffectIsNotCalledOnceItsOutcomeIsRecorded(t *testing.T) {
+	store, w := memstore.New(), newWorld()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int32
+	w.fault = func(effect, _ string, after bool) error {
+		if effect != "charge" || after || calls.Add(1) > 1 {
+			return nil
+		}
+		close(begun)
+		<-goOn
+		return process.Permanent(errDeclined)
+	}
+	p := []process.Definition{fulfilment(w)}
+	first := process.NewRunner(store, command.NewBus(store, handlers(), nil), p, quick())
+	run(t, first)
+	place(t, store, "1", "tea")
+	<-begun
+	late := &lateStore{Store: store, typ: "process.calling", before: func() {
+		close(goOn)
+		if _, err := store.Wait(t.Context(), daybook.Query{{Types: []string{"process.returned"}}}, 0); err != nil {
+			t.Error(err)
+		}
+	}}
+	second := process.NewRunner(late, command.NewBus(late, handlers(), nil), p, quick())
+	run(t, second)
+	settle(t, second)
+	settle(t, first)
+	if _, once := w.count("charge"); once > 0 {
+		t.Errorf("the buyer was charged after it was recorded that this had failed: %q", diary(t, store, fulfilment(w), "1"))
+	}
+}
+
+func TestAnEventThatBeginsSeveralInstancesBeginsAllOfThem(t *testing.T) {
+	type (
+		Opened  struct{ ID string }
+		Bundled struct{ A, B string }
+	)
+	codec := daybook.NewCodec(
+		daybook.KindOf[Opened]("Opened", nil),
+		daybook.Split("Bundled", func(b Bundled) []any { return []any{Opened{b.A}, Opened{b.B}} }, Opened{}),
+	)
+	opener := func(version int) *process.Process[Clerk] {
+		return process.For("opener", version, codec, process.Starts(func(e Opened, _ daybook.Recorded) string { return e.ID },
+			func(c *Clerk, e Opened, _ *process.Steps) {
+				c.Notes = append(c.Notes, fmt.Sprint("opened in ", version))
+			}))
+	}
+	store := memstore.New()
+	if _, err := store.Append(t.Context(), []daybook.Event{{Stream: "door-1", Type: "Bundled", Data: []byte(`{"A":"a","B":"b"}`)}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{opener(1), opener(2)}, quick())
+	run(t, r)
+	settle(t, r)
+	for _, id := range []string{"a", "b"} {
+		l, err := opener(2).Load(t.Context(), store, id)
+		if diff := cmp.Diff([]string{"opened in 2"}, l.State.Notes); diff != "" || err != nil {
+			t.Errorf("%s: %s %v", id, diff, err)
+		}
+	}
 }

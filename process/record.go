@@ -169,6 +169,13 @@ func (retried) recordType() string     { return typeRetried }
 func (skipped) recordType() string     { return typeSkipped }
 func (bookmarked) recordType() string  { return typeBookmarked }
 
+// unreadable stands for an event of an instance's stream that is no record, or none that
+// can be read: somebody else's, or a newer program's. The instance is aside from there on,
+// and the event waits like an input: it can be skipped.
+type unreadable struct{ err error }
+
+func (unreadable) recordType() string { return "" } // it is never written
+
 // readers read the data of each type of event.
 var readers = map[string]func([]byte) (record, error){
 	typeReceived:    readAs[received],

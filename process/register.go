@@ -57,7 +57,7 @@ func (s *session) keepRegister(ctx context.Context) error {
 	query := daybook.Query{{Categories: []string{categoryOf(s.name)}}}
 	var at daybook.Position
 	var last eventAt
-	err := s.insist(ctx, func() (err error) {
+	err := s.insist(ctx, registering, func() (err error) {
 		at, last, err = s.loadSnapshot(ctx)
 		return err
 	})
@@ -71,7 +71,7 @@ func (s *session) keepRegister(ctx context.Context) error {
 		}
 	}()
 	for {
-		err := s.insist(ctx, func() error {
+		err := s.insist(ctx, registering, func() error {
 			reading, err := s.store.Read(ctx, query, daybook.Span{After: at, Borrowed: true})
 			if err == nil {
 				err = s.sameLife(reading.Snapshot())
@@ -80,12 +80,10 @@ func (s *session) keepRegister(ctx context.Context) error {
 				return err
 			}
 			for e, err := range reading.Events() {
-				if err == nil {
-					err = s.enter(e)
-				}
 				if err != nil {
 					return err
 				}
+				s.enter(ctx, e)
 				at, last = e.Position, eventAt{e.ID, e.Position, e.RecordedAt}
 				if read++; read == snapshotEvery {
 					s.saveSnapshot(ctx, at, last)
@@ -99,7 +97,7 @@ func (s *session) keepRegister(ctx context.Context) error {
 			return err
 		}
 		s.moveRegistered(at)
-		if err := s.insist(ctx, func() error { return s.registering.wait(ctx, s.store, query, at) }); err != nil {
+		if err := s.insist(ctx, registering, func() error { return s.registering.wait(ctx, s.store, query, at) }); err != nil {
 			return err
 		}
 	}
@@ -120,18 +118,18 @@ func (s *session) moveRegistered(at daybook.Position) {
 }
 
 // enter takes in the next event of an instance's stream, of which it keeps nothing.
-func (s *session) enter(e daybook.Recorded) error {
+func (s *session) enter(ctx context.Context, e daybook.Recorded) {
 	s.watch.recorded(e.RecordedAt)
+	id := strings.Clone(instanceOf(s.name, e.Stream))
+	s.slots.saw(id, e.Version)
 	if e.Type == typeReceived && !bytes.Contains(e.Data, []byte(`"version"`)) || e.Type == typeCalling {
-		s.slots.saw(strings.Clone(instanceOf(s.name, e.Stream)), e.Version)
-		return nil // it changes nothing, and there are many
+		return // it changes nothing, and there are many
 	}
 	r, err := recordOf(e)
 	if err != nil {
-		return err
+		s.options.Logger.ErrorContext(ctx, "an instance is set aside", "process", s.name, "instance", id, "cause", err)
+		r = unreadable{err}
 	}
-	id := strings.Clone(instanceOf(s.name, e.Stream))
-	s.slots.saw(id, e.Version)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	reg := &s.register
@@ -162,18 +160,25 @@ func (s *session) enter(e daybook.Recorded) error {
 	case fired:
 		reg.end(r.Position)
 	case setAside:
-		a := Aside{Process: s.name, Instance: id, Since: e.RecordedAt, Cause: strings.Clone(r.Cause)}
-		if before, is := reg.aside[id]; is {
-			a.Since = before.Since
-		}
-		a.Input, a.IsStep = *cmp.Or(r.Input, r.Step), r.Step != nil
-		reg.aside[id] = a
+		reg.setAside(Aside{
+			Process: s.name, Instance: id, Since: e.RecordedAt, Cause: strings.Clone(r.Cause),
+			Input: *cmp.Or(r.Input, r.Step), IsStep: r.Step != nil,
+		})
+	case unreadable:
+		reg.setAside(Aside{Process: s.name, Instance: id, Since: e.RecordedAt, Cause: strings.Clone(r.err.Error()), Input: e.ID})
 	case retried:
 		s.resolved(id, r.Last)
 	case skipped:
 		s.resolved(id, r.Last)
 	}
-	return nil
+}
+
+// setAside takes in that an instance cannot go on, for one more reason if there was one.
+func (r *register) setAside(a Aside) {
+	if before, is := r.aside[a.Instance]; is {
+		a.Since = before.Since
+	}
+	r.aside[a.Instance] = a
 }
 
 // expect takes in a step that was decided on.

@@ -51,7 +51,7 @@ func newSession(m *manager) *session {
 func (s *session) run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	err := s.insist(ctx, func() error {
+	err := s.insist(ctx, following, func() error {
 		return s.identify(ctx)
 	})
 	if err != nil {
@@ -160,11 +160,25 @@ func (s *session) take(ctx context.Context, id string, about func(*instance) *in
 }
 
 // record appends a draft. It reports whether somebody else was first, so that the
-// instance is to be looked at again.
+// instance is to be looked at again. An instance that was forgotten for good takes
+// nothing any more: that is logged, and no error.
 func (s *session) record(ctx context.Context, of *slot, d *draft, in *input) (again bool, err error) {
 	receipt, err := s.append(ctx, d.events, append(d.condition(), in.condition...))
 	invalid, conflict, reused := (*daybook.InvalidError)(nil), (*daybook.ConflictError)(nil), (*daybook.ReusedError)(nil)
-	if errors.As(err, &invalid) && len(d.events) > 1 && d.events[0].ID == in.id {
+	if errors.As(err, &invalid) {
+		gone, unknown := s.isTombstoned(ctx, streamOf(s.name, of.id))
+		switch {
+		case unknown != nil:
+			of.instance = nil
+			return false, unknown
+		case gone:
+			of.instance = nil
+			s.options.Logger.WarnContext(ctx, "an instance whose stream was tombstoned takes nothing any more",
+				"process", s.name, "instance", of.id, "input", in.id)
+			return false, nil
+		}
+	}
+	if invalid != nil && len(d.events) > 1 && d.events[0].ID == in.id {
 		if d, err = d.instance.refuse(in, d.at, err); err == nil {
 			receipt, err = s.append(ctx, d.events, append(d.condition(), in.condition...))
 		}
@@ -193,6 +207,17 @@ func (s *session) record(ctx context.Context, of *slot, d *draft, in *input) (ag
 		return true, s.reach(ctx, conflict.Position())
 	}
 	return false, err
+}
+
+// isTombstoned reports whether a stream was forgotten for good.
+func (s *session) isTombstoned(ctx context.Context, stream string) (bool, error) {
+	tombstones := daybook.Query{{Streams: []string{daybook.StreamAbout(stream)}, Types: []string{daybook.TypeTombstoned}}}
+	reading, err := s.store.Read(ctx, tombstones, daybook.Span{Limit: 1})
+	if err != nil {
+		return false, err
+	}
+	found, err := reading.Collect()
+	return len(found) > 0, err
 }
 
 // append appends events of instances, and remembers which steps this runner decided on.

@@ -22,7 +22,8 @@ type Status struct {
 	// follows is of the part of the log that it has read.
 	Ready bool
 	// Followed is the position up to which all events have reached the instances, and Lag
-	// how far the head of the log is from there.
+	// how far the head of the log is from there. It is zero if nothing lies between that a
+	// version reacts to.
 	Followed daybook.Position
 	Lag      uint64
 	// Live counts the instances that are not done by version, Done those that are.
@@ -44,8 +45,8 @@ type Status struct {
 	SetAside []Aside
 	// Clock says why no deadline fires: a [*ClockError]; nil if they do.
 	Clock error
-	// Stuck is the error that keeps the process from going on; nil if there is none. The
-	// runner tries again by itself.
+	// Stuck is the error that keeps the process from going on, or several that keep parts
+	// of it, joined; nil if there is none. The runner tries again by itself.
 	Stuck error
 }
 
@@ -61,11 +62,24 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 			s.Clock = clocked
 		}
 		if err == nil && info.Head.Position > s.Followed {
-			s.Lag = uint64(info.Head.Position - s.Followed)
+			var behind bool
+			if behind, err = m.isBehind(ctx, s.Followed); behind {
+				s.Lag = uint64(info.Head.Position - s.Followed)
+			}
 		}
 		all = append(all, s)
 	}
 	return all, err
+}
+
+// isBehind reports whether there is anything after a position that a version reacts to.
+func (m *manager) isBehind(ctx context.Context, followed daybook.Position) (bool, error) {
+	reading, err := m.store.Read(ctx, m.query(), daybook.Span{After: followed, Limit: 1})
+	if err != nil {
+		return false, err
+	}
+	next, err := reading.Collect()
+	return len(next) > 0, err
 }
 
 func byAge(a, b Aside) int {
@@ -74,10 +88,8 @@ func byAge(a, b Aside) int {
 
 func (m *manager) status() Status {
 	status := Status{Process: m.name, Versions: m.versions.newest()}
-	m.mu.Lock()
-	s := m.session
-	status.Stuck = m.stuck
-	m.mu.Unlock()
+	status.Stuck = m.stuckOn()
+	s := m.current()
 	if s == nil {
 		return status
 	}

@@ -75,17 +75,11 @@ func (s *session) takeUp(ctx context.Context) error {
 	return nil
 }
 
-// catchUp has an instance take an event late and, if that begins it, what has reached it
-// since.
+// catchUp has an instance take an event late and, if that can begin it, what has reached
+// it since: whether the event has begun it or an attempt before that came no further. What
+// it took already is taken once.
 func (s *session) catchUp(ctx context.Context, id string, d delivery) error {
-	of := s.slots.lock(id)
-	i, err := s.load(ctx, of)
-	s.slots.unlock(of)
-	if err != nil {
-		return err
-	}
-	isNew := i.number == 0
-	if err := s.deliver(ctx, id, d); err != nil || !isNew {
+	if err := s.deliver(ctx, id, d); err != nil || d.starts == 0 {
 		return err
 	}
 	reading, err := s.store.Read(ctx, s.query(), daybook.Span{After: d.event.Position})

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/daybooktest"
 	"github.com/daybook-es/daybook/process"
 )
 
@@ -76,5 +78,55 @@ func TestAnEventThatCannotBeReadOrCorrelatedIsSetAsideAndTheOthersGoOn(t *testin
 	}
 	if err := b.runner.Retry(t.Context(), "pedant", ""); !errors.Is(err, process.ErrNotSetAside) {
 		t.Errorf("retried nothing: %v", err)
+	}
+}
+
+func TestWhatFollowsAnEventThatIsTakenUpIsTakenWhateverFailsMeanwhile(t *testing.T) {
+	b := newBench(t).start(pedant(false))
+	b.place("odd", "2")
+	tell(t, b.store, "2", Withdrawn{})
+	settle(t, b.runner)
+	b.stop()
+	// The event itself is taken, and then the store is away for a moment.
+	store := &daybooktest.Unreliable{Store: b.store, Fault: func(n int) daybooktest.Fault {
+		if n == 2 {
+			return daybooktest.Unavailable
+		}
+		return daybooktest.NoFault
+	}}
+	r := process.NewRunner(store, command.NewBus(store, handlers(), nil), []process.Definition{pedant(true)}, quick())
+	run(t, r)
+	settle(t, r)
+	if diff := cmp.Diff([]string{"placed odd", "withdrawn"}, b.pedantNotes("2")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatWasSetAsideDoesNotHideHowFarTheLogWasRead(t *testing.T) {
+	b := newBench(t).start(pedant(false))
+	b.place("tea", "1")
+	tell(t, b.store, "9", Withdrawn{}) // of an order from before
+	b.place("odd", "2")
+	b.stop() // behind the event that was set aside
+	b.start(pedant(true))
+	b.stop() // behind the one that was taken up
+	// Version 2 begins instances at withdrawals, too, where version 1 has come to.
+	second := process.For("pedant", 2, Orders.Codec(),
+		process.Starts(func(_ Withdrawn, at daybook.Recorded) string { return orderOf(at) },
+			func(c *Clerk, _ Withdrawn, _ *process.Steps) { c.Notes = append(c.Notes, "withdrawn") }))
+	b.start(pedant(true), second)
+	b.place("tea", "3")
+	b.stop()
+	if l, err := second.Load(t.Context(), b.store, "9"); err != nil || l.Version != 0 {
+		t.Errorf("version 2 has begun an instance for what was recorded long before it: %+v, %v", l, err)
+	}
+	bookmarks := 0
+	for _, e := range whole(t, b.store) {
+		if e.Type == "process.bookmarked" {
+			bookmarks++
+		}
+	}
+	if bookmarks < 3 {
+		t.Errorf("three runners, two of which began behind a note, kept %d bookmarks", bookmarks)
 	}
 }

@@ -26,8 +26,11 @@ func (s *session) advance(ctx context.Context, id string) {
 	of := s.slots.lock(id)
 	defer s.slots.unlock(of)
 	i, err := s.load(ctx, of)
-	if err != nil && ctx.Err() == nil {
-		s.getStuck(ctx, err)
+	stuck := "instance " + id
+	if err == nil {
+		s.goOn(ctx, stuck)
+	} else if ctx.Err() == nil {
+		s.getStuck(ctx, stuck, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,10 +171,9 @@ func (s *session) block(ctx context.Context, j job, cause error) {
 	noted := false
 	err := s.note(ctx, j.instance, func(i *instance) (uuid.UUID, record) {
 		step := i.step(j.step)
-		if step == nil || step.blocked {
+		if noted = step != nil && !step.blocked; !noted {
 			return uuid.Nil, nil
 		}
-		noted = true
 		id, _ := uuid.NewV7()
 		return id, setAside{Step: &j.step, Cause: cause.Error()}
 	}, j.trace)
@@ -188,8 +190,8 @@ func (s *session) block(ctx context.Context, j job, cause error) {
 }
 
 // note appends one record to the stream of an instance, and applies it. About returns
-// it, or nil if there is nothing to note; if it is recorded under its id already, that is
-// an errRepeated.
+// it, or nil if there is nothing to note, and is asked again whenever somebody else was
+// first; if it is recorded under its id already, that is an errRepeated.
 func (s *session) note(ctx context.Context, id string, about func(*instance) (uuid.UUID, record), trace daybook.Trace) error {
 	of := s.slots.lock(id)
 	defer s.slots.unlock(of)
@@ -247,6 +249,7 @@ func (s *session) call(ctx context.Context, j job) {
 	var handler *requestHandler
 	attempt := 0
 	err := s.note(ctx, j.instance, func(i *instance) (uuid.UUID, record) {
+		handler, attempt = nil, 0 // what was so when it was asked before may not be so any more
 		step := i.step(j.step)
 		if step == nil || i.definition == nil {
 			return uuid.Nil, nil
@@ -294,7 +297,7 @@ func (s *session) call(ctx context.Context, j job) {
 		}
 	}
 	// What the provider said is worth more than one attempt to keep it.
-	err = s.insist(ctx, func() error { return s.answer(ctx, j, returnedID(j.step), r, nil) })
+	err = s.insist(ctx, "step "+j.step.String(), func() error { return s.answer(ctx, j, returnedID(j.step), r, nil) })
 	if err != nil {
 		s.later(ctx, j, "to have its result recorded", err)
 		return
