@@ -141,13 +141,16 @@ func (s *Shop) Status(ctx context.Context) (projection.Status, error) {
 }
 
 // Changes yields what happens to orders, in stock and to fulfilments after a point, each
-// when the views show it, for as long as ctx lasts. It ends with the error that stopped it,
-// the context's included. The zero Point begins with the first event; [Shop.Now] is now.
+// when the views show it or have set it aside, for as long as ctx lasts. It ends with the
+// error that stopped it, the context's included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for reading, err := range daybook.Follow(ctx, s.store, append(s.views.first.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {
 			if err == nil {
 				err = s.Wait(ctx, reading.Snapshot())
+			}
+			if aside := (*projection.SetAsideError)(nil); errors.As(err, &aside) {
+				err = nil // all but what is set aside is shown, and that may stay so for long
 			}
 			if err != nil {
 				yield(Change{}, err)

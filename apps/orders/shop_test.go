@@ -95,6 +95,29 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// What is set aside is told, too, and keeps nothing behind it.
+func TestChangesGoOnBehindWhatIsSetAside(t *testing.T) {
+	s := openShop(t)
+	strange := daybook.Event{Stream: "order-strange", Type: "OrderPlaced", Data: []byte(`{"total": "a lot"}`)}
+	if _, err := s.Store().Append(t.Context(), []daybook.Event{strange}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for change, err := range s.Changes(t.Context(), daybook.Point{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told = append(told, change.Order); len(told) == 1 {
+			told = append(told, place(t, s, PlaceOrder{Total: 100}))
+			continue
+		}
+		break
+	}
+	if len(told) != 3 || told[0] != "strange" || told[1] != told[2] {
+		t.Errorf("told and placed were %q", told)
+	}
+}
+
 func TestDashboardNowAndThen(t *testing.T) {
 	now := clock
 	s := openShopAt(t, func() time.Time { return now })

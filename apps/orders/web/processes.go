@@ -36,7 +36,8 @@ type processStatus struct {
 	Stuck string `json:"stuck,omitempty"`
 }
 
-// An aside is an instance that was set aside.
+// An aside is an instance that was set aside; without an instance, an event for which
+// none was found.
 type aside struct {
 	Instance string    `json:"instance"`
 	Since    time.Time `json:"since"`
@@ -163,7 +164,8 @@ func (s *Site) processesPage(w http.ResponseWriter, r *http.Request, filter orde
 }
 
 // retryInstance takes POST /processes/{name}/{id}/retry: an instance that was set aside
-// tries again what it could not take.
+// tries again what it could not take. POST /processes/{name}/retry has the process try
+// again the events for which it found no instance.
 func (s *Site) retryInstance(w http.ResponseWriter, r *http.Request) error {
 	var none struct{}
 	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
@@ -175,7 +177,8 @@ func (s *Site) retryInstance(w http.ResponseWriter, r *http.Request) error {
 }
 
 // skipInstance takes POST /processes/{name}/{id}/skip: an instance that was set aside
-// passes over one thing that it could not take.
+// passes over one thing that it could not take. POST /processes/{name}/skip has the
+// process pass over an event for which it found no instance.
 func (s *Site) skipInstance(w http.ResponseWriter, r *http.Request) error {
 	var c struct {
 		Input  string `json:"input"`
@@ -196,7 +199,7 @@ func (s *Site) skipInstance(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// onInstance does something to an instance, and answers.
+// onInstance does something to an instance, or to the events that have none, and answers.
 func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, do func(runner *process.Runner, name, id string) error) error {
 	name, id := r.PathValue("name"), r.PathValue("id")
 	runner := s.shop.Processes()
@@ -210,6 +213,9 @@ func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, d
 	switch {
 	case errors.Is(err, process.ErrNotSetAside):
 		problem := conflict.problem("the %s of %s is not set aside, or not because of that", name, id)
+		if id == "" {
+			problem = conflict.problem("no event without an instance of %s is set aside, or not that one", name)
+		}
 		problem.err = err
 		return problem
 	case errors.As(err, &away):

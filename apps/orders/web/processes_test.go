@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -332,4 +333,44 @@ func TestTheLiveStreamOfAFulfilment(t *testing.T) {
 			t.Fatalf("after a reconnection it tells %s, want %s", m.id, want)
 		}
 	}
+}
+
+// An event of which nobody knows whose it is, is listed like what is set aside, and can be
+// tried again and skipped.
+func TestAnEventWithoutAnInstanceIsTriedAgainAndSkipped(t *testing.T) {
+	f := openBusyFront(t)
+	for _, order := range []string{"one", "two"} {
+		strange := daybook.Event{Stream: "order-" + order, Type: "FulfilmentRequested", Data: []byte(`{"total": "a lot"}`)}
+		if _, err := f.shop.Store().Append(t.Context(), []daybook.Event{strange}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var left []aside
+	for len(left) < 2 {
+		left = read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0].SetAside
+	}
+	page := []string{"Accept", "text/html"}
+	list := f.get("/processes", page...).Body
+	for _, want := range []string{"An event of nobody knows which order", `action="/processes/fulfilment/retry"`, `action="/processes/fulfilment/skip"`, left[0].Input.String()} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the page of the processes does not show %q", want)
+		}
+	}
+	if strings.Contains(list, `href="/orders/"`) {
+		t.Error("the page of the processes leads to an order without a name")
+	}
+
+	f.send("/processes/fulfilment/retry", ``).isProblem(t, stillAside)
+	if a := f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "typed by hand"}`); a.StatusCode != http.StatusNoContent {
+		t.Errorf("skipping answers %d %s", a.StatusCode, a.Body)
+	}
+	form := append([]string{"Content-Type", formBody}, page...)
+	a := f.ask("POST", "/processes/fulfilment/skip", "reason=typed+by+hand&input="+left[1].Input.String(), form...)
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/processes" {
+		t.Errorf("skipping by the form answers %d %s", a.StatusCode, a.Body)
+	}
+	f.until("/processes", `"set_aside": []`)
+	f.send("/processes/fulfilment/retry", ``).isProblem(t, conflict)
+	f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "twice"}`).isProblem(t, conflict)
+	f.send("/processes/other/retry", ``).isProblem(t, notFound)
 }

@@ -40,6 +40,8 @@ func (s *Site) routes() []route {
 
 		{method: "POST", path: "/processes/{name}/{id}/retry", handle: s.retryInstance},
 		{method: "POST", path: "/processes/{name}/{id}/skip", handle: s.skipInstance},
+		{method: "POST", path: "/processes/{name}/retry", handle: s.retryInstance},
+		{method: "POST", path: "/processes/{name}/skip", handle: s.skipInstance},
 		{method: "POST", path: "/providers/{name}", handle: s.tellProvider},
 
 		{method: "POST", path: "/readmodels", handle: s.rebuild},

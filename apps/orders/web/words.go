@@ -248,12 +248,22 @@ func orderIn(e orders.Occurrence) string {
 	return ""
 }
 
-// An asideForm is an instance that was set aside, with what can be done about it.
+// An asideForm is an instance that was set aside, or an event without one, with what can
+// be done about it.
 type asideForm struct {
 	Process, Instance string
 	Since             time.Time
 	Cause             string
 	Input             uuid.UUID
+}
+
+// Action is the address below which it is tried again and skipped.
+func (f asideForm) Action() string {
+	action := "/processes/" + url.PathEscape(f.Process)
+	if f.Instance != "" {
+		action += "/" + url.PathEscape(f.Instance)
+	}
+	return action
 }
 
 // standing says what a fulfilment waits for, or why it ended as it did.
