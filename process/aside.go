@@ -112,11 +112,17 @@ func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, r
 	case step == nil:
 		return nil
 	}
-	j := job{instance: id, step: step.id, request: step.request, trace: daybook.Trace{Correlation: step.correlation, Causation: step.id.String()}}
-	if step.effect {
-		return s.answer(ctx, j, returnedID(step.id), returned{Step: step.id, At: s.now(), Failure: Skipped + ": " + reason}, nil)
+	j := job{instance: id, step: step.id, request: step.request, effect: step.effect, skipped: reason, trace: daybook.Trace{Correlation: step.correlation, Causation: step.id.String()}}
+	return s.passOver(ctx, j)
+}
+
+// passOver has an instance take that a step was skipped. Whoever recorded the skip does
+// so, or, if they are gone, whoever comes to the step next.
+func (s *session) passOver(ctx context.Context, j job) error {
+	if j.effect {
+		return s.answer(ctx, j, returnedID(j.step), returned{Step: j.step, At: s.now(), Failure: Skipped + ": " + j.skipped}, nil)
 	}
-	return s.answer(ctx, j, answeredID(step.id), answered{Step: step.id, At: s.now(), Refused: &refusal{Rule: Skipped, Reason: reason}}, ineffective(step.id))
+	return s.answer(ctx, j, answeredID(j.step), answered{Step: j.step, At: s.now(), Refused: &refusal{Rule: Skipped, Reason: j.skipped}}, ineffective(j.step))
 }
 
 // waiting returns how many inputs and steps an instance cannot take.

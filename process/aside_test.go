@@ -180,6 +180,50 @@ func TestACommandThatIsInvalidSetsItsInstanceAside(t *testing.T) {
 	}
 }
 
+// Between the note that a step is skipped and its outcome others come to it, or the program
+// ends: it is passed over all the same, and not tried again.
+func TestASkippedStepIsPassedOverByWhoeverComesToIt(t *testing.T) {
+	b := newBench(t)
+	bus := &pickyBus{Bus: command.NewBus(b.store, handlers(), nil)}
+	options := quick()
+	options.Clock = b.clock
+	b.runner = process.NewRunner(b.store, bus, []process.Definition{clerk(true)}, options)
+	run(t, b.runner)
+	b.place("tea", "1")
+	tell(t, b.store, "1", Failed{"dust"})
+	settle(t, b.runner)
+	aside := b.status().SetAside
+	if len(aside) != 1 || !aside[0].IsStep {
+		t.Fatalf("set aside are %+v", aside)
+	}
+	cut := &cutStore{Store: b.store}
+	cut.left.Store(1)
+	gone := process.NewRunner(cut, bus, []process.Definition{clerk(true)}, options)
+	if err := gone.Skip(t.Context(), "clerk", "1", aside[0].Input, "nobody wants it"); err == nil {
+		t.Fatal("what was to follow the note has been recorded")
+	}
+	settle(t, b.runner)
+	if diff := cmp.Diff([]string{"placed tea", "failed dust", "answered skipped"}, b.notes("1")); diff != "" {
+		t.Error(diff)
+	}
+	if aside := b.status().SetAside; len(aside) != 0 {
+		t.Errorf("set aside are still %+v", aside)
+	}
+}
+
+// A cutStore takes so many appends and no more.
+type cutStore struct {
+	daybook.Store
+	left atomic.Int32
+}
+
+func (s *cutStore) Append(ctx context.Context, events []daybook.Event, condition daybook.Condition) (daybook.Receipt, error) {
+	if s.left.Add(-1) < 0 {
+		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: errors.New("the connection is cut")}
+	}
+	return s.Store.Append(ctx, events, condition)
+}
+
 func TestAnInstanceStaysWithTheVersionThatBeganIt(t *testing.T) {
 	b := newBench(t)
 	one, two := fulfilment(b.world), fulfilmentIn(b.world, 2)

@@ -50,6 +50,7 @@ type step struct {
 	calls       int // calls of an effect that were begun
 	failed      int // and how many of them failed
 	blocked     bool
+	skipped     string // why it was skipped; empty if it was not. Its outcome says so too, once it is recorded
 }
 
 // registered is what undoes something that has succeeded.
@@ -226,6 +227,11 @@ func (i *instance) apply(e daybook.Recorded, r record, f *folding) {
 		}
 	case skipped:
 		i.resolve(r.Input, r.Step)
+		if r.Step != nil {
+			if s := i.step(*r.Step); s != nil {
+				s.skipped = r.Reason
+			}
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ type job struct {
 	instance string
 	step     uuid.UUID
 	request  request
+	effect   bool
+	skipped  string // why it was skipped; empty if it was not
 	trace    daybook.Trace
 }
 
@@ -50,7 +52,10 @@ func (s *session) advance(ctx context.Context, id string) {
 			continue // it is on the agenda
 		}
 		p.begun, p.failed = true, max(p.failed, ready.failed)
-		j := job{id, ready.id, ready.request, daybook.Trace{Correlation: ready.correlation, Causation: ready.id.String()}}
+		j := job{
+			instance: id, step: ready.id, request: ready.request, effect: ready.effect, skipped: ready.skipped,
+			trace: daybook.Trace{Correlation: ready.correlation, Causation: ready.id.String()},
+		}
 		if ready.effect {
 			s.effects.push(j)
 		} else {
@@ -102,6 +107,9 @@ func (s *session) later(ctx context.Context, j job, what string, cause error) {
 // it at the same time, and the domain answers them differently, the answer that is
 // recorded is what happened.
 func (s *session) send(ctx context.Context, j job) {
+	if j.skipped != "" && s.skip(ctx, j) {
+		return
+	}
 	unanswered := daybook.Nothing(daybook.Query{{IDs: []uuid.UUID{answeredID(j.step)}}}, daybook.Point{})
 	receipt, err := s.bus.Send(daybook.WithTrace(ctx, j.trace),
 		command.Envelope{ID: command.ID(j.step), Principal: categoryOf(s.name), If: unanswered},
@@ -146,6 +154,21 @@ func isHopeless(err error) bool {
 	return errors.As(err, &invalid) || errors.As(err, &denied) || errors.As(err, &reused)
 }
 
+// skip carries a step out that was skipped, and reports whether that is all: a command
+// that took effect before it was skipped has an answer after all.
+func (s *session) skip(ctx context.Context, j job) bool {
+	err := s.passOver(ctx, j)
+	if errors.As(err, new(*daybook.ConflictError)) {
+		return false
+	}
+	if err != nil {
+		s.later(ctx, j, "to be passed over", err)
+		return true
+	}
+	s.finish(j)
+	return true
+}
+
 // answer has an instance take the outcome of a step, unless it has one.
 func (s *session) answer(ctx context.Context, j job, id uuid.UUID, what record, condition daybook.Condition) error {
 	return s.take(ctx, j.instance, func(i *instance) *input {
@@ -171,7 +194,7 @@ func (s *session) block(ctx context.Context, j job, cause error) {
 	noted := false
 	err := s.note(ctx, j.instance, func(i *instance) (uuid.UUID, record) {
 		step := i.step(j.step)
-		if noted = step != nil && !step.blocked; !noted {
+		if noted = step != nil && !step.blocked && step.skipped == ""; !noted {
 			return uuid.Nil, nil
 		}
 		id, _ := uuid.NewV7()
@@ -238,6 +261,9 @@ func isConflict(err error) bool {
 // call calls an effect, having noted that it is about to, and has the instance take what
 // comes of it.
 func (s *session) call(ctx context.Context, j job) {
+	if j.skipped != "" && s.skip(ctx, j) {
+		return
+	}
 	s.mu.Lock()
 	var failed int
 	var failure string
