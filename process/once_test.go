@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/daybooktest"
@@ -251,11 +253,25 @@ func TestAStepThatARunnerDoesNotCarryOutIsTakenOverByAnother(t *testing.T) {
 	t.Cleanup(func() { close(never) })
 	waitFor(t, "the second runner to be ready", func() bool { s, _ := runners[1].Status(t.Context()); return s[0].Ready })
 	place(t, b.store, "1", "tea")
+	var charge uuid.UUID
 	waitFor(t, "the call that hangs", func() bool {
 		l, err := b.p.Load(t.Context(), b.store, "1")
-		return err == nil && len(l.Open) == 1 && l.Open[0].Name == "charge"
+		if err != nil || len(l.Open) != 1 || l.Open[0].Name != "charge" {
+			return false
+		}
+		charge = l.Open[0].ID
+		return true
 	})
-	waitFor(t, "the second runner to know of it", func() bool { s, _ := runners[1].Status(t.Context()); return s[0].Open == 1 })
+	var asked time.Time
+	for _, e := range whole(t, b.store) {
+		if e.ID == charge {
+			asked = e.RecordedAt
+		}
+	}
+	waitFor(t, "the second runner to know of it", func() bool {
+		s, _ := runners[1].Status(t.Context())
+		return s[0].Open == 1 && s[0].Oldest.Equal(asked) // and not of the step before
+	})
 	if calls, _ := b.world.count("charge"); calls > 0 {
 		t.Errorf("the second runner did not leave it to the first")
 	}
