@@ -20,8 +20,8 @@ const (
 	svgLeft   = 16
 	svgRight  = svgWidth - svgLeft - svgCard
 	svgMiddle = svgWidth / 2
-	// At 13 pixels a line of a card has room for so many characters, and fewer where what
-	// became of it stands beside.
+	// A line of a card has room for so many characters, of a wide font at 11 pixels; at 13
+	// for fewer where what became of it stands beside.
 	svgChars = 50
 )
 
@@ -139,7 +139,7 @@ func drawCard(b *strings.Builder, e Entry, x, y int) {
 	fmt.Fprintf(b, `<text x="%d" y="%d"><tspan class="what">%s</tspan>%s</text>`, x+14, y+19, escape(shorten(e.What, room)), aboutOf(e.About))
 	fmt.Fprintf(b, `<text class="dim small" x="%d" y="%d" text-anchor="end">%s</text>`, x+svgCard-10, y+18, escape(strings.TrimSpace(fmt.Sprintf("%s #%d", e.Outcome, e.N))))
 	if e.Detail != "" {
-		fmt.Fprintf(b, `<text class="dim small" x="%d" y="%d">%s</text>`, x+14, y+36, escape(shorten(e.Detail, svgChars+12)))
+		fmt.Fprintf(b, `<text class="dim small" x="%d" y="%d">%s</text>`, x+14, y+36, escape(shorten(e.Detail, svgChars)))
 	}
 	b.WriteString("</g>\n")
 }
