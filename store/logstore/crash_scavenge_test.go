@@ -135,7 +135,7 @@ func scavengeWith(t *testing.T, seed uint64, fault errorfs.Fault) bool {
 			t.Errorf("%v, at %s: %s was left", fault, where, name)
 		}
 	}
-	cut := crashfs.Cut{Call: r.disk.Calls(), Disk: r.disk.Recording().Cut(r.disk.Calls(), crashfs.None, 1)}
+	cut := crashfs.Cut{Call: r.disk.Calls(), Disk: r.disk.CutNow(crashfs.None, 1)}
 	if _, err := r.afterCut(cut); err != nil {
 		t.Errorf("%v, at %s, and the power is cut in the end: %v", fault, where, err)
 	}

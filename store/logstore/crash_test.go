@@ -281,7 +281,7 @@ func (r *run) again(s *Store, world vfs.World, cut crashfs.Cut, log []daybook.Re
 		abandonStore(s)
 	default:
 		abandonStore(s)
-		world.FS = cut.Disk.Recording().Cut(cut.Disk.Calls(), crashfs.None, 1)
+		world.FS = cut.Disk.CutNow(crashfs.None, 1)
 	}
 	s, err := open(world, "db", r.opts)
 	if err != nil {

@@ -83,7 +83,7 @@ func newPatient(t *testing.T, seed uint64) *patient {
 }
 
 // settle makes everything on the disk durable, and begins a new recording.
-func (p *patient) settle() { p.disk = p.disk.Recording().Cut(p.disk.Calls(), crashfs.All, 1) }
+func (p *patient) settle() { p.disk = p.disk.CutNow(crashfs.All, 1) }
 
 // damage inverts a bit of a file of the log.
 func (p *patient) damage(t *testing.T, name string, at int64) {
@@ -385,7 +385,7 @@ func (p *patient) with(t *testing.T, c *care, fault errorfs.Fault, disk *crashfs
 			return met, fmt.Errorf("at %s, answered with %v; doing it again: %w", where, answer, err)
 		}
 	}
-	cut := disk.Recording().Cut(disk.Calls(), crashfs.None, 1)
+	cut := disk.CutNow(crashfs.None, 1)
 	if c.reverts && answer != nil {
 		if err := c.do(t.Context(), p, cut.World()); err != nil {
 			return met, fmt.Errorf("at %s, answered with %v; done, and after a power cut once more: %w", where, answer, err)

@@ -93,7 +93,7 @@ func newKeptLog(t *testing.T, seed uint64, segments int, opts *Options) *keptLog
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	k.recording = disk.Recording().Cut(disk.Calls(), crashfs.All, 1).Recording()
+	k.recording = disk.CutNow(crashfs.All, 1).Recording()
 
 	names, err := disk.List("db")
 	if err != nil {

@@ -122,7 +122,7 @@ func runWith(t *testing.T, seed uint64, fault errorfs.Fault) (met bool) {
 	if err := r.history.History().Check(log); err != nil {
 		t.Errorf("%v, at %s: %v", fault, where, err)
 	}
-	cut := crashfs.Cut{Call: r.disk.Calls(), Disk: r.disk.Recording().Cut(r.disk.Calls(), crashfs.None, 1)}
+	cut := crashfs.Cut{Call: r.disk.Calls(), Disk: r.disk.CutNow(crashfs.None, 1)}
 	if _, err := r.afterCut(cut); err != nil {
 		t.Errorf("%v, at %s, and the power is cut in the end: %v", fault, where, err)
 	}
@@ -224,7 +224,7 @@ func TestWhatWasUnavailableIsAbsentForEver(t *testing.T) {
 			}
 			r.kill()
 			for survivors := crashfs.None; survivors <= crashfs.Torn; survivors++ {
-				cut := crashfs.Cut{Call: r.disk.Calls(), Survivors: survivors, Disk: r.disk.Recording().Cut(r.disk.Calls(), survivors, 1)}
+				cut := crashfs.Cut{Call: r.disk.Calls(), Survivors: survivors, Disk: r.disk.CutNow(survivors, 1)}
 				if _, err := r.afterCut(cut); err != nil {
 					t.Errorf("%v, %v is done, and the power is cut, survivors %v: %v", failing, effect, survivors, err)
 				}

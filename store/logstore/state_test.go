@@ -298,7 +298,7 @@ func TestWhatAFailedSyncOfTheDirectoryLeftIsNotBuiltUpon(t *testing.T) {
 			defer s.Close()
 			break
 		}
-		after, err := open(disk.Recording().Cut(disk.Calls(), crashfs.None, 1).World(), "db", opts)
+		after, err := open(disk.CutNow(crashfs.None, 1).World(), "db", opts)
 		if err != nil {
 			t.Fatalf("sync %d of the directory failed: %v", call, err)
 		}

@@ -102,6 +102,13 @@ func (d *Disk) Recording() *Recording {
 	return &Recording{base: base, calls: slices.Clip(d.calls)}
 }
 
+// CutNow returns what is left if the power goes off after the last call that was made, of
+// which there may be others by the time it returns.
+func (d *Disk) CutNow(survivors Survivors, seed uint64) *Disk {
+	r := d.Recording()
+	return r.Cut(r.Calls(), survivors, seed)
+}
+
 // FailSync lets fail decide about every Sync and SyncDir from now on, by the name of the file or directory; nil lets
 // all succeed. One that fails returns EIO. It runs inside the call: it must not use the disk.
 func (d *Disk) FailSync(fail func(name string) bool) {
