@@ -81,7 +81,9 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
 	waiting := f.ordered("boleto")
 	order := f.ordered(orders.CardOnFile)
-	f.until("/orders/"+order, `"paid"`)
+	f.until("/orders/"+order, `"status": "paid"`)
+	// The two are fulfilled side by side: the other one's pieces may be kept later.
+	f.until("/stock/lamp", `"reserved": 4`)
 
 	under := read[processesAnswer](t, f.get("/processes", f.now()...), http.StatusOK)
 	if len(under.Processes) != 1 || under.Processes[0].Live != 2 || under.Processes[0].Deadlines != 1 || under.Matching != 2 {
