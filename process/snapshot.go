@@ -3,9 +3,7 @@ package process
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/sealed"
 )
 
 // snapshotEvery is how many events of instances are read until a snapshot is written, if
@@ -76,7 +75,7 @@ func (s *session) saveSnapshot(ctx context.Context, at daybook.Position, last ev
 			content = binary.BigEndian.AppendUint64(content, uint64(d.position))
 		}
 		if err = os.MkdirAll(s.options.Snapshots, 0o755); err == nil {
-			err = replace(s.snapshotFile(), append(sum(content), '\n'), content)
+			err = sealed.Write(s.snapshotFile(), content)
 		}
 	}
 	if err != nil {
@@ -154,8 +153,8 @@ func readSnapshot(file string) (header snapshot, all []due, err error) {
 	if err != nil {
 		return header, nil, err
 	}
-	digest, content, _ := bytes.Cut(content, []byte("\n"))
-	if !bytes.Equal(digest, sum(content)) {
+	content, sound := sealed.Open(content)
+	if !sound {
 		return header, nil, fmt.Errorf("process: %s is damaged: it is not what was saved", file)
 	}
 	line, deadlines, _ := bytes.Cut(content, []byte("\n"))
@@ -171,36 +170,4 @@ func readSnapshot(file string) (header snapshot, all []due, err error) {
 		all[n].position = daybook.Position(binary.BigEndian.Uint64(deadlines[16*n+8:]))
 	}
 	return header, all, nil
-}
-
-// sum returns the SHA-256 of b in hexadecimal digits.
-func sum(b []byte) []byte {
-	digest := sha256.Sum256(b)
-	return hex.AppendEncode(nil, digest[:])
-}
-
-// replace puts a file with this content in place of one that may be there: after a crash
-// it is the old one or the new one.
-func replace(file string, parts ...[]byte) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
-	for _, part := range parts {
-		if _, err := temporary.Write(part); err != nil {
-			return errors.Join(err, temporary.Close())
-		}
-	}
-	if err := temporary.Sync(); err != nil {
-		return errors.Join(err, temporary.Close())
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), file)
 }

@@ -1,10 +1,7 @@
 package publish
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/daybook-es/daybook/internal/sealed"
 	"github.com/daybook-es/daybook/internal/vfs"
 )
 
@@ -86,8 +84,8 @@ func (b *FileBookmark) load() (m Mark, err error) {
 	if err != nil {
 		return Mark{}, fmt.Errorf("bookmark in %s: %w", b.dir, err)
 	}
-	digest, line, _ := bytes.Cut(content, []byte("\n"))
-	if !bytes.Equal(digest, sum(line)) {
+	line, sound := sealed.Open(content)
+	if !sound {
 		return Mark{}, fmt.Errorf("bookmark in %s: %s is damaged: it is not what was saved", b.dir, markFile)
 	}
 	if err := json.Unmarshal(line, &m); err != nil {
@@ -124,7 +122,7 @@ func (b *FileBookmark) Save(_ context.Context, from, to Mark) error {
 	if err != nil {
 		return fmt.Errorf("bookmark in %s: %w", b.dir, err)
 	}
-	if err := b.replace(append(append(sum(line), '\n'), line...)); err != nil {
+	if err := b.replace(append(sealed.Line(line), line...)); err != nil {
 		return fmt.Errorf("bookmark in %s: %w", b.dir, err)
 	}
 	return nil
@@ -155,10 +153,4 @@ func (b *FileBookmark) replace(content []byte) error {
 		return err
 	}
 	return b.disk.SyncDir(b.dir)
-}
-
-// sum returns the SHA-256 of b in hexadecimal digits.
-func sum(b []byte) []byte {
-	digest := sha256.Sum256(b)
-	return hex.AppendEncode(nil, digest[:])
 }

@@ -2,18 +2,16 @@ package memview
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/sealed"
 	"github.com/daybook-es/daybook/projection"
 )
 
@@ -54,7 +52,7 @@ func (v *View[V]) Save(file string) error {
 	if err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
-	if err := replace(file, sum(content), []byte("\n"), content); err != nil {
+	if err := sealed.Write(file, content); err != nil {
 		return fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
 	return nil
@@ -84,8 +82,8 @@ func (v *View[V]) Load(file string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("memview: snapshot of %s: %w", v.name, err)
 	}
-	digest, content, _ := bytes.Cut(content, []byte("\n"))
-	if !bytes.Equal(digest, sum(content)) {
+	content, sound := sealed.Open(content)
+	if !sound {
 		return false, fmt.Errorf("memview: snapshot of %s: %s is damaged: it is not what was saved", v.name, file)
 	}
 	var saved snapshot
@@ -112,37 +110,4 @@ func (v *View[V]) Load(file string) (bool, error) {
 		Aside:      saved.Aside, Skips: saved.Skips, Paused: saved.Paused, Mark: saved.Mark,
 	}
 	return true, nil
-}
-
-// sum returns the SHA-256 of b in hexadecimal digits.
-func sum(b []byte) []byte {
-	digest := sha256.Sum256(b)
-	return hex.AppendEncode(nil, digest[:])
-}
-
-// replace puts a file with this content in place of one that may be there.
-func replace(file string, parts ...[]byte) (err error) {
-	temporary, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temporary.Name()))
-		}
-	}()
-	for _, part := range parts {
-		if _, err := temporary.Write(part); err != nil {
-			return errors.Join(err, temporary.Close())
-		}
-	}
-	// The name must not come to stand for bytes that a power cut can still lose. The
-	// rename itself may be lost: then the old snapshot is there, which is as good.
-	if err := temporary.Sync(); err != nil {
-		return errors.Join(err, temporary.Close())
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), file)
 }
