@@ -185,8 +185,10 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 func (v *View) Reset(ctx context.Context) error {
 	err := v.db.write(ctx, func(tx *Tx) error {
 		// Its rows go first: whoever moves a part waits for them, or is waited for.
-		for table, name := range map[string]string{"daybook_projection": v.def.rows(), "daybook_aside": v.def.rows(), "daybook_skip": v.def.name} {
-			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, name, v.def.version); err != nil {
+		for _, of := range []struct{ table, name string }{
+			{"daybook_projection", v.def.rows()}, {"daybook_aside", v.def.rows()}, {"daybook_skip", v.def.name},
+		} {
+			if err := tx.Exec(`delete from `+of.table+` where name = ? and version = ?`, of.name, v.def.version); err != nil {
 				return err
 			}
 		}
@@ -238,9 +240,9 @@ func (v *View) handle(ctx context.Context, tx *Tx, facts []any, e daybook.Record
 }
 
 // Read calls look with a reader of the tables and the checkpoint at which they are, all
-// parts together (see [projection.Together]), and returns what look returns. All queries of look see the same moment, that of the
-// checkpoint. The reader may be used until look returns. Handlers do not wait for
-// readers.
+// parts together (see [projection.Together]), and returns what look returns. All queries
+// of look see the same moment, that of the checkpoint. The reader may be used until look
+// returns. Handlers do not wait for readers.
 func (v *View) Read(ctx context.Context, look func(rows *Reader, at projection.Checkpoint) error) error {
 	looked := false
 	err := v.db.read(ctx, func(reader *Reader) error {
