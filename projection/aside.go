@@ -1,6 +1,7 @@
 package projection
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,6 +75,10 @@ func (e *SetAsideError) Error() string {
 
 // Unwrap returns what the handler returned, if this program has seen it.
 func (e *SetAsideError) Unwrap() error { return e.Err }
+
+func (r *Runner) setAsideError(a Aside) *SetAsideError {
+	return &SetAsideError{Name: r.view.Name(), Version: r.view.Version(), Aside: a}
+}
 
 // queue is what is set aside of a part, in order of position.
 type queue []Aside
@@ -152,9 +157,11 @@ func (q queue) with(c Change) queue {
 	}
 	q = slices.DeleteFunc(slices.Clone(q), func(a Aside) bool { return gone[a.Position] })
 	q = append(q, c.SetAside...)
-	slices.SortFunc(q, func(a, b Aside) int { return int(int64(a.Position) - int64(b.Position)) })
+	slices.SortFunc(q, byPosition)
 	return q
 }
+
+func byPosition(a, b Aside) int { return cmp.Compare(a.Position, b.Position) }
 
 // causeOf returns what is kept of the error that an event was set aside with.
 func causeOf(err error) string {

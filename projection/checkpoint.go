@@ -95,6 +95,10 @@ func (e *DivergedError) Error() string {
 		e.Name, e.Version, e.Checkpoint.EventID, e.Checkpoint.Applied, e.Unwrap())
 }
 
+func (r *Runner) divergedError(at Checkpoint, log daybook.Point) *DivergedError {
+	return &DivergedError{Name: r.view.Name(), Version: r.view.Version(), Checkpoint: at, Log: log}
+}
+
 // Unwrap returns a [*daybook.LifeError] with the view's point and that of the log.
 func (e *DivergedError) Unwrap() error {
 	return &daybook.LifeError{Given: e.Checkpoint.Point, Log: e.Log}

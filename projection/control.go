@@ -34,11 +34,11 @@ func (r *Runner) Retry(ctx context.Context, key string) error {
 	var still error
 	for part := range r.view.Parts() {
 		w := r.worker(part)
-		if _, err := w.retry(ctx, asked); err != nil {
+		if err := w.retry(ctx, asked); err != nil {
 			return err
 		}
 		if i := slices.IndexFunc(w.stand.Aside, asked); i >= 0 && still == nil {
-			still = w.asideError(w.stand.Aside[i])
+			still = w.failure(w.stand.Aside[i])
 		}
 	}
 	return still
@@ -66,7 +66,7 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 		if !found {
 			continue
 		}
-		_, err = w.retry(context.WithoutCancel(ctx), func(Aside) bool { return false })
+		err = w.retry(context.WithoutCancel(ctx), func(Aside) bool { return false })
 		if errors.As(err, new(*PausedError)) {
 			return nil // what follows it is applied when the view goes on
 		}
@@ -78,7 +78,7 @@ func (r *Runner) Skip(ctx context.Context, event uuid.UUID, reason string) error
 // skip takes an event out of what is set aside, and reports whether it was there.
 func (w *worker) skip(ctx context.Context, event uuid.UUID, reason string) (bool, error) {
 	found := false
-	err := w.amend(ctx, func(w *worker, c *Change) bool {
+	err := w.amend(ctx, func(c *Change) bool {
 		i := slices.IndexFunc(w.stand.Aside, func(a Aside) bool { return a.EventID == event })
 		if found = i >= 0; !found {
 			return false
@@ -104,6 +104,10 @@ func (e *PausedError) Error() string {
 	return fmt.Sprintf("projection %s version %d is paused: %s", e.Name, e.Version, e.Reason)
 }
 
+func (r *Runner) pausedError(reason string) *PausedError {
+	return &PausedError{Name: r.view.Name(), Version: r.view.Version(), Reason: reason}
+}
+
 // Pause keeps every runner, of any process, from moving the view until [Runner.Resume]
 // is called, for a reason that is shown. It survives restarts. What is being applied
 // is finished or undone. Readers go on. If Pause returns an error, some parts may be paused
@@ -122,7 +126,7 @@ func (r *Runner) setPaused(ctx context.Context, reason string) error {
 	defer r.tell()
 	for part := range r.view.Parts() {
 		w := r.worker(part)
-		err := w.amend(ctx, func(w *worker, c *Change) bool {
+		err := w.amend(ctx, func(c *Change) bool {
 			c.Paused = reason
 			return w.stand.Paused != reason
 		})
@@ -151,7 +155,7 @@ func (r *Runner) tell() {
 
 // amend makes one change of no events, built from where the part stands, and builds it
 // again if another was first. It makes none if build returns false.
-func (w *worker) amend(ctx context.Context, build func(*worker, *Change) bool) error {
+func (w *worker) amend(ctx context.Context, build func(*Change) bool) error {
 	for {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -159,7 +163,7 @@ func (w *worker) amend(ctx context.Context, build func(*worker, *Change) bool) e
 		c := w.change()
 		// Whoever believes to know where the part stands is told that it has moved.
 		c.To.Owner = uuid.New()
-		if !build(w, &c) {
+		if !build(&c) {
 			return nil
 		}
 		err := w.make(ctx, c)

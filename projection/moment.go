@@ -70,7 +70,7 @@ func Build(ctx context.Context, store daybook.Store, view View, m Moment) error 
 	}
 	for _, stand := range stands {
 		if len(stand.Aside) > 0 {
-			return &SetAsideError{Name: view.Name(), Version: view.Version(), Aside: stand.Aside[0]}
+			return r.setAsideError(stand.Aside[0])
 		}
 	}
 	return nil

@@ -206,7 +206,7 @@ func (w *worker) turn(ctx context.Context) error {
 			return err
 		}
 		w.goOn(ctx, w.part)
-		if _, err := w.retry(ctx, due); err != nil {
+		if err := w.retry(ctx, due); err != nil {
 			return err
 		}
 		if err := w.idle(ctx, told); err != nil {
@@ -269,15 +269,17 @@ func (r *Runner) CatchUp(ctx context.Context) error {
 		}
 		w.goOn(ctx, w.part)
 		if len(w.stand.Aside) > 0 {
-			aside[w.part] = w.asideError(w.stand.Aside[0])
+			aside[w.part] = w.failure(w.stand.Aside[0])
 		}
 		return nil
 	})
 	return cmp.Or(append([]error{err}, aside...)...)
 }
 
-func (w *worker) asideError(a Aside) error {
-	err := &SetAsideError{Name: w.view.Name(), Version: w.view.Version(), Aside: a}
+// failure returns the error of an event that is set aside, with what its handler said if
+// this worker has heard it.
+func (w *worker) failure(a Aside) error {
+	err := w.setAsideError(a)
 	if w.failed != nil && w.failed.Event.ID == a.EventID {
 		err.Err = w.failed
 	}
@@ -317,33 +319,37 @@ func (w *worker) confirm(ctx context.Context, now daybook.Point) error {
 	if at.Applied == 0 || confirmed.Load() {
 		return nil
 	}
-	there, err := w.has(ctx, at, now)
+	places, err := w.places(ctx, []uuid.UUID{at.EventID}, now)
 	if err != nil {
 		return err
 	}
-	if !there {
-		return &DivergedError{Name: w.view.Name(), Version: w.view.Version(), Checkpoint: at, Log: now}
+	if places[at.EventID] != at.Applied {
+		return w.divergedError(at, now)
 	}
 	confirmed.Store(true)
 	return nil
 }
 
-// has reports whether the last event applied is where it was in this life of the log.
-func (r *Runner) has(ctx context.Context, at Checkpoint, now daybook.Point) (bool, error) {
-	reading, err := r.store.Read(ctx, daybook.Query{{IDs: []uuid.UUID{at.EventID}}}, daybook.Span{})
+// places returns where events are in this life of the log. One that is not there has none.
+func (r *Runner) places(ctx context.Context, ids []uuid.UUID, now daybook.Point) (map[uuid.UUID]daybook.Position, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	reading, err := r.store.Read(ctx, daybook.Query{{IDs: ids}}, daybook.Span{})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if !reading.Snapshot().SameLife(now) {
-		return false, &daybook.LifeError{Given: now, Log: reading.Snapshot()}
+		return nil, &daybook.LifeError{Given: now, Log: reading.Snapshot()}
 	}
+	places := make(map[uuid.UUID]daybook.Position, len(ids))
 	for e, err := range reading.Events() {
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		return e.Position == at.Applied, nil
+		places[e.ID] = e.Position
 	}
-	return false, nil
+	return places, nil
 }
 
 // move notes that a part has moved, and tells those who wait.

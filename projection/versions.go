@@ -81,6 +81,7 @@ func NewVersions[V View](store daybook.Store, options *VersionsOptions, views ..
 	if options != nil {
 		v.options = *options
 	}
+	v.options.Runner = v.options.Runner.complete()
 	for _, view := range views {
 		if view.Name() != views[0].Name() {
 			panic(fmt.Sprintf("projection: %s and %s are not versions of one projection", views[0].Name(), view.Name()))
@@ -112,7 +113,7 @@ func (v *Versions[V]) Run(ctx context.Context) error {
 	v.mu.Unlock()
 	for {
 		if err := v.Choose(ctx); err != nil && ctx.Err() == nil {
-			v.options.Runner.complete().Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
+			v.options.Runner.Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -262,7 +263,8 @@ func (one *version[V]) mark(ctx context.Context) (Mark, error) {
 
 // setMark keeps a mark with the read model.
 func (one *version[V]) setMark(ctx context.Context, mark Mark) error {
-	return one.runner.worker(0).amend(ctx, func(w *worker, c *Change) bool {
+	w := one.runner.worker(0)
+	return w.amend(ctx, func(c *Change) bool {
 		c.Mark = mark
 		return w.stand.Mark != mark
 	})
@@ -281,7 +283,7 @@ func (v *Versions[V]) answer(one *version[V]) {
 	if before == nil {
 		return // nobody was asked until now
 	}
-	v.options.Runner.complete().Logger.Info("another version of a read model answers", "projection", one.view.Name(), "version", one.view.Version())
+	v.options.Runner.Logger.Info("another version of a read model answers", "projection", one.view.Name(), "version", one.view.Version())
 }
 
 // tell wakes those who wait for another to answer. The caller holds the lock.
@@ -636,7 +638,7 @@ func (one *version[V]) unpaused(ctx context.Context) error {
 	stands, err := one.runner.stands(ctx)
 	for _, stand := range stands {
 		if stand.Paused != "" {
-			return &PausedError{Name: one.view.Name(), Version: one.view.Version(), Reason: stand.Paused}
+			return one.runner.pausedError(stand.Paused)
 		}
 	}
 	return err

@@ -139,7 +139,7 @@ func (r *Runner) heldUp(ctx context.Context, stands []Stand, token daybook.Point
 			}
 			held = true
 			if slices.ContainsFunc(waiting, func(w Aside) bool { return w.Position == a.Position }) {
-				return true, &SetAsideError{Name: r.view.Name(), Version: r.view.Version(), Aside: a}
+				return true, r.setAsideError(a)
 			}
 		}
 	}

@@ -87,7 +87,7 @@ func (w *worker) advance(ctx context.Context) error {
 		return err
 	}
 	if w.stand.Paused != "" && !w.heedless {
-		return &PausedError{Name: w.view.Name(), Version: w.view.Version(), Reason: w.stand.Paused}
+		return w.pausedError(w.stand.Paused)
 	}
 	span := w.span
 	span.After = w.stand.Position
@@ -322,13 +322,12 @@ func (w *worker) dispose(ctx context.Context, c *Change, failed *EventError, cau
 		}
 		c.TakenUp = slices.DeleteFunc(slices.Clone(c.TakenUp), func(p daybook.Position) bool { return p == e.Position })
 	}
-	after := queue(w.stand.Aside).with(Change{SetAside: append(aside, c.SetAside...)})
-	if len(after) > w.options.AsideAtMost {
+	aside = append(aside, c.SetAside...)
+	slices.SortFunc(aside, byPosition)
+	if after := queue(w.stand.Aside).with(Change{SetAside: aside}); len(after) > w.options.AsideAtMost {
 		return fmt.Errorf("%w (and no more than %d events may be set aside)", cause, w.options.AsideAtMost)
 	}
-	c.Events = rest
-	c.SetAside = append(aside, c.SetAside...)
-	slices.SortFunc(c.SetAside, func(a, b Aside) int { return int(int64(a.Position) - int64(b.Position)) })
+	c.Events, c.SetAside = rest, aside
 	if a.Attempts == 1 {
 		w.options.Logger.ErrorContext(ctx, "an event cannot be applied and is set aside; its keys wait, the others go on",
 			"event", e.ID.String(), "position", e.Position, "type", e.Type, "keys", a.Keys, "error", cause)
@@ -396,30 +395,27 @@ func (w *worker) pace(n int, took time.Duration) {
 // before it stays so, if it is in the log.
 func (w *worker) adopt(ctx context.Context, now daybook.Point) error {
 	from := w.stand.Checkpoint
-	diverged := &DivergedError{Name: w.view.Name(), Version: w.view.Version(), Checkpoint: from, Log: now}
 	if from.Log != now.Log {
-		return diverged
+		return w.divergedError(from, now)
+	}
+	var ids []uuid.UUID
+	if from.Applied > 0 {
+		ids = append(ids, from.EventID)
+	}
+	for _, a := range w.stand.Aside {
+		ids = append(ids, a.EventID)
+	}
+	places, err := w.places(ctx, ids, now)
+	if err != nil {
+		return err
+	}
+	if from.Applied > 0 && places[from.EventID] != from.Applied {
+		return w.divergedError(from, now)
 	}
 	c := w.change()
 	c.To.Point = now.At(from.Applied)
-	if from.Applied > 0 {
-		there, err := w.has(ctx, from, now)
-		if err != nil {
-			return err
-		}
-		if !there {
-			return diverged
-		}
-	}
 	for _, a := range w.stand.Aside {
-		stays := a.Position <= from.Applied
-		if stays {
-			var err error
-			if stays, err = w.has(ctx, Checkpoint{Applied: a.Position, EventID: a.EventID}, now); err != nil {
-				return err
-			}
-		}
-		if !stays {
+		if a.Position > from.Applied || places[a.EventID] != a.Position {
 			c.TakenUp = append(c.TakenUp, a.Position)
 		}
 	}
@@ -432,23 +428,24 @@ func (w *worker) adopt(ctx context.Context, now daybook.Point) error {
 }
 
 // retry tries what is set aside and can be tried: what due accepts, and the followers
-// of nothing that stays. It returns how many events it tried.
-func (w *worker) retry(ctx context.Context, due func(Aside) bool) (tried int, err error) {
+// of nothing that stays.
+func (w *worker) retry(ctx context.Context, due func(Aside) bool) error {
 	for {
 		if err := w.look(ctx); err != nil {
-			return tried, err
+			return err
 		}
 		if w.stand.Paused != "" {
-			return tried, &PausedError{Name: w.view.Name(), Version: w.view.Version(), Reason: w.stand.Paused}
+			return w.pausedError(w.stand.Paused)
 		}
 		ready := queue(w.stand.Aside).ready(due)
 		if len(ready) == 0 {
-			return tried, nil
+			return nil
 		}
 		ready = ready[:min(len(ready), w.batch)]
 		c := w.change()
+		var err error
 		if c.Events, err = w.events(ctx, ready); err != nil {
-			return tried, err
+			return err
 		}
 		for _, a := range ready {
 			c.TakenUp = append(c.TakenUp, a.Position)
@@ -457,9 +454,8 @@ func (w *worker) retry(ctx context.Context, due func(Aside) bool) (tried int, er
 			if errors.Is(err, ErrMoved) && ctx.Err() == nil {
 				continue
 			}
-			return tried, err
+			return err
 		}
-		tried += len(ready)
 		// What was tried and failed is not tried again at once.
 		once, before := due, ready
 		due = func(a Aside) bool {

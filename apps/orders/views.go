@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -130,14 +129,11 @@ var (
 func (s *Shop) Rebuild(ctx context.Context) (edition int, err error) {
 	s.rebuilding.Lock()
 	defer s.rebuilding.Unlock()
-	all, err := s.views.versions.Status(ctx)
-	if err != nil {
-		return 0, err
-	}
+	all := s.views.versions.Views()
 	if len(all) > 1 {
 		return 0, ErrBuilding
 	}
-	edition = all[0].View.Edition() + 1
+	edition = all[0].Edition() + 1
 	view, err := Overview.Edition(edition).Open(ctx, s.views.dir)
 	if err != nil {
 		return 0, err
@@ -146,20 +142,20 @@ func (s *Shop) Rebuild(ctx context.Context) (edition int, err error) {
 }
 
 // edition returns an edition of the read model, or [ErrNoSuchEdition].
-func (s *Shop) edition(ctx context.Context, edition int) (*sqlview.View, error) {
-	all, err := s.views.versions.Status(ctx)
-	i := slices.IndexFunc(all, func(v projection.VersionStatus[*sqlview.View]) bool { return v.View.Edition() == edition })
-	if i < 0 {
-		return nil, errors.Join(err, ErrNoSuchEdition)
+func (s *Shop) edition(edition int) (*sqlview.View, error) {
+	for _, view := range s.views.versions.Views() {
+		if view.Edition() == edition {
+			return view, nil
+		}
 	}
-	return all[i].View, nil
+	return nil, ErrNoSuchEdition
 }
 
 // SwitchTo has an edition answer, as soon as it shows what the one that answers does.
 //
 // While it waits for that, the edition can be removed; it is then [ErrNoSuchEdition].
 func (s *Shop) SwitchTo(ctx context.Context, edition int) error {
-	view, err := s.edition(ctx, edition)
+	view, err := s.edition(edition)
 	if err != nil {
 		return err
 	}
@@ -170,7 +166,7 @@ func (s *Shop) SwitchTo(ctx context.Context, edition int) error {
 func (s *Shop) RemoveEdition(ctx context.Context, edition int) error {
 	s.rebuilding.Lock()
 	defer s.rebuilding.Unlock()
-	view, err := s.edition(ctx, edition)
+	view, err := s.edition(edition)
 	if err != nil {
 		return err
 	}
@@ -180,7 +176,7 @@ func (s *Shop) RemoveEdition(ctx context.Context, edition int) error {
 // Compare returns how an edition differs from the one that answers, both at the same
 // moment, and hands each difference to each, which may be nil.
 func (s *Shop) Compare(ctx context.Context, edition int, each func(sqlview.Difference) error) (sqlview.Comparison, error) {
-	view, err := s.edition(ctx, edition)
+	view, err := s.edition(edition)
 	if err != nil {
 		return sqlview.Comparison{}, err
 	}
@@ -190,7 +186,7 @@ func (s *Shop) Compare(ctx context.Context, edition int, each func(sqlview.Diffe
 // RetrySetAside has an edition try once more what it has set aside under a key, or all of
 // it under none.
 func (s *Shop) RetrySetAside(ctx context.Context, edition int, key string) error {
-	view, err := s.edition(ctx, edition)
+	view, err := s.edition(edition)
 	if err != nil {
 		return err
 	}
@@ -199,7 +195,7 @@ func (s *Shop) RetrySetAside(ctx context.Context, edition int, key string) error
 
 // SkipSetAside has an edition do without an event that it has set aside, for a reason.
 func (s *Shop) SkipSetAside(ctx context.Context, edition int, event uuid.UUID, reason string) error {
-	view, err := s.edition(ctx, edition)
+	view, err := s.edition(edition)
 	if err != nil {
 		return err
 	}
