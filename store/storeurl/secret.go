@@ -1,0 +1,64 @@
+package storeurl
+
+import (
+	"net/url"
+	"strings"
+)
+
+// secrets returns what is secret in the URL, as it is written there and as it is meant.
+func (u *URL) secrets() []string {
+	var all []string
+	add := func(secret string) {
+		if secret != "" {
+			all = append(all, secret)
+		}
+	}
+	if u.userinfo != "" {
+		for _, secret := range u.userSecrets() {
+			add(secret)
+			if meant, err := url.PathUnescape(secret); err == nil {
+				add(meant)
+			}
+		}
+	}
+	for name, values := range u.params {
+		if secretParam(name) {
+			for _, value := range values {
+				add(value)
+				add(url.QueryEscape(value))
+			}
+		}
+	}
+	return all
+}
+
+// A redactedError is an error whose text had a secret in it.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.err }
+
+// redact returns the error that an opener returned, without the secrets of the URL in its
+// text.
+func (u *URL) redact(err error) error {
+	secrets := u.secrets()
+	if len(secrets) == 0 {
+		return err
+	}
+	shown := u.String()
+	text := strings.ReplaceAll(err.Error(), u.Rest(), shown)
+	for _, secret := range secrets {
+		// What is shown anyway cannot be kept secret: with the password postgres, nobody
+		// could read an error.
+		if !strings.Contains(shown, secret) {
+			text = strings.ReplaceAll(text, secret, hidden)
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &redactedError{text, err}
+}
