@@ -9,7 +9,7 @@ import (
 // Append implements [daybook.Store]. One that nobody else shares a sync with is faster in a
 // context that cannot end, such as [context.Background]: the caller itself writes it.
 func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
-	events, err := daybook.Prepare(events, cond, limits)
+	events, err := daybook.Prepare(events, cond, s.limits)
 	if err != nil {
 		return daybook.Receipt{}, err
 	}

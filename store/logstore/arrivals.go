@@ -3,6 +3,7 @@ package logstore
 import (
 	"fmt"
 
+	"github.com/daybook-es/daybook/store/internal/shared"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
 )
@@ -10,21 +11,21 @@ import (
 // beginTurn makes a turn the one in which groups are begun from now on. Everything that
 // was sequenced before it must be durable here first: it returns false while that is
 // being written, and an error if it cannot be had.
-func (q *sequencer) beginTurn(t turn) (bool, error) {
+func (q *sequencer) beginTurn(t shared.Turn) (bool, error) {
 	head := q.store.view.Load().head
-	allHere := head >= t.from || planted("turn-begun-before-all-is-here")
+	allHere := head >= t.From || planted("turn-begun-before-all-is-here")
 	if !allHere || q.filling != nil {
 		if q.writing != nil || q.pause.on || q.filling != nil || q.takeIn() {
 			return false, nil
 		}
-		return false, fmt.Errorf("this node may sequence from position %d on, and what lies between %d and there has not arrived", t.from, head)
+		return false, fmt.Errorf("this node may sequence from position %d on, and what lies between %d and there has not arrived", t.From, head)
 	}
-	q.epoch = t.epoch
+	q.epoch = t.Epoch
 	if !planted("unknown-beyond-its-turn") {
 		q.lost = nil // what has not arrived by now never will
 	}
 	if !planted("promise-forgotten-by-the-next-turn") {
-		q.store.stamps.promised(t.stamp)
+		q.store.stamps.promised(t.Stamp)
 	}
 	return true, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/internal/shared"
 )
 
 // A disk is the journal that makes groups durable on the local disk: it writes them
@@ -55,11 +56,11 @@ func newDisk(h *home, m *manifest, segmentBytes func(uint64) int64) *disk {
 }
 
 // ready implements journal. It is this node's turn for ever.
-func (d *disk) ready() (turn, error) {
+func (d *disk) ready() (shared.Turn, error) {
 	if failed := d.failed.Load(); failed != nil {
-		return turn{}, *failed
+		return shared.Turn{}, *failed
 	}
-	return turn{}, nil
+	return shared.Turn{}, nil
 }
 
 // durability implements journal.
@@ -72,7 +73,7 @@ func (d *disk) durability() daybook.Durability { return daybook.Disk }
 func (d *disk) follow(func()) {}
 
 // elsewhere implements journal.
-func (d *disk) elsewhere() colleague { return nil }
+func (d *disk) elsewhere() shared.Colleague { return nil }
 
 // promise implements journal.
 func (d *disk) promise(context.Context, int64) error { return nil }

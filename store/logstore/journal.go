@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/internal/shared"
 )
 
 // A journal is where groups of frames become durable. The sequencer decides what is in
@@ -13,7 +14,7 @@ import (
 // journal.
 //
 // The journal of this package is the local disk ([disk]), where it is always this node's
-// turn. The other one that the tests have asks a quorum; with it two nodes keep one log.
+// turn. The other one is a node's ([replica]): its copy of a log that several nodes share.
 //
 // recover, follow and close are each called once, in this order; ready, elsewhere and
 // promise may be called at any time between recover and close, by many goroutines at
@@ -37,11 +38,11 @@ type journal interface {
 	// ready returns this node's turn to sequence, or why nothing can be recorded through
 	// it now: on a local disk, that it has failed for good; where nodes take turns, that
 	// it is another one's, and whose.
-	ready() (turn, error)
+	ready() (shared.Turn, error)
 
 	// elsewhere returns the node whose turn it is, if it is not this one's and somebody
 	// can be asked; otherwise nil.
-	elsewhere() colleague
+	elsewhere() shared.Colleague
 
 	// promise makes it durable, beyond this turn, that nothing is recorded any more at
 	// or before a time, which the turns after this one then begin with. Those who ask
@@ -70,37 +71,6 @@ type journal interface {
 	// abandon is close for a journal that could not recover: it lets go of what is open,
 	// and leaves the log as it is.
 	abandon() error
-}
-
-// A turn is the time during which a node, and no other one, may sequence.
-type turn struct {
-	// epoch is a number that no other turn has. A local disk has one turn for ever, of
-	// epoch zero; others are counted from 1.
-	epoch uint64
-	// from is the last position that was sequenced before this turn. Everything up to
-	// there has arrived when the turn begins, and what has not arrived by then of a
-	// group of an earlier turn never will.
-	from daybook.Position
-	// stamp is a time, in nanoseconds since 1970, at or before which nothing is recorded
-	// in this turn: it was promised in an earlier one.
-	stamp int64
-}
-
-// A colleague is the node whose turn it is, as another one sees it.
-type colleague interface {
-	// append does what [daybook.Store.Append] does, through that node, with events and a
-	// condition that [daybook.Prepare] passed. What it answers is in the log that
-	// arrives here, perhaps later. Its errors are those of Append; that the node has
-	// lost its turn, or cannot be asked, is *unavailable*, and that an answer was lost
-	// *unknown*.
-	//
-	// Who asks has seen the log up to a position, and that node too has it by then: what
-	// a quorum has taken may arrive with others before the node itself has learned it.
-	append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error)
-
-	// known makes sure that nothing more is recorded at or before a time, if that time
-	// has come, and returns a position up to which everything lies that was.
-	known(ctx context.Context, stamp int64) (daybook.Position, error)
 }
 
 // A group is the frames that are made durable together: one write, one sync. The

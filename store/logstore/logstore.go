@@ -26,7 +26,10 @@ type Store struct {
 	home    *home
 	options Options
 	life    daybook.Point // log and incarnation
-	lock    io.Closer
+	limits  daybook.Limits
+	// groupBytes is how many bytes a group has at most, unless one append has more.
+	groupBytes int
+	lock       io.Closer
 
 	view       atomic.Pointer[view] // what readers see; replaced by the sequencer
 	journal    journal
@@ -113,7 +116,7 @@ func (s *Store) onDisk(m *manifest) *disk {
 // openOn opens a store on the journal that newJournal returns, which has set the log's
 // identity and salt. The journal is closed if it cannot recover.
 func openOn(world vfs.World, dir string, options *Options, newJournal func(*Store) (journal, error)) (_ *Store, err error) {
-	s := &Store{closed: make(chan struct{})}
+	s := &Store{closed: make(chan struct{}), limits: limits, groupBytes: groupBytes}
 	if options != nil {
 		s.options = *options
 	}
@@ -197,7 +200,7 @@ func (s *Store) Info(ctx context.Context) (daybook.Info, error) {
 	return daybook.Info{
 		Head:       s.life.At(s.view.Load().head),
 		Durability: s.durability,
-		Limits:     limits,
+		Limits:     s.limits,
 		Stride:     s.options.Stride,
 	}, nil
 }

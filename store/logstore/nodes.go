@@ -7,14 +7,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/store/internal/shared"
 )
 
 // Where several nodes keep one log, one of them sequences, and the others ask it.
 
 // forward has another node append. What it answers can be read here when forward
 // returns.
-func (s *Store) forward(ctx context.Context, to colleague, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
-	receipt, err := to.append(ctx, s.view.Load().head, events, cond)
+func (s *Store) forward(ctx context.Context, to shared.Colleague, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+	receipt, err := to.Append(ctx, s.view.Load().head, events, cond)
 	if planted("answered-before-it-has-arrived") {
 		return receipt, err
 	}
@@ -75,7 +76,7 @@ func (s *Store) knownAt(ctx context.Context, stamp int64) error {
 		return nil // stamps rise, so whatever is not here yet is recorded later
 	}
 	if c := s.journal.elsewhere(); c != nil {
-		p, err := c.known(ctx, stamp)
+		p, err := c.Known(ctx, stamp)
 		if err != nil {
 			return err
 		}

@@ -165,14 +165,18 @@ func conformanceOfNodes(opts *Options, failing meddling) storetest.Subject {
 		},
 		NewIncarnation: func(t testing.TB, s daybook.Store) daybook.Store {
 			c := s.(*cluster)
+			var disks []*disk
+			for _, m := range c.nodes {
+				disks = append(disks, m.replica().disk)
+			}
 			if err := c.Close(); err != nil {
 				t.Error(err)
 			}
-			c.quorum.manifest.incarnation = uuid.New()
-			for _, m := range c.nodes {
-				renewed := *m.disk.manifest
-				renewed.incarnation = c.quorum.manifest.incarnation
-				if err := renewed.replace(m.disk.home); err != nil {
+			c.quorum.identity.Incarnation = uuid.New()
+			for _, d := range disks {
+				renewed := *d.manifest
+				renewed.incarnation = c.quorum.identity.Incarnation
+				if err := renewed.replace(d.home); err != nil {
 					t.Fatal(err)
 				}
 			}

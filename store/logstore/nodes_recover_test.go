@@ -77,7 +77,7 @@ func TestANodeSetsADamagedSegmentAsideAndFetchesItAgain(t *testing.T) {
 					last = segments[len(segments)-1].number
 				}
 				m := c.nodes[1]
-				home := m.disk.home
+				home := m.replica().disk.home
 				if err := m.shut(); err != nil {
 					t.Fatal(err)
 				}
@@ -88,8 +88,8 @@ func TestANodeSetsADamagedSegmentAsideAndFetchesItAgain(t *testing.T) {
 					t.Fatalf("a node whose segment is damaged does not open: %v", err)
 				}
 				c.settled(t)
-				if fetched := m.hasFetched(); m.aside != 1 || fetched == 0 {
-					t.Errorf("%d segments were set aside, and %d frames fetched", m.aside, fetched)
+				if aside, fetched := m.replica().aside, m.hasFetched(); aside != 1 || fetched == 0 {
+					t.Errorf("%d segments were set aside, and %d frames fetched", aside, fetched)
 				}
 				c.quorum.move(m)
 				mustAppend(t, c, placed("order-1"))

@@ -569,7 +569,7 @@ func TestAnAppendIsUnavailableWhereNobodyHasTheTurn(t *testing.T) {
 	c.quorum.mu.Unlock()
 	// A node that was asked when its turn was over does not ask on.
 	c.quorum.move(other)
-	if _, err := (neighbour{one}).append(t.Context(), 1, []daybook.Event{placed("order-1")}, nil); !errors.As(err, &unavailable) || !strings.Contains(err.Error(), "another node has the turn: node 2") {
+	if _, err := (neighbour{one}).Append(t.Context(), 1, []daybook.Event{placed("order-1")}, nil); !errors.As(err, &unavailable) || !strings.Contains(err.Error(), "another node has the turn: node 2") {
 		t.Errorf("a node that was asked when its turn was over answers %v", err)
 	}
 	mustAppend(t, one.store, placed("order-1"))

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +13,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/internal/shared"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 )
 
@@ -23,7 +21,7 @@ import (
 // takes a commit if it is of the turn that is, and never loses one that it took. It does not look into the frames: that
 // they follow each other is what the sequencers have to see to.
 type quorum struct {
-	manifest manifest // the log's identity, and no segments
+	identity shared.Identity
 
 	mu       sync.Mutex
 	chance   *rand.Rand
@@ -67,8 +65,8 @@ var (
 
 func newQuorum(t testing.TB, seed uint64) *quorum {
 	q := &quorum{chance: rand.New(rand.NewPCG(seed, 7))}
-	q.manifest.log, q.manifest.incarnation = uuid.New(), uuid.New()
-	q.manifest.salt = q.chance.Uint32()
+	q.identity.Log, q.identity.Incarnation = uuid.New(), uuid.New()
+	q.identity.Salt = q.chance.Uint32()
 	return q
 }
 
@@ -112,7 +110,7 @@ func (q *quorum) wakeAll() {
 }
 
 // commit puts frames behind the others, if they are of the turn that is.
-func (q *quorum) commit(m *member, epoch uint64, b []byte) *fault {
+func (q *quorum) commit(m *member, epoch uint64, b []byte) *shared.Fault {
 	q.mu.Lock()
 	held, waiting := q.held, q.waiting
 	q.waiting = nil
@@ -132,10 +130,10 @@ func (q *quorum) commit(m *member, epoch uint64, b []byte) *fault {
 	}
 	switch other := q.another(m); what {
 	case refused:
-		return &fault{err: errNoQuorum}
+		return &shared.Fault{Err: errNoQuorum}
 	case lostBefore:
 		q.moveLocked(other)
-		return &fault{err: errLost, unknown: true, late: true}
+		return &shared.Fault{Err: errLost, Unknown: true, Late: true}
 	case movedBefore:
 		q.moveLocked(other)
 	case movedAndBack:
@@ -143,7 +141,7 @@ func (q *quorum) commit(m *member, epoch uint64, b []byte) *fault {
 		q.moveLocked(m)
 	}
 	if epoch != q.epoch || q.turn != m {
-		return &fault{err: errLate, late: true}
+		return &shared.Fault{Err: errLate, Late: true}
 	}
 	b = slices.Clone(b)
 	for len(b) > 0 {
@@ -159,13 +157,12 @@ func (q *quorum) commit(m *member, epoch uint64, b []byte) *fault {
 	}
 	if what == lostAfter {
 		q.moveLocked(q.another(m))
-		return &fault{err: errLost, unknown: true, late: true}
+		return &shared.Fault{Err: errLost, Unknown: true, Late: true}
 	}
 	return nil
 }
 
-// A member is a node's journal: the quorum says what is in the log, and the node's own disk has a copy, which is not
-// synced, because it can be fetched again.
+// A member is a node's view of the quorum.
 type member struct {
 	quorum *quorum
 	name   string
@@ -173,9 +170,8 @@ type member struct {
 	dir    string
 	opts   *Options
 
-	store *Store // nil while the node is not open; below quorum.mu
-	disk  *disk
-	wake  func() // below quorum.mu
+	store *Store      // nil while the node is not open; below quorum.mu
+	node  shared.Node // below quorum.mu
 
 	// Below quorum.mu: asleep is set while nothing arrives here, as where the network is slow; lie, if set, is given
 	// what arrives, and returns what arrives instead.
@@ -183,33 +179,16 @@ type member struct {
 	lie    func([]frame.Frame) []frame.Frame
 
 	fetched int // frames that arrived since the node was opened; below quorum.mu
-	aside   int // segments that were set aside when the node was opened
 }
 
-var _ journal = (*member)(nil)
+var _ shared.Log = (*member)(nil)
 
 // open opens the node's store.
 func (m *member) open() error {
-	s, err := openOn(m.world, m.dir, m.opts, func(s *Store) (journal, error) {
-		own, err := readFile(s.home, manifestName, mostManifestBytes)
-		shared := m.quorum.manifest
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if err := shared.replace(s.home); err != nil {
-				return nil, err
-			}
-		case err != nil:
-			return nil, err
-		default:
-			decoded, err := decodeManifest(own)
-			if err != nil {
-				return nil, err
-			}
-			shared = *decoded
-		}
-		m.disk = s.onDisk(&shared)
-		return m, nil
-	})
+	m.quorum.mu.Lock()
+	m.fetched = 0
+	m.quorum.mu.Unlock()
+	s, err := OpenNode(m.world, m.dir, m.opts, m)
 	if err != nil {
 		return err
 	}
@@ -220,7 +199,7 @@ func (m *member) open() error {
 	return nil
 }
 
-// close closes the node's store; the turn, if it was its, goes to another node.
+// shut closes the node's store; the turn, if it was its, goes to another node.
 func (m *member) shut() error {
 	q := m.quorum
 	q.mu.Lock()
@@ -237,90 +216,34 @@ func (m *member) shut() error {
 	return s.Close()
 }
 
-// recover implements journal. A segment that is damaged, and whatever lies behind it, is set aside; it will arrive
-// again.
-func (m *member) recover() (*view, error) {
+// replica returns the journal of the node's store.
+func (m *member) replica() *replica { return m.store.journal.(*replica) }
+
+// Identity implements shared.Log.
+func (m *member) Identity() shared.Identity { return m.quorum.identity }
+
+// Limits implements shared.Log.
+func (m *member) Limits() daybook.Limits { return limits }
+
+// GroupBytes implements shared.Log.
+func (m *member) GroupBytes() int { return groupBytes }
+
+// Durability implements shared.Log.
+func (m *member) Durability() daybook.Durability { return daybook.Quorum }
+
+// Follow implements shared.Log.
+func (m *member) Follow(n shared.Node) {
 	m.quorum.mu.Lock()
-	m.aside, m.fetched = 0, 0
-	m.quorum.mu.Unlock()
-	for {
-		v, err := m.disk.recover()
-		if err == nil {
-			err = m.verify()
-		}
-		var corrupt *daybook.CorruptError
-		if !errors.As(err, &corrupt) {
-			return v, err
-		}
-		if err := m.setAside(corrupt); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// verify reads all sealed segments.
-func (m *member) verify() error {
-	for _, s := range m.disk.segments {
-		if s == m.disk.active {
-			break
-		}
-		if err := s.frames(func(int64, frame.Frame) {}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// setAside sets aside the segment that is damaged, and has the log end in front of it.
-func (m *member) setAside(corrupt *daybook.CorruptError) error {
-	m.aside++
-	name, _, _ := strings.Cut(filepath.Base(corrupt.Where), " ")
-	number, segmented := segmentNumber(name)
-	if !segmented {
-		return corrupt
-	}
-	h, shorter := m.disk.home, *m.disk.manifest
-	if err := m.disk.abandon(); err != nil {
-		return err
-	}
-	err := h.world.FS.Rename(h.path(name), h.path(fmt.Sprintf("%s.damaged-%d", name, m.aside)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// The segments behind it are set aside by recovery, because no manifest names them.
-	next := &segment{home: h, number: number, first: 1, before: shorter.salt}
-	shorter.sealed = slices.DeleteFunc(slices.Clone(shorter.sealed), func(s sealedSegment) bool { return s.number >= number })
-	if n := len(shorter.sealed); n > 0 {
-		next.first, next.before = shorter.sealed[n-1].last+1, shorter.sealed[n-1].checksum
-	}
-	shorter.active, shorter.activeFirst, shorter.clean = number, next.first, nil
-	f, err := h.world.FS.Create(h.path(name))
-	if err != nil {
-		return err
-	}
-	if _, err := f.WriteAt(encodeSegmentHeader(next, &shorter), 0); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close(), shorter.replace(h)); err != nil {
-		return err
-	}
-	m.disk = newDisk(h, &shorter, m.disk.segmentBytes)
-	return nil
-}
-
-// follow implements journal.
-func (m *member) follow(wake func()) {
-	m.quorum.mu.Lock()
-	m.wake = wake
+	m.node = n
 	m.quorum.mu.Unlock()
 }
 
 func (m *member) rouse() {
 	m.quorum.mu.Lock()
-	wake := m.wake
+	node := m.node
 	m.quorum.mu.Unlock()
-	if wake != nil {
-		wake()
+	if node != nil {
+		node.Wake()
 	}
 }
 
@@ -338,30 +261,24 @@ func (m *member) hasFetched() int {
 	return m.fetched
 }
 
-// durability implements journal.
-func (m *member) durability() daybook.Durability { return daybook.Quorum }
-
-// ready implements journal.
-func (m *member) ready() (turn, error) {
-	if _, err := m.disk.ready(); err != nil {
-		return turn{}, err
-	}
+// Ready implements shared.Log.
+func (m *member) Ready() (shared.Turn, error) {
 	q := m.quorum
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.turn == nil:
-		return turn{}, errNoTurn
+		return shared.Turn{}, errNoTurn
 	case q.turn != m:
-		return turn{}, fmt.Errorf("%w: %s", errElsewhere, q.turn.name)
+		return shared.Turn{}, fmt.Errorf("%w: %s", errElsewhere, q.turn.name)
 	case m.asleep:
-		return turn{}, errNotHere
+		return shared.Turn{}, errNotHere
 	}
-	return turn{epoch: q.epoch, from: q.from, stamp: q.promised}, nil
+	return shared.Turn{Epoch: q.epoch, From: q.from, Stamp: q.promised}, nil
 }
 
-// elsewhere implements journal.
-func (m *member) elsewhere() colleague {
+// Elsewhere implements shared.Log.
+func (m *member) Elsewhere() shared.Colleague {
 	q := m.quorum
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -371,8 +288,8 @@ func (m *member) elsewhere() colleague {
 	return neighbour{q.turn}
 }
 
-// promise implements journal.
-func (m *member) promise(_ context.Context, stamp int64) error {
+// Promise implements shared.Log.
+func (m *member) Promise(_ context.Context, stamp int64) error {
 	q := m.quorum
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -383,8 +300,8 @@ func (m *member) promise(_ context.Context, stamp int64) error {
 	return nil
 }
 
-// arrived implements journal. It hands over a few frames at a time.
-func (m *member) arrived(after daybook.Position) ([]byte, error) {
+// Arrived implements shared.Log. It hands over a few frames at a time.
+func (m *member) Arrived(after daybook.Position) ([]byte, error) {
 	q := m.quorum
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -399,66 +316,41 @@ func (m *member) arrived(after daybook.Position) ([]byte, error) {
 	}
 	m.fetched += len(next)
 	var b []byte
+	if at > 0 && len(next) > 0 && q.chance.IntN(4) == 0 {
+		b = append(b, q.frames[at-1]...) // which the node has already
+	}
 	for _, f := range next {
 		b = append(b, f...)
 	}
 	return b, nil
 }
 
-// commit implements journal.
-func (m *member) commit(g *group) *fault {
-	if !g.arrived {
-		if f := m.quorum.commit(m, g.epoch, g.bytes); f != nil {
-			return f
-		}
+// Commit implements shared.Log.
+func (m *member) Commit(g shared.Group) *shared.Fault { return m.quorum.commit(m, g.Epoch, g.Frames) }
+
+// GiveUp implements shared.Log.
+func (m *member) GiveUp(error) {
+	q := m.quorum
+	q.mu.Lock()
+	if q.turn == m {
+		q.moveLocked(q.another(m))
 	}
-	if err := m.keep(g); err != nil {
-		// What the quorum has cannot be kept here. This node's turn is over, and so is its service.
-		m.disk.failed.Store(&err)
-		q := m.quorum
-		q.mu.Lock()
-		if q.turn == m {
-			q.moveLocked(q.another(m))
-		}
-		q.mu.Unlock()
-		q.wakeAll()
-		return &fault{err: err, unknown: !g.arrived, fatal: true}
-	}
+	q.mu.Unlock()
+	q.wakeAll()
+}
+
+// Close implements shared.Log.
+func (m *member) Close() error {
+	m.Follow(nil)
 	return nil
 }
-
-// keep writes a group into the node's own copy.
-func (m *member) keep(g *group) error {
-	if err := m.disk.reopen(); err != nil {
-		return err
-	}
-	if g.opens {
-		if err := m.disk.roll(g.segment); err != nil {
-			return err
-		}
-	}
-	if _, err := m.disk.file.WriteAt(g.bytes, g.offset); err != nil {
-		return err
-	}
-	m.disk.advance(g)
-	return nil
-}
-
-// close implements journal.
-func (m *member) close() error {
-	m.follow(nil)
-	return m.disk.close()
-}
-
-// abandon implements journal.
-func (m *member) abandon() error { return m.disk.abandon() }
 
 // A neighbour is a node as another one sees it.
 type neighbour struct{ member *member }
 
-var _ colleague = neighbour{}
+var _ shared.Colleague = neighbour{}
 
-func (a neighbour) append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
+func (a neighbour) Append(ctx context.Context, seen daybook.Position, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	q := a.member.quorum
 	q.mu.Lock()
 	s := a.member.store
@@ -470,7 +362,7 @@ func (a neighbour) append(ctx context.Context, seen daybook.Position, events []d
 	if s == nil {
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("%s does not answer", a.member.name)}
 	}
-	receipt, err := s.appendFor(ctx, seen, events, cond)
+	receipt, err := node{s}.Append(ctx, seen, events, cond)
 	if errors.Is(err, daybook.ErrClosed) {
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("%s does not answer", a.member.name)}
 	}
@@ -480,12 +372,12 @@ func (a neighbour) append(ctx context.Context, seen daybook.Position, events []d
 	return receipt, err
 }
 
-func (a neighbour) known(ctx context.Context, stamp int64) (daybook.Position, error) {
+func (a neighbour) Known(ctx context.Context, stamp int64) (daybook.Position, error) {
 	a.member.quorum.mu.Lock()
 	s := a.member.store
 	a.member.quorum.mu.Unlock()
 	if s == nil {
 		return 0, &daybook.UnavailableError{Doing: "read", Err: fmt.Errorf("%s does not answer", a.member.name)}
 	}
-	return s.knownHere(ctx, stamp)
+	return node{s}.Known(ctx, stamp)
 }

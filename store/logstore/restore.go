@@ -23,7 +23,7 @@ type given struct {
 // made here, so its positions may lie at most 65,535 apart; many are synced together.
 // What was known at a time that has passed is known again only when the log is whole.
 func (s *Store) Restore(ctx context.Context, events []daybook.Recorded) error {
-	events, err := daybook.PrepareRestored(events, limits)
+	events, err := daybook.PrepareRestored(events, s.limits)
 	if err != nil {
 		return err
 	}

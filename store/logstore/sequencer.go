@@ -234,7 +234,7 @@ func (q *sequencer) sequence(r *request) bool {
 		return false
 	}
 	turn, cannot := q.journal.ready()
-	if cannot == nil && turn.epoch != q.epoch {
+	if cannot == nil && turn.Epoch != q.epoch {
 		begun, err := q.beginTurn(turn)
 		if !begun && err == nil {
 			return false
@@ -275,7 +275,7 @@ func (q *sequencer) isLost(r *request) bool {
 // fits reports whether a frame of some bytes may go behind the others of a group.
 func (q *sequencer) fits(g *group, frameBytes int) bool {
 	end := int64(len(g.bytes) + frameBytes)
-	return end <= groupBytes && g.offset+end <= q.store.segmentBytes(g.segment.number)
+	return end <= int64(q.store.groupBytes) && g.offset+end <= q.store.segmentBytes(g.segment.number)
 }
 
 // checked returns what check does, or for events that another log has recorded what
@@ -508,7 +508,7 @@ func (q *sequencer) carryOut(g *group) (paused bool) {
 	}
 	if planted("commit-in-a-later-turn") {
 		t, _ := q.journal.ready()
-		g.epoch = t.epoch
+		g.epoch = t.Epoch
 	}
 	clock := q.store.home.world.Clock
 	q.store.underway.begin(clock)
@@ -568,7 +568,7 @@ func (q *sequencer) settle(g *group) {
 		q.store.compressSoon()
 	}
 	q.write()
-	if cap(g.bytes) <= 2*groupBytes {
+	if cap(g.bytes) <= 2*q.store.groupBytes {
 		q.spare = g.bytes[:0]
 	}
 	q.store.setHealth(nil)
