@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/jsonlines"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // Append records events.
@@ -47,7 +48,7 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 	if a.Each && len(a.Expect)+len(a.New)+len(a.Exists)+len(a.Nothing) > 0 {
 		return errors.New("--each goes without conditions: what holds for the first event may not for the second")
 	}
-	if _, err := a.ownable("append", a.Create); err != nil {
+	if err := a.ready("append", a.Create); err != nil {
 		return err
 	}
 	if a.Each {
@@ -63,7 +64,7 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 	if err := a.check(events); err != nil {
 		return err
 	}
-	store, err := a.own(c, "append", a.Create)
+	store, err := a.own(ctx, c, "append", a.Create)
 	if err != nil {
 		return err
 	}
@@ -83,7 +84,7 @@ func (a *Append) Run(ctx context.Context, c *console) (err error) {
 // recordEach records each event by itself, as soon as its line is there.
 func (a *Append) recordEach(ctx context.Context, c *console) (err error) {
 	reader := jsonlines.NewReader(c.input(ctx))
-	var store *logstore.Store
+	var store storeurl.Store
 	defer func() {
 		if store != nil {
 			closing(store, &err)
@@ -98,7 +99,7 @@ func (a *Append) recordEach(ctx context.Context, c *console) (err error) {
 			if err := a.check(events); err != nil {
 				return fmt.Errorf("line %d: %w", reader.Line(), err)
 			}
-			if store, err = a.own(c, "append", a.Create); err != nil {
+			if store, err = a.own(ctx, c, "append", a.Create); err != nil {
 				return err
 			}
 		}
@@ -112,7 +113,8 @@ func (a *Append) recordEach(ctx context.Context, c *console) (err error) {
 	return nil
 }
 
-// readAll returns the events of an append that is not too large.
+// readAll returns the events of an append that is not too large. No store takes more than
+// that of a directory; one that takes less says so itself.
 func readAll(reader *jsonlines.Reader) (events []daybook.Event, err error) {
 	most := logstore.Limits().AppendEvents
 	for event, err := range reader.Events() {
@@ -130,7 +132,8 @@ func readAll(reader *jsonlines.Reader) (events []daybook.Event, err error) {
 // there is no log yet.
 func (a *Append) check(events []daybook.Event) error {
 	var cond daybook.Condition
-	if _, none := a.existing(); none != nil {
+	_, elsewhere := a.elsewhere()
+	if _, none := a.existing(); none != nil && !elsewhere {
 		var err error
 		if cond, err = a.condition(daybook.Point{}); err != nil {
 			return err

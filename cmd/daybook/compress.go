@@ -17,7 +17,7 @@ func (Compress) Help() string {
 
 // Run compresses the log.
 func (s *Compress) Run(ctx context.Context, c *console) (err error) {
-	store, err := s.own(c, "compress", false)
+	store, err := s.ownDirectory(c, "compress")
 	if err != nil {
 		return err
 	}

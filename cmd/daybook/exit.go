@@ -44,7 +44,7 @@ func (c *console) misused(err error) int {
 // exit reports the error that a verb ended with, if any, and returns the exit status.
 func (c *console) exit(ctx context.Context, err error) int {
 	conflict, unknown, corrupt := (*daybook.ConflictError)(nil), (*daybook.UnknownError)(nil), (*daybook.CorruptError)(nil)
-	locked := (*logstore.LockedError)(nil)
+	locked, differs := (*logstore.LockedError)(nil), (*daybook.DifferenceError)(nil)
 	code, hint := exitFailed, ""
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE): // who reads the output has enough
@@ -53,12 +53,12 @@ func (c *console) exit(ctx context.Context, err error) int {
 		code = exitConflict
 	case errors.As(err, &unknown):
 		code = exitUnknown
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged), errors.As(err, &differs):
 		code = exitDamaged
 	case errors.As(err, &corrupt):
 		code, hint = exitDamaged, "verify says all that is damaged, and repair mends it"
 	case errors.As(err, &locked):
-		hint = "this needs the log to itself; read, follow, export, backup, verify and stats do not"
+		hint = "this needs the log to itself; read, follow, export, digest, backup, verify and stats do not, nor does copy from it"
 	case ctx.Err() != nil:
 		fmt.Fprintln(c.err, "daybook: interrupted")
 		return exitInterrupted

@@ -25,7 +25,7 @@ func (Export) Help() string {
 
 // Run prints the log.
 func (e *Export) Run(ctx context.Context, c *console) (err error) {
-	store, err := e.look(c)
+	store, err := e.look(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -41,11 +41,8 @@ func (e *Export) Run(ctx context.Context, c *console) (err error) {
 
 	n := 0
 	bar := c.progress(int64(info.Head.Position), "positions")
-	point, err := jsonlines.Export(ctx, c.out, store, after, func(event daybook.Recorded) {
-		if n++; n%1000 == 0 {
-			bar.set(int64(event.Position))
-		}
-	})
+	show := bar.each()
+	point, err := jsonlines.Export(ctx, c.out, store, after, func(event daybook.Recorded) { n++; show(event) })
 	bar.end()
 	if err != nil {
 		return err

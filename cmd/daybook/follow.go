@@ -39,7 +39,7 @@ func (f *Follow) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := f.look(c)
+	store, err := f.look(ctx, c)
 	if err != nil {
 		return err
 	}

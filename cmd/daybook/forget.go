@@ -78,7 +78,7 @@ func (t *Tombstone) Run(ctx context.Context, c *console) error {
 // forget records an event about the stream that hides its events below a version, or all
 // of them if that is zero.
 func (f *Forgetting) forget(ctx context.Context, c *console, verb string, event daybook.Event, before daybook.Version) (err error) {
-	store, err := f.own(c, verb, false)
+	store, err := f.own(ctx, c, verb, false)
 	if err != nil {
 		return err
 	}

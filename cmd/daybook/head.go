@@ -17,7 +17,7 @@ func (Head) Help() string {
 
 // Run prints the point.
 func (h *Head) Run(ctx context.Context, c *console) (err error) {
-	store, err := h.look(c)
+	store, err := h.look(ctx, c)
 	if err != nil {
 		return err
 	}

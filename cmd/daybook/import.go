@@ -31,14 +31,18 @@ It is another log than the one that was exported: points and checkpoints of that
 
 // Run records the lines.
 func (i *Import) Run(ctx context.Context, c *console) (err error) {
-	store, err := i.own(c, "import", true)
+	store, err := i.own(ctx, c, "import", true)
 	if err != nil {
 		return err
 	}
 	defer closing(store, &err)
 
+	to, err := restorer(store)
+	if err != nil {
+		return err
+	}
 	bar := c.progress(c.size(), "bytes")
-	head, lines, err := jsonlines.Import(ctx, store, bar.reader(c.input(ctx)), &jsonlines.ImportOptions{Gaps: i.Gaps, UpTo: daybook.Position(i.UpTo)})
+	head, lines, err := jsonlines.Import(ctx, to, bar.reader(c.input(ctx)), &jsonlines.ImportOptions{Gaps: i.Gaps, UpTo: daybook.Position(i.UpTo)})
 	bar.end()
 	if ctx.Err() != nil { // whether the last lines are recorded does not matter: they are compared
 		fmt.Fprintf(c.err, "stopped after %s events; run it again with the same lines to go on\n", count(lines))

@@ -40,6 +40,8 @@ type Main struct {
 
 	Export  Export  `cmd:"" group:"copy" help:"Print everything in the log, as lines of JSON."`
 	Import  Import  `cmd:"" group:"copy" help:"Record what export printed, in a new log or one that was begun so."`
+	Copy    Copy    `cmd:"" group:"copy" help:"Copy everything to another store, and compare."`
+	Digest  Digest  `cmd:"" group:"copy" help:"Print what stands for everything in the log, to compare copies."`
 	Backup  Backup  `cmd:"" group:"copy" help:"Make or update a backup, while the log is in use."`
 	Restore Restore `cmd:"" group:"copy" help:"Make the same log again from a backup."`
 
@@ -65,7 +67,7 @@ var groups = []kong.Group{
 
 const description = `Look after logs of events.
 
-LOG is the directory in which a log is kept. Each command has a help of its own: daybook COMMAND --help.
+LOG is the directory in which a log is kept, or the URL of its store: log://DIR. The commands for backups and files take directories only. Each command has a help of its own: daybook COMMAND --help.
 
   echo '{"stream":"order-42","type":"OrderPlaced","data":{"cents":4200}}' | daybook append LOG --create
   daybook read LOG --stream order-42

@@ -7,6 +7,8 @@ import (
 	"github.com/cheggaaa/pb/v3"
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
+
+	"github.com/daybook-es/daybook"
 )
 
 // A progress shows how far a verb has come, if somebody watches a terminal. A nil one
@@ -47,6 +49,16 @@ func (p *progress) setOf(n, total int64) {
 func (p *progress) add(n int64) {
 	if p != nil {
 		p.bar.Add64(n)
+	}
+}
+
+// each returns a function that shows how far a reading has come.
+func (p *progress) each() func(daybook.Recorded) {
+	n := 0
+	return func(e daybook.Recorded) {
+		if n++; n%1000 == 0 {
+			p.set(int64(e.Position))
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (r *Read) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := r.look(c)
+	store, err := r.look(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ One segment after the other is written anew, for which there has to be room on t
 
 // Run scavenges the log.
 func (s *Scavenge) Run(ctx context.Context, c *console) (err error) {
-	store, err := s.own(c, "scavenge", false)
+	store, err := s.ownDirectory(c, "scavenge")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,20 +14,37 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // A Target is the log that a verb is about: its first argument.
 type Target struct {
-	Log string `arg:"" name:"LOG" help:"Directory in which the log is kept."`
+	Log string `arg:"" name:"LOG" help:"Directory in which the log is kept, or the URL of its store."`
 }
 
-// directory returns the directory of the target. A URL is refused: there is no store yet
-// that has one.
+// stores are those that the program knows.
+func stores() storeurl.Registry { return storeurl.Stores() }
+
+// elsewhere returns the URL of the target if its log is not kept in a directory.
+func (t Target) elsewhere() (u *storeurl.URL, is bool) {
+	u, err := storeurl.Parse(t.Log)
+	return u, err == nil && u.Scheme != "log"
+}
+
+// directory returns the directory of the target. The URL of a log that is kept elsewhere
+// is refused.
 func (t Target) directory() (string, error) {
-	if scheme, _, is := strings.Cut(t.Log, "://"); is {
-		return "", fmt.Errorf("%s: this program has no store for %s URLs yet, only for directories", t.Log, scheme)
+	if !strings.Contains(t.Log, "://") {
+		return t.Log, nil
 	}
-	return t.Log, nil
+	u, err := storeurl.Parse(t.Log)
+	if err != nil {
+		return "", err
+	}
+	if u.Scheme != "log" {
+		return "", fmt.Errorf("%s: this is for logs that are kept in directories; see daybook copy", u)
+	}
+	return u.Directory()
 }
 
 // errNoLog is of a directory that has nothing of a log.
@@ -79,19 +97,16 @@ func (t Target) existing() (string, error) {
 	return "", fmt.Errorf("%w in %s", errNoLog, dir)
 }
 
-// A log is an open store.
-type log interface {
-	daybook.Store
-	io.Closer
-}
-
 // look opens the target for reading, beside whoever has it open for recording.
-func (t Target) look(c *console) (log, error) {
-	dir, err := t.existing()
-	if err != nil {
-		return nil, err
+func (t Target) look(ctx context.Context, c *console) (storeurl.Store, error) {
+	if _, is := t.elsewhere(); !is {
+		if _, err := t.existing(); err != nil {
+			return nil, err
+		}
 	}
-	return logstore.OpenReader(dir, c.options(""))
+	o := c.options("")
+	o.ReadOnly = true
+	return stores().Open(ctx, t.Log, o)
 }
 
 // ownable returns the directory of the target if it can be opened for recording. Without
@@ -107,20 +122,47 @@ func (t Target) ownable(verb string, create bool) (string, error) {
 	return dir, err
 }
 
-// own opens the target for recording. Without create there must be a log.
-func (t Target) own(c *console, verb string, create bool) (*logstore.Store, error) {
-	dir, err := t.ownable(verb, create)
+// ready returns what is wrong with the target before it is opened for recording.
+func (t Target) ready(verb string, create bool) error {
+	if _, is := t.elsewhere(); is {
+		_, err := stores().Parse(t.Log)
+		return err
+	}
+	_, err := t.ownable(verb, create)
+	return err
+}
+
+// own opens the target for recording. Without create a directory must have a log.
+func (t Target) own(ctx context.Context, c *console, verb string, create bool) (storeurl.Store, error) {
+	if err := t.ready(verb, create); err != nil {
+		return nil, err
+	}
+	return stores().Open(ctx, t.Log, c.options(verb))
+}
+
+// ownDirectory opens the target for what only logs in directories have.
+func (t Target) ownDirectory(c *console, verb string) (*logstore.Store, error) {
+	dir, err := t.ownable(verb, false)
 	if err != nil {
 		return nil, err
 	}
-	return logstore.Open(dir, c.options(verb))
+	o := c.options(verb)
+	return logstore.Open(dir, &logstore.Options{Owner: o.Owner, Logger: o.Logger})
 }
 
-func (c *console) options(verb string) *logstore.Options {
-	return &logstore.Options{
+func (c *console) options(verb string) *storeurl.Options {
+	return &storeurl.Options{
 		Owner:  fmt.Sprintf("daybook %s, process %d", verb, os.Getpid()),
 		Logger: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
+}
+
+// restorer returns the store as one into which what another one recorded is copied.
+func restorer(store storeurl.Store) (daybook.Restorer, error) {
+	if r, is := store.(daybook.Restorer); is {
+		return r, nil
+	}
+	return nil, errors.New("this store takes no events that another one recorded")
 }
 
 // closing closes a log at the end of a verb. It is for defer: it adds to err.

@@ -58,20 +58,26 @@ func Open(ctx context.Context, url string, o *Options) (Store, error) {
 	return Stores().Open(ctx, url, o)
 }
 
-// Open opens the store at a URL. Text without :// is the path of a directory, and so of
-// scheme log.
-func (r Registry) Open(ctx context.Context, url string, o *Options) (Store, error) {
+// Parse takes the URL of a store apart, as [Parse] does, and refuses those of schemes that
+// are not known. It opens nothing.
+func (r Registry) Parse(url string) (*URL, error) {
 	// Postgres:shop would be a directory of this name; nobody means that.
 	if scheme, _, is := strings.Cut(url, ":"); is && !strings.Contains(url, "://") && r[strings.ToLower(scheme)] != nil {
 		return nil, fmt.Errorf("the URL of a store goes on with // behind %s: ; the directory would be ./%s:…", scheme, scheme)
 	}
 	u, err := Parse(url)
+	if err == nil && r[u.Scheme] == nil {
+		err = fmt.Errorf("%s: there is no store for %s://; there are %s", u, u.Scheme, r.schemes())
+	}
+	return u, err
+}
+
+// Open opens the store at a URL. Text without :// is the path of a directory, and so of
+// scheme log.
+func (r Registry) Open(ctx context.Context, url string, o *Options) (Store, error) {
+	u, err := r.Parse(url)
 	if err != nil {
 		return nil, err
-	}
-	open := r[u.Scheme]
-	if open == nil {
-		return nil, fmt.Errorf("%s: there is no store for %s://; there are %s", u, u.Scheme, r.schemes())
 	}
 	options := Options{}
 	if o != nil {
@@ -83,7 +89,7 @@ func (r Registry) Open(ctx context.Context, url string, o *Options) (Store, erro
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}
-	store, err := open(ctx, u, &options)
+	store, err := r[u.Scheme](ctx, u, &options)
 	if err == nil {
 		err = options.refuse(ctx, u, store)
 	}
