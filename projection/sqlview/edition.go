@@ -80,10 +80,14 @@ func (d *Definition) EditionsIn(ctx context.Context, url string) (editions []int
 	return editions, nil
 }
 
-// suffix tells an edition after the first from it, in the names of places.
+// suffix tells an edition after the first from it, in the names of places, and what the
+// store changes itself from both.
 func (d *Definition) suffix(between string) string {
-	if d.edition == 1 {
+	switch d.edition {
+	case 1:
 		return ""
+	case synchronousEdition:
+		return between + "sync"
 	}
 	return fmt.Sprintf("%se%d", between, d.edition)
 }

@@ -18,6 +18,10 @@ import (
 type postgresSchema struct {
 	name  string // of the schema
 	where string // host and database
+	// shared is set where connections serve several read models. They keep what they have
+	// prepared by its text, which must then be that of one read model alone: the same words
+	// mean other tables in another.
+	shared bool
 
 	// Each pool keeps its connections to itself, so that many questions do not keep
 	// those from writing who have to.
@@ -60,7 +64,7 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 	if len(p.name) > longestSchema {
 		return nil, fmt.Errorf("the name %s is longer than %d bytes", p.name, longestSchema)
 	}
-	config.ConnConfig.RuntimeParams["search_path"] = p.name + ", daybook_projections"
+	config.ConnConfig.RuntimeParams["search_path"] = p.path()
 	preset(config, "application_name", "daybook "+d.name)
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = maxReaders
@@ -88,6 +92,9 @@ func preset(config *pgxpool.Config, setting, value string) {
 		config.ConnConfig.RuntimeParams[setting] = value
 	}
 }
+
+// path is the path by which statements find the read model's tables, and Daybook's own.
+func (p *postgresSchema) path() string { return p.name + ", daybook_projections" }
 
 func (p *postgresSchema) String() string { return p.name + " in " + p.where }
 
@@ -197,6 +204,9 @@ func (p *postgresSchema) numbered(statement string) string {
 		return known
 	}
 	statement, asked := numbered(statement), statement
+	if p.shared {
+		statement = "/* " + p.name + " */ " + statement
+	}
 	if len(p.rewritten) < maxPrepared {
 		p.rewritten[asked] = statement
 	}

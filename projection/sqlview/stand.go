@@ -140,7 +140,7 @@ func plain(said string) string {
 }
 
 // find reads how far the parts have come.
-func (v *View) find(rows *Reader) (parts []projection.Checkpoint, err error) {
+func (v *View) find(rows asker) (parts []projection.Checkpoint, err error) {
 	for row, err := range rows.Query(findSQL, v.def.rows(), v.def.version) {
 		var at projection.Checkpoint
 		if err == nil {

@@ -158,15 +158,8 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 	err = v.db.write(ctx, func(tx *Tx) error {
 		// The row is taken first: who does not find it where he read it has done
 		// nothing yet that would have to be undone.
-		moved, err := tx.ExecCount(moveSQL,
-			id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused), string(c.Mark),
-			v.def.rows(), v.def.version, c.Part,
-			id(c.From.Log), id(c.From.Incarnation), c.From.Position, c.From.Applied, id(c.From.EventID), c.From.Events, id(c.From.Owner))
-		if err != nil {
+		if err := v.move(tx, c); err != nil {
 			return err
-		}
-		if moved == 0 {
-			return projection.ErrMoved
 		}
 		for i, e := range c.Events {
 			if err := v.handle(ctx, tx, facts[i], e); err != nil {
@@ -179,6 +172,18 @@ func (v *View) Apply(ctx context.Context, c projection.Change) error {
 		return fmt.Errorf("sqlview: change %s: %w", v.db, err)
 	}
 	return nil
+}
+
+// move moves a part on, if it stands where it was read.
+func (v *View) move(tx *Tx, c projection.Change) error {
+	moved, err := tx.ExecCount(moveSQL,
+		id(c.To.Log), id(c.To.Incarnation), c.To.Position, c.To.Applied, id(c.To.EventID), c.To.Events, id(c.To.Owner), plain(c.Paused), string(c.Mark),
+		v.def.rows(), v.def.version, c.Part,
+		id(c.From.Log), id(c.From.Incarnation), c.From.Position, c.From.Applied, id(c.From.EventID), c.From.Events, id(c.From.Owner))
+	if err == nil && moved == 0 {
+		err = projection.ErrMoved
+	}
+	return err
 }
 
 // Reset implements [projection.View].
