@@ -94,9 +94,9 @@ func (r *run) drainAfter(l *lane, after daybook.Position) {
 }
 
 // startDrain reads the next part of a key that is to be drained, if that is due, and returns
-// in how long it will be. Of a key that was set aside
-// ahead of the mark, the log is read up to there first: what lies between was sent. And what
-// follows an event that was skipped waits until that is saved.
+// in how long it will be. Of a key that was set aside ahead of the mark, the log is read up to
+// there first: what lies between was sent. And what follows an event that was skipped waits
+// until that is saved.
 func (r *run) startDrain(now time.Time) (wait time.Duration) {
 	if r.drains > 0 || len(r.drain) == 0 || r.bytes >= WindowBytes {
 		return never

@@ -32,14 +32,14 @@
 // is refused, or fails too often while others do not, has its key set aside: it and its
 // followers, the events of the key behind it, wait until [Publisher.Retry] or
 // [Publisher.Skip]. What is set aside is kept in the bookmark, as references to the log, and
-// is listed by [Publisher.Status]. It is tried once more whenever Run begins. A sink that is down as a whole sets nothing aside: all
-// messages wait. Unless it says so, by an [*UnavailableError], the first two keys may be set
-// aside, and those in hand, before it is recognised.
+// is listed by [Publisher.Status]. It is tried once more whenever Run begins. A sink that is
+// down as a whole sets nothing aside: all messages wait. Unless it says so, by an
+// [*UnavailableError], the first two keys may be set aside, and those in hand, before it is
+// recognised.
 //
 // Events whose stream was forgotten before they were read are passed over, and so are those
-// that are set aside by then. Who must know
-// that a stream was forgotten has the query select what is recorded about it: [daybook.All]
-// does.
+// that are set aside by then. Who must know that a stream was forgotten has the query select
+// what is recorded about it: [daybook.All] does.
 //
 // When the log is restored, the publisher goes on if the event that the bookmark stands at
 // is still there; otherwise Run returns a [*DivergedError]. What was sent and is not in the

@@ -48,9 +48,9 @@ func On[V, E any](handle func(model *V, fact E, at daybook.Recorded)) Handler[V]
 }
 
 // New returns a view whose read model begins as the value that start returns, which
-// nothing else may refer to and which is another each time, and is changed by handlers of facts that the codec knows.
-// Raise the version whenever V or a handler changes. New panics as
-// [projection.NewHandlers] does.
+// nothing else may refer to and which is another each time, and is changed by handlers of
+// facts that the codec knows. Raise the version whenever V or a handler changes. New panics
+// as [projection.NewHandlers] does.
 func New[V any](name string, version int, codec *daybook.Codec, start func() V, handlers ...Handler[V]) *View[V] {
 	return &View[V]{
 		name:     name,
