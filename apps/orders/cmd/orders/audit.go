@@ -4,10 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 
 	"github.com/daybook-es/daybook/apps/orders"
-	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // Audit checks the whole log.
@@ -25,7 +24,7 @@ func (c *Audit) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	// A server that has the log open need not stop for that.
-	store, err := logstore.OpenReader(filepath.Join(c.Data.Data, "log"), &logstore.Options{Logger: s.log})
+	store, err := c.log(ctx, &storeurl.Options{ReadOnly: true, Logger: s.log})
 	if err != nil {
 		return err
 	}

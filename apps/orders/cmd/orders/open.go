@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // Data says where the shop is kept.
 type Data struct {
-	Data string `xor:"shop" placeholder:"DIR" help:"Directory that the shop is kept in (data/orders); it is made if it is not there."`
+	Data  string `xor:"shop" placeholder:"DIR" help:"Directory that the shop is kept in (data/orders); it is made if it is not there."`
+	Store string `xor:"store" placeholder:"URL" help:"Store that the events are kept in, such as log:///var/lib/shop or postgres://localhost/shop?log=orders, instead of DIR/log. Views stay in DIR."`
 }
 
 // AfterApply is called by the command line. A default in the tag would count as given
@@ -26,17 +29,35 @@ func (d *Data) AfterApply() error {
 	return nil
 }
 
-// opened is the shop in a directory: its events in log, its views, which can be built
-// again from them, in views.
+// log opens the store of events.
+func (d Data) log(ctx context.Context, o *storeurl.Options) (storeurl.Store, error) {
+	stores := storeurl.Stores()
+	delete(stores, "mem") // views are kept, and would be of events that are gone
+	return stores.Open(ctx, cmp.Or(d.Store, filepath.Join(d.Data, "log")), o)
+}
+
+// views returns the directory of the views of a store. With --store they are apart for
+// each log, so that a shop whose log was copied elsewhere has them built again by itself.
+func (d Data) views(ctx context.Context, store daybook.Store) (string, error) {
+	views := filepath.Join(d.Data, "views")
+	if d.Store == "" {
+		return views, nil
+	}
+	info, err := store.Info(ctx)
+	return filepath.Join(views, info.Head.Log.String()), err
+}
+
+// opened is the shop: its store of events, and its views, which can be built again from
+// them, in the directory views.
 type opened struct {
 	*orders.Shop
-	store *logstore.Store
+	store storeurl.Store
 }
 
 // open opens the shop. Others who find it open are told of the owner: an address that
 // begins with "http://", or what program it is. The options may be nil.
 func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options *orders.Options) (*opened, error) {
-	store, err := logstore.Open(filepath.Join(d.Data, "log"), &logstore.Options{Owner: owner, Logger: log})
+	store, err := d.log(ctx, &storeurl.Options{Owner: owner, Logger: log})
 	var locked *logstore.LockedError
 	if errors.As(err, &locked) {
 		return nil, d.taken(locked.Owner)
@@ -48,28 +69,47 @@ func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options 
 		options = new(orders.Options)
 	}
 	options.Logger = log
-	shop, err := orders.Open(ctx, store, filepath.Join(d.Data, "views"), options)
+	views, err := d.views(ctx, store)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	shop, err := orders.Open(ctx, store, views, options)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &opened{shop, store}, nil
 }
 
-// taken says who has the directory open, and what to do about it.
+// taken says who has the directory of events open, and what to do about it.
 func (d Data) taken(owner string) error {
+	where := d.Data
+	if d.Store != "" {
+		where = "the store of events"
+	}
 	switch {
 	case strings.HasPrefix(owner, "http"):
-		return fmt.Errorf("a server has %s open: go through it with --addr %s", d.Data, owner)
+		return fmt.Errorf("a server has %s open: go through it with --addr %s", where, owner)
 	case owner != "":
-		return fmt.Errorf("%s is open already: %s", d.Data, owner)
+		return fmt.Errorf("%s is open already: %s", where, owner)
 	}
-	return fmt.Errorf("%s is open already, in another program", d.Data)
+	return fmt.Errorf("%s is open already, in another program", where)
 }
 
 // exists returns an error if there is no shop, for those who only want to look.
 func (d Data) exists() error {
-	if _, err := os.Stat(filepath.Join(d.Data, "log")); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no shop in %s; begin one with orders serve or orders import", d.Data)
+	where, log := d.Data, filepath.Join(d.Data, "log")
+	if d.Store != "" {
+		u, err := storeurl.Parse(d.Store)
+		if err != nil || u.Scheme != "log" {
+			return err // what is no directory tells when it is opened
+		}
+		if log, err = u.Directory(); err != nil {
+			return err
+		}
+		where = log
+	}
+	if _, err := os.Stat(log); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("there is no shop in %s; begin one with orders serve or orders import", where)
 	}
 	return nil
 }
@@ -87,7 +127,11 @@ func (o *opened) caughtUp(ctx context.Context) error {
 // that is full may have room again, and only the next command can tell. With a clock that
 // jumped the shop goes on; the store's log says so.
 func (o *opened) health() error {
-	err := o.store.Health()
+	store, is := o.store.(interface{ Health() error })
+	if !is {
+		return nil
+	}
+	err := store.Health()
 	if unwell := (*logstore.HealthError)(nil); errors.As(err, &unwell) && !unwell.ReadOnly {
 		return nil
 	}
