@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -94,14 +95,14 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"a query in the address", "/orders?total=100", `{}`, "total"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := f.on(t).send(c.path, c.body).isProblem(t, malformed)
+			p := f.on(t).send(c.path, c.body).isProblem(t, httpapi.Malformed)
 			if !strings.Contains(p.Detail, c.says) {
 				t.Errorf("it says %q, and should name %q", p.Detail, c.says)
 			}
 		})
 	}
 	for _, key := range []string{"", strings.Repeat("k", 256), "schl\u00fcssel"} {
-		f.send("/orders", `{"total": 100}`, "Idempotency-Key", key).isProblem(t, malformed)
+		f.send("/orders", `{"total": 100}`, "Idempotency-Key", key).isProblem(t, httpapi.Malformed)
 	}
 	if page := read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("there are %d orders now, want the 1 from the beginning", page.Matching)
@@ -120,52 +121,52 @@ func TestEveryProblemOfACommand(t *testing.T) {
 	f := openFront(t, store, nil)
 	id := f.placed()
 
-	f.send("/orders/none/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, notFound)
-	f.send("/orders/%01/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, notFound)
-	f.send("/nowhere", `{}`).isProblem(t, notFound)
+	f.send("/orders/none/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, httpapi.NotFound)
+	f.send("/orders/%01/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, httpapi.NotFound)
+	f.send("/nowhere", `{}`).isProblem(t, httpapi.NotFound)
 
 	a := f.ask("PUT", "/orders", `{}`)
-	if a.isProblem(t, wrongMethod); a.Header.Get("Allow") != "GET, HEAD, POST" {
+	if a.isProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("PUT /orders: Allow is %q", a.Header.Get("Allow"))
 	}
 	a = f.get("/orders/" + id + "/pay")
-	if a.isProblem(t, wrongMethod); a.Header.Get("Allow") != "POST" {
+	if a.isProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "POST" {
 		t.Errorf("GET pay: Allow is %q", a.Header.Get("Allow"))
 	}
 
-	f.ask("POST", "/orders", `{"total": 100}`).isProblem(t, wrongMediaType)
-	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "text/plain").isProblem(t, wrongMediaType)
-	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "application/json; charset=latin1").isProblem(t, wrongMediaType)
-	f.send("/orders", `{"currency": "`+strings.Repeat("x", maxCommand)+`"}`).isProblem(t, tooLarge)
-	f.ask("POST", "/orders", "city="+strings.Repeat("x", maxCommand), "Content-Type", formBody).isProblem(t, tooLarge)
+	f.ask("POST", "/orders", `{"total": 100}`).isProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "text/plain").isProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "application/json; charset=latin1").isProblem(t, httpapi.WrongMediaType)
+	f.send("/orders", `{"currency": "`+strings.Repeat("x", httpapi.MaxCommand)+`"}`).isProblem(t, httpapi.TooLarge)
+	f.ask("POST", "/orders", "city="+strings.Repeat("x", httpapi.MaxCommand), "Content-Type", httpapi.FormBody).isProblem(t, httpapi.TooLarge)
 
-	p := f.send("/orders/"+id+"/ship", `{"carrier": "Correios"}`).isProblem(t, refused)
+	p := f.send("/orders/"+id+"/ship", `{"carrier": "Correios"}`).isProblem(t, httpapi.Refused)
 	if p.Rule != "paid-before-shipped" || p.Detail != "Nothing ships unpaid" || p.Position != 1 {
 		t.Errorf("shipping unpaid is refused as %+v", p)
 	}
-	p = f.send("/orders", `{"total": 1, "currency": "EUR"}`).isProblem(t, refused)
+	p = f.send("/orders", `{"total": 1, "currency": "EUR"}`).isProblem(t, httpapi.Refused)
 	if p.Rule != "one-currency" {
 		t.Errorf("another currency is refused by %q", p.Rule)
 	}
-	p = f.send("/orders", `{"total": -1}`).isProblem(t, invalid)
+	p = f.send("/orders", `{"total": -1}`).isProblem(t, httpapi.Invalid)
 	if !strings.Contains(p.Detail, "total") {
 		t.Errorf("a negative total is invalid because %q", p.Detail)
 	}
-	f.send("/orders/"+id+"/cancel", `{}`).isProblem(t, invalid)
+	f.send("/orders/"+id+"/cancel", `{}`).isProblem(t, httpapi.Invalid)
 
 	// A store that never lets the decision through, without saying that anything is
 	// recorded.
 	conflicted := &daybook.ConflictError{Failures: []daybook.Failure{{Clause: daybook.New("order-" + id)[0], Position: 1}}}
 	store.fails(conflicted)
-	f.send("/orders/"+id+"/cancel", `{"reason": "late"}`).isProblem(t, conflict)
+	f.send("/orders/"+id+"/cancel", `{"reason": "late"}`).isProblem(t, httpapi.Conflict)
 	store.fails(&daybook.UnavailableError{Doing: "append", Err: errDisk})
-	if p := f.send("/orders", `{"total": 100}`).isProblem(t, unavailable); strings.Contains(p.Detail, "fire") {
+	if p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Unavailable); strings.Contains(p.Detail, "fire") {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 	store.fails(daybook.ErrClosed)
-	f.send("/orders", `{"total": 100}`).isProblem(t, unavailable)
+	f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Unavailable)
 	store.fails(&daybook.CorruptError{Where: "segment 1", Err: errDisk})
-	if p := f.send("/orders", `{"total": 100}`).isProblem(t, internal); p.Detail != "" {
+	if p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Internal); p.Detail != "" {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 	store.append.Store(nil)
@@ -179,7 +180,7 @@ func TestEveryProblemOfACommand(t *testing.T) {
 // is then what it says: safe.
 func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 	store := newTroubled()
-	f := openFront(t, store, &Options{Timeout: 300e6})
+	f := openFront(t, store, &Options{Options: httpapi.Options{Timeout: 300e6}})
 	lose := func(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 		ids := make([]uuid.UUID, len(events))
 		for i, e := range events {
@@ -188,7 +189,7 @@ func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 		return daybook.Receipt{}, &daybook.UnknownError{IDs: ids, Err: errDisk}
 	}
 	store.append.Store(&lose)
-	p := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k").isProblem(t, unknownOutcome)
+	p := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k").isProblem(t, httpapi.UnknownOutcome)
 	if !strings.Contains(p.Advice, "same Idempotency-Key") {
 		t.Errorf("it advises %q", p.Advice)
 	}
@@ -206,19 +207,19 @@ func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 	}
 	store.append.Store(nil)
 	again := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
-	if again.Body != a.Body || again.Header.Get(tokenHeader) != a.Header.Get(tokenHeader) || again.StatusCode != a.StatusCode {
+	if again.Body != a.Body || again.Header.Get(httpapi.TokenHeader) != a.Header.Get(httpapi.TokenHeader) || again.StatusCode != a.StatusCode {
 		t.Errorf("sent again it is answered %d %s, and was %d %s", again.StatusCode, again.Body, a.StatusCode, a.Body)
 	}
 }
 
 func TestAKeyIsForOneCommand(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }}})
 	first := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k", "X-Principal", "ada")
 	same := f.send("/orders", ` { "total" : 100 } `, "Idempotency-Key", "k", "X-Principal", "ada")
 	if same.StatusCode != http.StatusCreated || same.Body != first.Body || same.Header.Get("Daybook-Repeated") != "true" {
 		t.Errorf("the same command again: %d %s", same.StatusCode, same.Body)
 	}
-	f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, keyReused)
+	f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, httpapi.KeyReused)
 	other := f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "bob")
 	if read[orders.Details](t, other, http.StatusCreated).ID == read[orders.Details](t, first, http.StatusCreated).ID {
 		t.Error("two principals with one key placed one order")
@@ -228,7 +229,7 @@ func TestAKeyIsForOneCommand(t *testing.T) {
 		t.Errorf("the key of another type of command: %d %s", a.StatusCode, a.Body)
 	}
 	f.send("/orders/"+read[orders.Details](t, other, http.StatusCreated).ID+"/pay", `{"amount": 100, "method": "cash"}`,
-		"Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, keyReused)
+		"Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, httpapi.KeyReused)
 }
 
 func TestIfMatch(t *testing.T) {
@@ -236,25 +237,25 @@ func TestIfMatch(t *testing.T) {
 	placed := f.send("/orders", `{"total": 100}`)
 	path, tag := placed.Header.Get("Location"), placed.Header.Get("ETag")
 
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"1.other.v1"`).isProblem(t, preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", strings.Replace(tag, "1.", "2.", 1)).isProblem(t, preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"x"`).isProblem(t, preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `W/`+tag).isProblem(t, malformed)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag+", "+tag).isProblem(t, malformed)
-	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, preconditions)
-	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", "*").isProblem(t, notFound)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"1.other.v1"`).isProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", strings.Replace(tag, "1.", "2.", 1)).isProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"x"`).isProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `W/`+tag).isProblem(t, httpapi.Malformed)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag+", "+tag).isProblem(t, httpapi.Malformed)
+	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
+	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", "*").isProblem(t, httpapi.NotFound)
 
 	pay := []string{"If-Match", tag, "Idempotency-Key", "k"}
 	paid := f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, pay...)
 	if paid.StatusCode != http.StatusOK {
 		t.Fatalf("paying with the ETag of the order as it is: %d %s", paid.StatusCode, paid.Body)
 	}
-	p := f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, preconditions)
+	p := f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
 	if p.Position != 3 {
 		t.Errorf("it names position %d as what has changed, want 3", p.Position)
 	}
 	// A condition is checked where there is nothing to be recorded, too.
-	f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, "If-Match", tag).isProblem(t, preconditions)
+	f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
 	// And a command that was recorded is answered as it was, though its condition holds no more.
 	if again := f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, pay...); again.StatusCode != http.StatusOK || again.Body != paid.Body {
 		t.Errorf("the same command again: %d %s", again.StatusCode, again.Body)
@@ -266,9 +267,9 @@ func TestIfMatch(t *testing.T) {
 
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	form := []string{"Content-Type", formBody, "Accept", "application/json"}
-	f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "cross-site")...).isProblem(t, crossOrigin)
-	f.ask("POST", "/orders", "total=1.00", append(form, "Origin", "https://elsewhere.example")...).isProblem(t, crossOrigin)
+	form := []string{"Content-Type", httpapi.FormBody, "Accept", "application/json"}
+	f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "cross-site")...).isProblem(t, httpapi.CrossOrigin)
+	f.ask("POST", "/orders", "total=1.00", append(form, "Origin", "https://elsewhere.example")...).isProblem(t, httpapi.CrossOrigin)
 	if a := f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "same-origin", "Origin", f.url)...); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("its own form is answered with %d %s", a.StatusCode, a.Body)
 	}
@@ -277,7 +278,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 // A client that goes away in the middle is no trouble of the shop's.
 func TestABodyThatEndsEarly(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	for path, media := range map[string]string{"/orders": jsonBody, "/import": linesBody} {
+	for path, media := range map[string]string{"/orders": httpapi.JSONBody, "/import": linesBody} {
 		r := httptest.NewRequest("POST", path, iotest.ErrReader(io.ErrUnexpectedEOF))
 		r.Header.Set("Content-Type", media)
 		w := httptest.NewRecorder()
@@ -290,7 +291,7 @@ func TestABodyThatEndsEarly(t *testing.T) {
 
 // A page elsewhere whose name was made to lead here is not taken for the shop's own.
 func TestSitesOfOtherNamesAreRefused(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Hosts: []string{"shop.example"}})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Hosts: []string{"shop.example"}}})
 	for host, want := range map[string]int{
 		"127.0.0.1:8080": http.StatusCreated, "[::1]:8080": http.StatusCreated, "localhost:1": http.StatusCreated, "orders.localhost": http.StatusCreated,
 		"shop.example": http.StatusCreated, "SHOP.example.:443": http.StatusCreated,
@@ -312,7 +313,7 @@ func TestSitesOfOtherNamesAreRefused(t *testing.T) {
 
 // Who asked for what is kept with the events.
 func TestCorrelation(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Principal: func(*http.Request) string { return "ada" }})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(*http.Request) string { return "ada" }}})
 	a := f.send("/orders", `{"total": 100}`, "X-Correlation-ID", "basket-7")
 	if got := a.Header.Get("X-Correlation-ID"); got != "basket-7" {
 		t.Errorf("the answer's correlation is %q", got)
@@ -333,7 +334,7 @@ func TestForms(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	send := func(path string, form url.Values) answer {
 		t.Helper()
-		return f.ask("POST", path, form.Encode(), "Content-Type", formBody, "Accept", "text/html")
+		return f.ask("POST", path, form.Encode(), "Content-Type", httpapi.FormBody, "Accept", "text/html")
 	}
 	a := send("/orders", url.Values{"key": {"k1"}, "customer": {"ada"}, "product1": {"lamp"}, "quantity1": {"2"}, "price1": {"19.99"}})
 	if a.StatusCode != http.StatusSeeOther {

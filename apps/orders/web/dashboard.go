@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -82,7 +83,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 	for _, f := range d.PerStatus {
 		v.Statuses = append(v.Statuses, share{
 			Name: f.Status.String(), Link: "/orders?status=" + f.Status.String(), Class: f.Status.String(),
-			Figures: []string{thousands(f.Orders), percent(f.Orders, d.Orders)}, Of: ratio(f.Orders, most),
+			Figures: []string{httpapi.Thousands(f.Orders), percent(f.Orders, d.Orders)}, Of: ratio(f.Orders, most),
 		})
 	}
 	var dearest orders.Cents
@@ -91,7 +92,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 	}
 	for _, f := range d.PerMethod {
 		v.Methods = append(v.Methods, share{
-			Name: title(f.Method), Figures: []string{thousands(f.Payments), money(f.Total)}, Of: ratio(int64(f.Total), int64(dearest)),
+			Name: title(f.Method), Figures: []string{httpapi.Thousands(f.Payments), money(f.Total)}, Of: ratio(int64(f.Total), int64(dearest)),
 		})
 	}
 	byOrders := slices.Clone(d.PerState)
@@ -102,7 +103,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 			name = "unknown"
 		}
 		v.States = append(v.States, share{
-			Name: name, Figures: []string{thousands(f.Orders), money(f.Paid)}, Of: ratio(f.Orders, byOrders[0].Orders),
+			Name: name, Figures: []string{httpapi.Thousands(f.Orders), money(f.Paid)}, Of: ratio(f.Orders, byOrders[0].Orders),
 		})
 	}
 	v.FewStates = v.States[:min(fewStates, len(v.States))]
@@ -123,7 +124,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 		}
 		v.Stages = append(v.Stages, share{
 			Name:    title(names[f.From]) + " to " + names[f.To],
-			Figures: []string{lasting(f.Mean()), thousands(f.Orders), thousands(f.Negative)},
+			Figures: []string{lasting(f.Mean()), httpapi.Thousands(f.Orders), httpapi.Thousands(f.Negative)},
 			Of:      ratio(int64(f.Mean()), int64(longest)),
 		})
 	}
@@ -136,7 +137,7 @@ func productShare(f orders.ProductFigures, of float64) share {
 	}
 	return share{
 		Name: name, Link: "/orders?" + url.Values{"search": {f.Product}}.Encode(), Class: short(f.Product),
-		Figures: []string{thousands(f.Units), money(f.ItemPrice)}, Of: of,
+		Figures: []string{httpapi.Thousands(f.Units), money(f.ItemPrice)}, Of: of,
 	}
 }
 
@@ -156,9 +157,9 @@ func formatCents(v int64) string { return orders.Currency + " " + money(orders.C
 func tickCents(v int64) string {
 	switch {
 	case v >= 100_000_00 && v%1_000_00 == 0, v >= 1_000_00 && v%1_000_00 == 0:
-		return thousands(v/1_000_00) + "k"
+		return httpapi.Thousands(v/1_000_00) + "k"
 	case v%100 == 0:
-		return thousands(v / 100)
+		return httpapi.Thousands(v / 100)
 	}
 	return money(orders.Cents(v))
 }
@@ -242,7 +243,7 @@ func monthName(month string) string {
 }
 
 func monthChart(id, name string, months []orders.PeriodFigures, current string, value func(orders.PeriodFigures) int64, to func(string) string) columnChart {
-	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return plural(v, "order", "orders") }, Tick: func(v int64) string { return thousands(v) }}
+	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
 	for i, m := range months {
 		t, err := time.Parse("2006-01", m.Period)
 		if err != nil {
@@ -259,7 +260,7 @@ func monthChart(id, name string, months []orders.PeriodFigures, current string, 
 }
 
 func dayChart(id, name string, days []orders.PeriodFigures, value func(orders.PeriodFigures) int64) columnChart {
-	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return plural(v, "order", "orders") }, Tick: func(v int64) string { return thousands(v) }}
+	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
 	for _, d := range days {
 		t, err := time.Parse(time.DateOnly, d.Period)
 		if err != nil {

@@ -18,7 +18,7 @@
 //
 // Pages need no JavaScript. With it they stay up to date by themselves.
 //
-// Read routes.go, commands.go and queries.go, in that order; problem.go has the
-// table of errors, live.go the stream of events, and processes.go what the shop does by
-// itself.
+// Read routes.go, commands.go and queries.go, in that order, and processes.go for what the
+// shop does by itself. What every application does around its routes is in package
+// apps/internal/httpapi: the table of errors, tokens, entity tags and live streams.
 package web

@@ -1,19 +1,11 @@
 package web
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
-
-// healthz says that the process is alive.
-func (s *Site) healthz(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
-		return err
-	}
-	return writeJSON(w, http.StatusOK, map[string]string{"status": "alive"})
-}
 
 // readiness says whether the shop can be used, and how far its views are behind.
 type readiness struct {
@@ -32,15 +24,15 @@ type readiness struct {
 // on. Views that only lag behind, such as during an import, are ready; how far they are
 // behind is in the answer.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
 	status, err := s.shop.Status(r.Context())
 	if err == nil {
-		err = s.options.Health()
+		err = s.Options.Health()
 	}
 	ready := readiness{
-		Ready: err == nil && status.Stuck == nil && s.closing.Err() == nil,
+		Ready: err == nil && status.Stuck == nil && !s.Closing(),
 		View:  status.Name, ViewVersion: status.Version,
 		Head: status.Head.Position, Shown: status.Checkpoint.Position, Lag: status.Lag,
 	}
@@ -57,20 +49,5 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 		code = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
 	}
-	return writeJSON(w, code, ready)
-}
-
-// writeJSON answers with a value as JSON, which nobody may keep.
-func writeJSON(w http.ResponseWriter, status int, value any) error {
-	encoded, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	if w.Header().Get("Cache-Control") == "" {
-		w.Header().Set("Cache-Control", "no-store")
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(encoded, '\n')) // a client that is gone is nobody to tell
-	return nil
+	return httpapi.WriteJSON(w, code, ready)
 }

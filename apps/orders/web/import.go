@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -30,10 +31,10 @@ const (
 // JSON object in a line. It records facts, and decides nothing. After a problem some of
 // them may have been recorded; sending all of them again adds the rest.
 func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
-	if _, err := mediaType(r, linesBody, linesBodyToo); err != nil {
+	if _, err := httpapi.MediaType(r, linesBody, linesBodyToo); err != nil {
 		return err
 	}
 	control := http.NewResponseController(w)
@@ -57,9 +58,9 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 		wrong := (*daybook.InvalidError)(nil)
 		switch {
 		case errors.As(err, &wrong):
-			return malformed.problem("%v", err)
+			return httpapi.Malformed.Problem("%v", err)
 		case err != nil:
-			return cutShort(err)
+			return httpapi.CutShort(err)
 		}
 		if batch = append(batch, history); len(batch) < importBatch {
 			continue
@@ -75,22 +76,22 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.log.InfoContext(r.Context(), "import", "added", sum.Added, "events", sum.Events, "repeated", sum.Repeated, "different", len(sum.Different))
-	w.Header().Set(tokenHeader, now.String())
-	return writeJSON(w, http.StatusOK, sum)
+	s.Log.InfoContext(r.Context(), "import", "added", sum.Added, "events", sum.Events, "repeated", sum.Repeated, "different", len(sum.Different))
+	w.Header().Set(httpapi.TokenHeader, now.String())
+	return httpapi.WriteJSON(w, http.StatusOK, sum)
 }
 
 // report answers GET /report: the dashboard's figures under the names that the
 // publishers of the imported data use.
 func (s *Site) report(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.asked(w, r); err != nil {
+	if _, err := s.Asked(w, r, s.shop); err != nil {
 		return err
 	}
-	asked, err := ask(r, "as_of")
+	asked, err := httpapi.Ask(r, "as_of")
 	if err != nil {
 		return err
 	}
-	asOf, err := moment(asked, "as_of")
+	asOf, err := httpapi.Time(asked, "as_of")
 	if err != nil {
 		return err
 	}

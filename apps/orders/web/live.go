@@ -1,204 +1,25 @@
 package web
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
-// liveWrite bounds one write to a live stream: a client that does not read for so
-// long is cut off, and goes on later from where it was.
-const liveWrite = 10 * time.Second
-
-// gather is how long a live stream of changes waits for more of them, so that a page
-// draws itself anew once for a burst.
-const gather = 100 * time.Millisecond
-
-// A liveSummary is what the live stream says about everything that was new at once.
-type liveSummary struct {
-	Events int `json:"events"`
-}
-
 // live is a stream of server-sent events: what is recorded about orders and stock, as it
-// is recorded. The id of each message is a token, and a client that names the last one
-// it saw, as browsers do in Last-Event-ID, gets everything recorded since, once. One
-// that names none begins now.
+// is shown; see [httpapi.Live].
 //
 // ?order=ID selects one order, and what is reserved for it; ?sku=SKU selects one article.
-// ?each=change sends one "changed" message for
-// everything that is new at once, which is all that a page needs to know. Otherwise
-// each event is a "recorded" message. A "reset" message says that the token was of
-// another log: what the client has seen may not be so, and the stream begins now.
 func (s *Site) live(w http.ResponseWriter, r *http.Request) error {
-	asked, err := ask(r, "order", "sku", "each", "after")
+	asked, err := httpapi.Ask(r, "order", "sku", "each", "after")
 	if err != nil {
 		return err
-	}
-	each := asked.Get("each")
-	if each != "" && each != "event" && each != "change" {
-		return malformed.problem("each is %q, and can be event or change", each)
-	}
-	after, reset, err := s.resume(r, asked.Get("after"))
-	if err != nil {
-		return err
-	}
-	select {
-	case s.seats <- struct{}{}:
-		defer func() { <-s.seats }()
-	default:
-		return unavailable.problem("there are %d live streams, and no more at once", s.options.LiveStreams)
-	}
-
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(s.closing, cancel)()
-	s.metrics.live.Inc()
-	defer s.metrics.live.Dec()
-
-	out := &liveWriter{w: w, control: http.NewResponseController(w)}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold it back
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if reset {
-		err = out.message("reset", after, struct{}{})
-	} else {
-		err = out.comment("live")
-	}
-	if err != nil {
-		return nil // the client is gone, here and below: nobody to tell
 	}
 	order, sku := asked.Get("order"), asked.Get("sku")
-	changes := follow(ctx, s.shop, after, func(c orders.Change) bool {
+	changes := httpapi.Live[orders.Change]{Now: s.shop.Now, Changes: s.shop.Changes, At: func(c orders.Change) daybook.Point { return c.At }}
+	return changes.Stream(s.Server, w, r, asked.Get("each"), asked.Get("after"), func(c orders.Change) bool {
 		return (order == "" || c.Order == order) && (sku == "" || c.SKU == sku)
 	})
-	beat := time.NewTicker(s.options.Heartbeat)
-	defer beat.Stop()
-	var burst liveSummary
-	var newest daybook.Point
-	var told <-chan time.Time // when the burst is to be told; never, while there is none
-	for {
-		select {
-		case <-beat.C:
-			err = out.comment("still here")
-		case <-told:
-			told = nil
-			err = out.message("changed", newest, burst)
-			burst = liveSummary{}
-		case change, more := <-changes:
-			switch {
-			case !more:
-				return nil // the stream was ended, or cannot go on: the client comes again
-			case each != "change":
-				err = out.message("recorded", change.At, change)
-			default:
-				burst.Events++
-				newest = change.At
-				if told == nil {
-					told = time.After(gather)
-				}
-			}
-		}
-		if err != nil {
-			return nil
-		}
-	}
-}
-
-// resume returns the point after which the client goes on, and whether that is not
-// where it asked to, because its token is of another log.
-func (s *Site) resume(r *http.Request, after string) (daybook.Point, bool, error) {
-	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		after = last // of the two, what the browser saw later
-	}
-	head, err := s.shop.Now(r.Context())
-	if err != nil {
-		return daybook.Point{}, false, err
-	}
-	if after == "" {
-		return head, false, nil
-	}
-	point, err := daybook.ParsePoint(after)
-	if err != nil {
-		return daybook.Point{}, false, malformed.problem("%s", err.Error())
-	}
-	foreign := (*daybook.LifeError)(nil)
-	if err := point.Precedes(head); errors.As(err, &foreign) {
-		return head, true, nil
-	} else if err != nil {
-		return daybook.Point{}, false, err
-	}
-	return point, false, nil
-}
-
-// follow sends those changes that are wanted on the channel that it returns, until ctx
-// ends or the shop cannot tell any more, and then closes it.
-func follow(ctx context.Context, shop *orders.Shop, after daybook.Point, wanted func(orders.Change) bool) <-chan orders.Change {
-	changes := make(chan orders.Change)
-	go func() {
-		defer close(changes)
-		for change, err := range shop.Changes(ctx, after) {
-			if err != nil {
-				return
-			}
-			if !wanted(change) {
-				continue
-			}
-			select {
-			case changes <- change:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return changes
-}
-
-// A liveWriter writes server-sent events.
-type liveWriter struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (l *liveWriter) message(event string, at daybook.Point, data any) error {
-	encoded, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	if err := l.extend(); err != nil {
-		return err
-	}
-	if _, err = fmt.Fprintf(l.w, "id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded); err != nil {
-		return err
-	}
-	return l.control.Flush()
-}
-
-// comment writes what clients skip, to show that the connection is alive.
-func (l *liveWriter) comment(words string) error {
-	if err := l.extend(); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(l.w, ": %s\n\n", words); err != nil {
-		return err
-	}
-	return l.control.Flush()
-}
-
-// extend gives the next write its time; the server's own timeout is for answers
-// that end.
-func (l *liveWriter) extend() error {
-	err := l.control.SetWriteDeadline(time.Now().Add(liveWrite))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil // a recorder in a test has no connection to bound
-	}
-	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -153,11 +154,11 @@ func TestTheLiveStreamOfChanges(t *testing.T) {
 	first := f.send("/orders", `{"total": 100}`)
 	f.placed()
 	last := f.placed()
-	l := f.listen("?each=change&after=" + first.Header.Get(tokenHeader))
+	l := f.listen("?each=change&after=" + first.Header.Get(httpapi.TokenHeader))
 	told := 0
 	for told < 2 { // at once, unless this machine is very slow
 		m := l.next()
-		var summary liveSummary
+		var summary httpapi.LiveSummary
 		if err := json.Unmarshal([]byte(m.data), &summary); err != nil || m.event != "changed" || summary.Events == 0 {
 			t.Fatalf("two orders, the last of them %s, are told as %+v", last, m)
 		}
@@ -168,7 +169,7 @@ func TestTheLiveStreamOfChanges(t *testing.T) {
 }
 
 func TestTheLiveStreamOfAnotherLog(t *testing.T) {
-	other := openFront(t, memstore.New(), nil).send("/orders", `{"total": 100}`).Header.Get(tokenHeader)
+	other := openFront(t, memstore.New(), nil).send("/orders", `{"total": 100}`).Header.Get(httpapi.TokenHeader)
 	f := openFront(t, memstore.New(), nil)
 	f.placed()
 	l := f.listen("", "Last-Event-ID", other)
@@ -179,14 +180,14 @@ func TestTheLiveStreamOfAnotherLog(t *testing.T) {
 	if c := l.next().change(t); c.Order != id {
 		t.Errorf("after the reset comes %+v, want order %s", c, id)
 	}
-	f.get("/events/live?after=x").isProblem(t, malformed)
-	f.get("/events/live?each=x").isProblem(t, malformed)
-	f.get("/events/live?x=x").isProblem(t, malformed)
+	f.get("/events/live?after=x").isProblem(t, httpapi.Malformed)
+	f.get("/events/live?each=x").isProblem(t, httpapi.Malformed)
+	f.get("/events/live?x=x").isProblem(t, httpapi.Malformed)
 }
 
 // A stream with nothing to tell shows that it is alive, and ends with the site.
 func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Heartbeat: time.Millisecond})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Heartbeat: time.Millisecond}})
 	l := f.listen("")
 	for range 3 {
 		if m := <-l.messages; m.event != "comment" {
@@ -204,11 +205,11 @@ func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
 
 // A stream too many is told to come again, and finds room once another has ended.
 func TestTheLiveStreamsAreCounted(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{LiveStreams: 1, Heartbeat: time.Millisecond})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{LiveStreams: 1, Heartbeat: time.Millisecond}})
 	first := f.listen("")
-	f.get("/events/live").isProblem(t, unavailable)
+	f.get("/events/live").isProblem(t, httpapi.Unavailable)
 	first.end()
-	for len(f.site.seats) > 0 {
+	for f.site.LiveStreams() > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	if m := <-f.listen("").messages; m.event != "comment" {

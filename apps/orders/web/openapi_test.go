@@ -9,6 +9,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -36,8 +37,8 @@ func TestTheDescriptionIsOfWhatThereIs(t *testing.T) {
 		}
 	}
 	for _, route := range f.site.routes() {
-		if !slices.Contains(undescribed, route.pattern()) {
-			there = append(there, route.pattern())
+		if !slices.Contains(undescribed, route.Pattern()) {
+			there = append(there, route.Pattern())
 		}
 	}
 	slices.Sort(described)
@@ -48,9 +49,9 @@ func TestTheDescriptionIsOfWhatThereIs(t *testing.T) {
 
 	// Each kind of problem has its status somewhere, and its name is explained there.
 	all := string(a.Body)
-	for _, k := range kinds {
-		if k.name != wrongMethod.name && !strings.Contains(all, k.name+":") {
-			t.Errorf("the description does not name the problem %s", k.name)
+	for _, k := range httpapi.Kinds {
+		if k.Name != httpapi.WrongMethod.Name && !strings.Contains(all, k.Name+":") {
+			t.Errorf("the description does not name the problem %s", k.Name)
 		}
 	}
 }

@@ -1,28 +1,23 @@
 package web
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
-	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
 //go:embed templates static openapi.json
 var files embed.FS
+
+// pages are the templates with what belongs to them.
+var pages = httpapi.NewPages(files, words)
 
 // A view is what a page shows.
 type view struct {
@@ -41,41 +36,12 @@ type view struct {
 	Body  any
 }
 
-// templates are the pages by name, each with the layout around it.
-var templates = func() map[string]*template.Template {
-	pages := make(map[string]*template.Template)
-	names, err := fs.Glob(files, "templates/*.html")
-	if err != nil {
-		panic(err)
-	}
-	for _, name := range names {
-		page := strings.TrimSuffix(path.Base(name), ".html")
-		if page == "layout" || page == "parts" {
-			continue
-		}
-		pages[page] = template.Must(template.New("layout.html").Funcs(words).ParseFS(files, "templates/layout.html", "templates/parts.html", name))
-	}
-	return pages
-}()
-
-// render answers with a page. Nobody keeps a page: the keys in its forms are good for
-// one command each.
+// render answers with a page.
 func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
-	if cookie, err := r.Cookie(doneCookie); err == nil && status == http.StatusOK {
-		v.Done = doneWords[cookie.Value]
-		forget(w, doneCookie)
+	if status == http.StatusOK {
+		v.Done = doneWords[s.Done(w, r)]
 	}
-	var out bytes.Buffer
-	if err := templates[page].Execute(&out, v); err != nil {
-		// Half a page is none.
-		s.log.ErrorContext(r.Context(), "render a page", "page", page, "error", err)
-		internal.problem("").write(w)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = out.WriteTo(w) // a client that is gone is nobody to tell
+	pages.Render(s.Server, w, r, status, page, v)
 }
 
 // doneWords say what a command did.
@@ -103,37 +69,6 @@ var doneWords = map[string]string{
 	"TellProvider":  "The provider knows.",
 }
 
-// A refusedForm is a form that came to nothing, to be shown again.
-type refusedForm struct {
-	Problem *Problem
-	// Command is the end of the address that it was sent to; empty for a new order.
-	Command string
-	Values  url.Values
-}
-
-// Was returns what was filled in under a name, or what a form begins with.
-func (f *refusedForm) Was(name, otherwise string) string {
-	if f == nil || !f.Values.Has(name) {
-		return otherwise
-	}
-	return f.Values.Get(name)
-}
-
-// Checked reports whether a box was checked, as it is to begin with.
-func (f *refusedForm) Checked(name string) bool { return f == nil || f.Values.Get(name) != "" }
-
-// Of reports whether this form was the one for a command.
-func (f *refusedForm) Of(command string) bool { return f != nil && f.Command == command }
-
-// Key returns the Idempotency-Key for a form: the one that it was sent with, so that
-// sending it again is the same command, or else a new one.
-func (f *refusedForm) Key(command string) string {
-	if f.Of(command) && f.Values.Get("key") != "" {
-		return f.Values.Get("key")
-	}
-	return uuid.NewString()
-}
-
 // A listView is the list of orders.
 type listView struct {
 	Filter   orders.Filter
@@ -142,13 +77,13 @@ type listView struct {
 	Page     orders.Page
 	First    string // leads to the first page, unless this is it
 	Next     string // leads to the page after
-	Refused  *refusedForm
+	Refused  *httpapi.RefusedForm
 	Lines    []string
 	// Fulfils reports whether the shop sees to orders by itself, if it is asked to.
 	Fulfils bool
 }
 
-func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filter orders.Filter, refused *refusedForm) error {
+func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filter orders.Filter, refused *httpapi.RefusedForm) error {
 	page, shown, err := s.shop.Orders(r.Context(), filter)
 	if err != nil {
 		return err
@@ -208,13 +143,13 @@ type orderView struct {
 	May     mayDo
 	Owed    orders.Cents
 	Left    orders.Cents // of what was paid, after refunds
-	Refused *refusedForm
+	Refused *httpapi.RefusedForm
 	// Process is what the shop does about it by itself; nil if it does nothing, and in the
 	// past.
 	Process *fulfilmentView
 }
 
-func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id string, moment orders.Moment, refused *refusedForm) error {
+func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id string, moment orders.Moment, refused *httpapi.RefusedForm) error {
 	details, shown, err := s.details(r, id, moment)
 	if err != nil {
 		return err
@@ -302,80 +237,15 @@ func (s *Site) customerPage(w http.ResponseWriter, r *http.Request, buyer orders
 	return nil
 }
 
-// problems explains the kinds of problem.
+// problems explains the httpapi.Kinds of problem.
 func (s *Site) problems(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
-	all := make([]Problem, len(kinds))
-	for i, k := range kinds {
-		all[i] = *k.problem("")
-	}
-	if form, _ := wanted(r); form == asHTML {
+	all := httpapi.AllProblems()
+	if form, _ := httpapi.Wanted(r); form == httpapi.AsHTML {
 		s.render(w, r, http.StatusOK, "problems", view{Title: "Problems", Body: all})
 		return nil
 	}
-	return writeJSON(w, http.StatusOK, all)
-}
-
-// assets are the files that pages need, by name, and print is the fingerprint of all
-// of them, with which their addresses change.
-var assets, print = func() (map[string][]byte, string) {
-	all := make(map[string][]byte)
-	sum := sha256.New()
-	entries, err := files.ReadDir("static")
-	if err != nil {
-		panic(err)
-	}
-	for _, entry := range entries {
-		data, err := files.ReadFile("static/" + entry.Name())
-		if err != nil {
-			panic(err)
-		}
-		all[entry.Name()] = data
-		sum.Write(data)
-	}
-	return all, hex.EncodeToString(sum.Sum(nil)[:8])
-}()
-
-// assetTypes are the media types of assets, by the ends of their names.
-var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-
-// static answers with an asset. Under an address that names its fingerprint it can be
-// kept for good.
-func (s *Site) static(w http.ResponseWriter, r *http.Request) error {
-	asked, err := ask(r, "v")
-	if err != nil {
-		return err
-	}
-	data, there := assets[r.PathValue("file")]
-	if !there {
-		return notFound.problem("%s is no address of the shop", r.URL.Path)
-	}
-	w.Header().Set("Content-Type", assetTypes[path.Ext(r.PathValue("file"))])
-	if unchanged(w, r, print) {
-		return nil
-	}
-	if asked.Get("v") == print {
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	}
-	_, _ = w.Write(data)
-	return nil
-}
-
-// openAPI answers with the description of the API.
-func (s *Site) openAPI(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
-		return err
-	}
-	data, err := files.ReadFile("openapi.json")
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if unchanged(w, r, print) {
-		return nil
-	}
-	_, _ = w.Write(data)
-	return nil
+	return httpapi.WriteJSON(w, http.StatusOK, all)
 }

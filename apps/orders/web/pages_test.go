@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/decider"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -201,7 +202,7 @@ func TestLinksLeadToAnyId(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := f.get("/orders", "Accept", "text/html", tokenHeader, now.String()).Body
+	list := f.get("/orders", "Accept", "text/html", httpapi.TokenHeader, now.String()).Body
 	for _, start := range []string{"/orders/a", "/customers/a"} {
 		_, rest, found := strings.Cut(list, `href="`+start)
 		link, _, ended := strings.Cut(rest, `"`)
@@ -216,7 +217,7 @@ func TestLinksLeadToAnyId(t *testing.T) {
 
 func TestCharts(t *testing.T) {
 	c := columnChart{
-		ID: "c", Title: "Orders <b>", Format: func(v int64) string { return thousands(v) }, Tick: func(v int64) string { return thousands(v) },
+		ID: "c", Title: "Orders <b>", Format: func(v int64) string { return httpapi.Thousands(v) }, Tick: func(v int64) string { return httpapi.Thousands(v) },
 		Columns: []column{{Name: "January", Label: "J", Value: 0}, {Name: "February", Label: "F", Value: 1200, Link: "/x?a=1&b=2", Current: true}},
 	}
 	svg := string(c.SVG())

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/process"
 )
@@ -87,11 +88,11 @@ type processesAnswer struct {
 
 // processes answers GET /processes.
 func (s *Site) processes(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
-	asked, err := ask(r, "ended", "cursor", "limit")
+	asked, err := httpapi.Ask(r, "ended", "cursor", "limit")
 	if err != nil {
 		return err
 	}
@@ -101,9 +102,9 @@ func (s *Site) processes(w http.ResponseWriter, r *http.Request) error {
 	case "true":
 		filter.Ended = true
 	default:
-		return malformed.problem("ended is %q, and can be true or false", asked.Get("ended"))
+		return httpapi.Malformed.Problem("ended is %q, and can be true or false", asked.Get("ended"))
 	}
-	limit, err := number(asked, "limit", 1, orders.MaxLimit, 0)
+	limit, err := httpapi.Number(asked, "limit", 1, orders.MaxLimit, 0)
 	if err != nil {
 		return err
 	}
@@ -116,12 +117,12 @@ func (s *Site) processes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.processesPage(w, r, filter, page, statuses, shown)
 	}
 	// It has no tag: what the processes do is not all in the views.
-	w.Header().Set(tokenHeader, shown.At.String())
-	return writeJSON(w, http.StatusOK, processesAnswer{statuses, page})
+	w.Header().Set(httpapi.TokenHeader, shown.At.String())
+	return httpapi.WriteJSON(w, http.StatusOK, processesAnswer{statuses, page})
 }
 
 // A processesView is the page of the processes.
@@ -168,7 +169,7 @@ func (s *Site) processesPage(w http.ResponseWriter, r *http.Request, filter orde
 // again the events for which it found no instance.
 func (s *Site) retryInstance(w http.ResponseWriter, r *http.Request) error {
 	var none struct{}
-	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+	if _, err := s.Receive(w, r, &none, func(*httpapi.Fields) {}); err != nil {
 		return err
 	}
 	return s.onInstance(w, r, "RetryInstance", func(runner *process.Runner, name, id string) error {
@@ -184,15 +185,15 @@ func (s *Site) skipInstance(w http.ResponseWriter, r *http.Request) error {
 		Input  string `json:"input"`
 		Reason string `json:"reason"`
 	}
-	if _, err := s.receive(w, r, &c, func(f *fields) { c.Input, c.Reason = f.text("input"), f.text("reason") }); err != nil {
+	if _, err := s.Receive(w, r, &c, func(f *httpapi.Fields) { c.Input, c.Reason = f.Text("input"), f.Text("reason") }); err != nil {
 		return err
 	}
 	input, err := uuid.Parse(c.Input)
 	if err != nil {
-		return invalid.problem("input: %q is no id of an input", c.Input)
+		return httpapi.Invalid.Problem("input: %q is no id of an input", c.Input)
 	}
 	if c.Reason == "" {
-		return invalid.problem("reason: say why it is skipped")
+		return httpapi.Invalid.Problem("reason: say why it is skipped")
 	}
 	return s.onInstance(w, r, "SkipInput", func(runner *process.Runner, name, id string) error {
 		return runner.Skip(r.Context(), name, id, input, c.Reason)
@@ -204,34 +205,34 @@ func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, d
 	name, id := r.PathValue("name"), r.PathValue("id")
 	runner := s.shop.Processes()
 	if runner == nil || name != orders.FulfilmentName {
-		return notFound.problem("there is no process %q here", name)
+		return httpapi.NotFound.Problem("there is no process %q here", name)
 	}
 	err := do(runner, name, id)
-	s.log.InfoContext(r.Context(), "process", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
-		"process", name, "instance", id, "actor", s.options.Principal(r), "error", err)
+	s.Log.InfoContext(r.Context(), "process", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+		"process", name, "instance", id, "actor", s.Options.Principal(r), "error", err)
 	away := (*daybook.UnavailableError)(nil)
 	switch {
 	case errors.Is(err, process.ErrNotSetAside):
-		problem := conflict.problem("the %s of %s is not set aside, or not because of that", name, id)
+		problem := httpapi.Conflict.Problem("the %s of %s is not set aside, or not because of that", name, id)
 		if id == "" {
-			problem = conflict.problem("no event without an instance of %s is set aside, or not that one", name)
+			problem = httpapi.Conflict.Problem("no event without an instance of %s is set aside, or not that one", name)
 		}
-		problem.err = err
+		problem.Err = err
 		return problem
 	case errors.As(err, &away):
 		return err
 	case err != nil:
-		problem := stillAside.problem("%s", err.Error())
-		problem.err = err
+		problem := httpapi.StillAside.Problem("%s", err.Error())
+		problem.Err = err
 		return problem
 	}
 	now, err := s.shop.Now(r.Context())
 	if err != nil {
 		return err
 	}
-	w.Header().Set(tokenHeader, now.String())
-	if form, _ := wanted(r); form == asHTML {
-		carry(w, now, what)
+	w.Header().Set(httpapi.TokenHeader, now.String())
+	if form, _ := httpapi.Wanted(r); form == httpapi.AsHTML {
+		s.Carry(w, now, what)
 		http.Redirect(w, r, "/processes", http.StatusSeeOther)
 		return nil
 	}
@@ -317,11 +318,11 @@ func (v *fulfilmentView) step(doing, name string, done bool, f orders.Fulfilment
 
 // historyOf reads the history of the instance that the address names.
 func (s *Site) historyOf(r *http.Request) (*process.History, error) {
-	if _, err := ask(r, "v"); err != nil { // v names a version, so that a page asks anew
+	if _, err := httpapi.Ask(r, "v"); err != nil { // v names a version, so that a page asks anew
 		return nil, err
 	}
 	name, id := r.PathValue("name"), r.PathValue("id")
-	missing := notFound.problem("no process %q has begun for %q", name, id)
+	missing := httpapi.NotFound.Problem("no process %q has begun for %q", name, id)
 	if name != orders.FulfilmentName || daybook.Stream(orders.Orders.Stream(id)).Validate() != nil {
 		return nil, missing
 	}
@@ -365,7 +366,7 @@ var sides = map[process.Side]string{process.Inbox: "inbox", process.Outbox: "out
 
 // instanceHistory answers GET /processes/{name}/{id}/history.
 func (s *Site) instanceHistory(w http.ResponseWriter, r *http.Request) error {
-	if err := s.await(w, r); err != nil {
+	if err := s.Await(w, r, s.shop); err != nil {
 		return err
 	}
 	h, err := s.historyOf(r)
@@ -373,25 +374,25 @@ func (s *Site) instanceHistory(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	tag, err := s.historyTag(r, h)
-	if err != nil || unchanged(w, r, tag) {
+	if err != nil || httpapi.Unchanged(w, r, tag) {
 		return err
 	}
 	answer := pastAnswer{h.Process, h.Instance, h.Version, h.Status, []pastEntry{}}
 	for _, e := range h.Entries {
 		answer.Entries = append(answer.Entries, pastEntry{e.N, e.At, sides[e.Side], e.What, e.Detail, e.About, e.Outcome})
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return httpapi.WriteJSON(w, http.StatusOK, answer)
 }
 
 // drawn answers with a history in another form: as text, or as a picture.
-func (s *Site) drawn(mediaType string, draw func(*process.History) string) handler {
+func (s *Site) drawn(mediaType string, draw func(*process.History) string) httpapi.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		h, err := s.historyOf(r)
 		if err != nil {
 			return err
 		}
 		tag, err := s.historyTag(r, h)
-		if err != nil || unchanged(w, r, tag) {
+		if err != nil || httpapi.Unchanged(w, r, tag) {
 			return err
 		}
 		w.Header().Set("Content-Type", mediaType)

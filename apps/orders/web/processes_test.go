@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -125,9 +126,9 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 		}
 	}
 
-	f.get("/processes?ended=x").isProblem(t, malformed)
-	f.get("/processes?cursor=x").isProblem(t, malformed)
-	f.send("/orders", `{"total": 100, "method": "boleto"}`).isProblem(t, invalid)
+	f.get("/processes?ended=x").isProblem(t, httpapi.Malformed)
+	f.get("/processes?cursor=x").isProblem(t, httpapi.Malformed)
+	f.send("/orders", `{"total": 100, "method": "boleto"}`).isProblem(t, httpapi.Invalid)
 }
 
 // The history of a fulfilment is to be had for programs, as text, and as a picture.
@@ -159,9 +160,9 @@ func TestTheHistoryOfAFulfilment(t *testing.T) {
 			t.Fatalf("the picture is not well formed: %v", err)
 		}
 	}
-	f.get("/processes/fulfilment/none/history").isProblem(t, notFound)
-	f.get("/processes/other/"+order+"/history").isProblem(t, notFound)
-	f.get(at+"?x=1").isProblem(t, malformed)
+	f.get("/processes/fulfilment/none/history").isProblem(t, httpapi.NotFound)
+	f.get("/processes/other/"+order+"/history").isProblem(t, httpapi.NotFound)
+	f.get(at+"?x=1").isProblem(t, httpapi.Malformed)
 }
 
 // A visitor can have a provider fail, and only so that it can be.
@@ -172,7 +173,7 @@ func TestProvidersAreToldToFail(t *testing.T) {
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
-	form := []string{"Content-Type", formBody, "Accept", "text/html"}
+	form := []string{"Content-Type", httpapi.FormBody, "Accept", "text/html"}
 	for path, body := range map[string]string{"/providers/payments": "mood=decline&times=2", "/providers/carrier": "decline=5&unreachable=2.5&silent=&twice=0&slow=10&delay=1.5"} {
 		if a := f.ask("POST", path, body, form...); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/providers" {
 			t.Errorf("the form of %s leads to %d %s", path, a.StatusCode, a.Header.Get("Location"))
@@ -183,11 +184,11 @@ func TestProvidersAreToldToFail(t *testing.T) {
 		all[1].Behaviour != (simulated.Behaviour{Slow: 0.1, Decline: 0.05, Unreachable: 0.025, DelayMillis: 1500}) {
 		t.Errorf("they were told %+v", all)
 	}
-	f.send("/providers/carrier", `{"mood": "angry"}`).isProblem(t, invalid)
-	f.send("/providers/carrier", `{"mood": "slow", "times": 1001}`).isProblem(t, invalid)
-	f.send("/providers/carrier", `{"behaviour": {"decline": 2}}`).isProblem(t, invalid)
-	f.send("/providers/nobody", `{}`).isProblem(t, notFound)
-	openFront(t, memstore.New(), nil).send("/providers/carrier", `{}`).isProblem(t, notFound)
+	f.send("/providers/carrier", `{"mood": "angry"}`).isProblem(t, httpapi.Invalid)
+	f.send("/providers/carrier", `{"mood": "slow", "times": 1001}`).isProblem(t, httpapi.Invalid)
+	f.send("/providers/carrier", `{"behaviour": {"decline": 2}}`).isProblem(t, httpapi.Invalid)
+	f.send("/providers/nobody", `{}`).isProblem(t, httpapi.NotFound)
+	openFront(t, memstore.New(), nil).send("/providers/carrier", `{}`).isProblem(t, httpapi.NotFound)
 }
 
 // What is set aside is named, tried again and skipped; what is not, is not.
@@ -196,11 +197,11 @@ func TestWhatIsNotSetAsideIsLeftAlone(t *testing.T) {
 	order := f.ordered("boleto")
 	at := "/processes/fulfilment/" + order
 	f.until(at+"/history", "ReserveStock accepted")
-	f.send(at+"/retry", ``).isProblem(t, conflict)
-	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11", "reason": "why not"}`).isProblem(t, conflict)
-	f.send(at+"/skip", `{"input": "x", "reason": "why not"}`).isProblem(t, invalid)
-	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11"}`).isProblem(t, invalid)
-	f.send("/processes/other/1/retry", ``).isProblem(t, notFound)
+	f.send(at+"/retry", ``).isProblem(t, httpapi.Conflict)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11", "reason": "why not"}`).isProblem(t, httpapi.Conflict)
+	f.send(at+"/skip", `{"input": "x", "reason": "why not"}`).isProblem(t, httpapi.Invalid)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11"}`).isProblem(t, httpapi.Invalid)
+	f.send("/processes/other/1/retry", ``).isProblem(t, httpapi.NotFound)
 }
 
 // A visitor places an order and watches how the shop sees to it, without ever loading the
@@ -290,7 +291,7 @@ func TestWhatIsSetAsideGoesOn(t *testing.T) {
 		}
 	}
 
-	form := append([]string{"Content-Type", formBody}, page...)
+	form := append([]string{"Content-Type", httpapi.FormBody}, page...)
 	a := f.ask("POST", "/processes/fulfilment/"+skipped+"/skip", "reason=no+lamps+today&input="+standing.SetAside[i].Input.String(), form...)
 	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/processes" {
 		t.Fatalf("skipping answers %d %s", a.StatusCode, a.Body)
@@ -314,7 +315,7 @@ func TestTheLiveStreamOfAFulfilment(t *testing.T) {
 	f.let <- struct{}{}
 	told := make(map[string]int)
 	var ids []string
-	all := f.listen("?order="+order, "Last-Event-ID", a.Header.Get(tokenHeader))
+	all := f.listen("?order="+order, "Last-Event-ID", a.Header.Get(httpapi.TokenHeader))
 	for told["process.finished"] == 0 {
 		m := all.next()
 		c := m.change(t)
@@ -362,17 +363,17 @@ func TestAnEventWithoutAnInstanceIsTriedAgainAndSkipped(t *testing.T) {
 		t.Error("the page of the processes leads to an order without a name")
 	}
 
-	f.send("/processes/fulfilment/retry", ``).isProblem(t, stillAside)
+	f.send("/processes/fulfilment/retry", ``).isProblem(t, httpapi.StillAside)
 	if a := f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "typed by hand"}`); a.StatusCode != http.StatusNoContent {
 		t.Errorf("skipping answers %d %s", a.StatusCode, a.Body)
 	}
-	form := append([]string{"Content-Type", formBody}, page...)
+	form := append([]string{"Content-Type", httpapi.FormBody}, page...)
 	a := f.ask("POST", "/processes/fulfilment/skip", "reason=typed+by+hand&input="+left[1].Input.String(), form...)
 	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/processes" {
 		t.Errorf("skipping by the form answers %d %s", a.StatusCode, a.Body)
 	}
 	f.until("/processes", `"set_aside": []`)
-	f.send("/processes/fulfilment/retry", ``).isProblem(t, conflict)
-	f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "twice"}`).isProblem(t, conflict)
-	f.send("/processes/other/retry", ``).isProblem(t, notFound)
+	f.send("/processes/fulfilment/retry", ``).isProblem(t, httpapi.Conflict)
+	f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "twice"}`).isProblem(t, httpapi.Conflict)
+	f.send("/processes/other/retry", ``).isProblem(t, httpapi.NotFound)
 }

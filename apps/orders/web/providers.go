@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 )
 
@@ -26,22 +27,22 @@ func providerOf(desk *simulated.Desk) provider {
 
 // providers answers GET /providers.
 func (s *Site) providers(w http.ResponseWriter, r *http.Request) error {
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
-	form, takes := wanted(r)
+	form, takes := httpapi.Wanted(r)
 	if !takes {
-		return notAcceptable.problem("this is to be had as application/json or text/html")
+		return httpapi.NotAcceptable.Problem("this is to be had as application/json or text/html")
 	}
 	all := []provider{}
-	for _, desk := range s.options.Providers {
+	for _, desk := range s.desks {
 		all = append(all, providerOf(desk))
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		s.render(w, r, http.StatusOK, "providers", view{Title: "Providers", Nav: "processes", Body: all})
 		return nil
 	}
-	return writeJSON(w, http.StatusOK, all)
+	return httpapi.WriteJSON(w, http.StatusOK, all)
 }
 
 // maxNext is for how many calls ahead a provider can be told what to do.
@@ -57,65 +58,65 @@ type providerTold struct {
 
 // tellProvider takes POST /providers/{name}.
 func (s *Site) tellProvider(w http.ResponseWriter, r *http.Request) error {
-	at := slices.IndexFunc(s.options.Providers, func(d *simulated.Desk) bool { return d.Name() == r.PathValue("name") })
+	at := slices.IndexFunc(s.desks, func(d *simulated.Desk) bool { return d.Name() == r.PathValue("name") })
 	if at < 0 {
-		return notFound.problem("there is no simulated provider %q", r.PathValue("name"))
+		return httpapi.NotFound.Problem("there is no simulated provider %q", r.PathValue("name"))
 	}
-	desk := s.options.Providers[at]
+	desk := s.desks[at]
 	var told providerTold
-	sent, err := s.receive(w, r, &told, func(f *fields) { told = providerForm(f) })
+	sent, err := s.Receive(w, r, &told, func(f *httpapi.Fields) { told = providerForm(f) })
 	if err != nil {
 		return err
 	}
 	if told.Mood != "" && !slices.Contains(simulated.Moods(), told.Mood) {
-		return invalid.problem("mood: is %q, and can be one of %v", told.Mood, simulated.Moods())
+		return httpapi.Invalid.Problem("mood: is %q, and can be one of %v", told.Mood, simulated.Moods())
 	}
 	if told.Mood != "" && told.Times == 0 {
 		told.Times = 1
 	}
 	if told.Times < 0 || told.Times > maxNext {
-		return invalid.problem("times: is %d, and must be from 1 to %d", told.Times, maxNext)
+		return httpapi.Invalid.Problem("times: is %d, and must be from 1 to %d", told.Times, maxNext)
 	}
 	if told.Behaviour != nil {
 		if err := desk.Behave(*told.Behaviour); err != nil {
-			return invalid.problem("behaviour: %v", err)
+			return httpapi.Invalid.Problem("behaviour: %v", err)
 		}
 	}
 	for range told.Times {
 		desk.Next(told.Mood)
 	}
-	s.log.InfoContext(r.Context(), "provider", "correlation", daybook.TraceOf(r.Context()).Correlation, "provider", desk.Name(), "told", told)
-	if sent.form != nil {
-		http.SetCookie(w, &http.Cookie{Name: doneCookie, Value: "TellProvider", Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	s.Log.InfoContext(r.Context(), "provider", "correlation", daybook.TraceOf(r.Context()).Correlation, "provider", desk.Name(), "told", told)
+	if sent.Form != nil {
+		s.Carry(w, daybook.Point{}, "TellProvider") // nothing was recorded
 		http.Redirect(w, r, "/providers", http.StatusSeeOther)
 		return nil
 	}
-	return writeJSON(w, http.StatusOK, providerOf(desk))
+	return httpapi.WriteJSON(w, http.StatusOK, providerOf(desk))
 }
 
 // providerForm reads the forms of the page.
-func providerForm(f *fields) providerTold {
-	if f.text("mood") != "" {
-		return providerTold{Mood: simulated.Mood(f.text("mood")), Times: f.number("times")}
+func providerForm(f *httpapi.Fields) providerTold {
+	if f.Text("mood") != "" {
+		return providerTold{Mood: simulated.Mood(f.Text("mood")), Times: f.Number("times")}
 	}
 	percent := func(name string) float64 {
-		given := f.text(name)
+		given := f.Text(name)
 		if given == "" {
 			return 0
 		}
 		n, err := strconv.ParseFloat(given, 64)
 		if err != nil {
-			f.wrong("%s: %q is no percentage", name, given)
+			f.Wrong("%s: %q is no percentage", name, given)
 		}
 		return n / 100
 	}
 	b := simulated.Behaviour{
 		Slow: percent("slow"), Decline: percent("decline"), Unreachable: percent("unreachable"), Silent: percent("silent"), Twice: percent("twice"),
 	}
-	if seconds, err := strconv.ParseFloat(strings.TrimSpace(f.text("delay")), 64); err == nil {
+	if seconds, err := strconv.ParseFloat(strings.TrimSpace(f.Text("delay")), 64); err == nil {
 		b.DelayMillis = int64(1000 * seconds)
-	} else if f.text("delay") != "" {
-		f.wrong("delay: %q is no number of seconds", f.text("delay"))
+	} else if f.Text("delay") != "" {
+		f.Wrong("delay: %q is no number of seconds", f.Text("delay"))
 	}
 	return providerTold{Behaviour: &b}
 }

@@ -9,33 +9,18 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
-// asked begins to answer a query: it says in which form the answer is wanted, and
-// waits for the client's token.
-func (s *Site) asked(w http.ResponseWriter, r *http.Request) (form, error) {
-	w.Header().Add("Vary", "Accept, "+tokenHeader)
-	form, takes := wanted(r)
-	if !takes {
-		return asJSON, notAcceptable.problem("this is to be had as application/json or text/html")
-	}
-	return form, s.await(w, r)
-}
-
-// show answers a query with JSON, or with 304 if the client has it already. It says
-// up to where the answer knows the log, too.
+// show answers a query with JSON, or with 304 if the client has it already.
 func show(w http.ResponseWriter, r *http.Request, shown orders.Shown, answer any) error {
-	w.Header().Set(tokenHeader, shown.At.String())
-	if unchanged(w, r, shown.Tag) {
-		return nil
-	}
-	return writeJSON(w, http.StatusOK, answer)
+	return httpapi.Show(w, r, shown.At, shown.Tag, answer)
 }
 
 // list answers GET /orders.
 func (s *Site) list(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
@@ -43,7 +28,7 @@ func (s *Site) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.listPage(w, r, http.StatusOK, filter, nil)
 	}
 	page, shown, err := s.shop.Orders(r.Context(), filter)
@@ -60,7 +45,7 @@ func (s *Site) list(w http.ResponseWriter, r *http.Request) error {
 
 // filterOf returns the filter that the address has.
 func filterOf(r *http.Request) (orders.Filter, error) {
-	asked, err := ask(r, "status", "customer", "from", "to", "search", "sort", "cursor", "limit")
+	asked, err := httpapi.Ask(r, "status", "customer", "from", "to", "search", "sort", "cursor", "limit")
 	if err != nil {
 		return orders.Filter{}, err
 	}
@@ -70,13 +55,13 @@ func filterOf(r *http.Request) (orders.Filter, error) {
 		Sort:     orders.Sort(asked.Get("sort")),
 		Cursor:   asked.Get("cursor"),
 	}
-	if filter.From, err = moment(asked, "from"); err != nil {
+	if filter.From, err = httpapi.Time(asked, "from"); err != nil {
 		return filter, err
 	}
-	if filter.To, err = moment(asked, "to"); err != nil {
+	if filter.To, err = httpapi.Time(asked, "to"); err != nil {
 		return filter, err
 	}
-	limit, err := number(asked, "limit", 1, orders.MaxLimit, 0)
+	limit, err := httpapi.Number(asked, "limit", 1, orders.MaxLimit, 0)
 	if err != nil {
 		return filter, err
 	}
@@ -85,7 +70,7 @@ func filterOf(r *http.Request) (orders.Filter, error) {
 		for name := range strings.SplitSeq(given, ",") {
 			status, err := orders.ParseStatus(strings.TrimSpace(name))
 			if err != nil {
-				return filter, malformed.problem("status: %v", err)
+				return filter, httpapi.Malformed.Problem("status: %v", err)
 			}
 			filter.Statuses = append(filter.Statuses, status)
 		}
@@ -95,7 +80,7 @@ func filterOf(r *http.Request) (orders.Filter, error) {
 
 // order answers GET /orders/{id}, now or at a moment of the past.
 func (s *Site) order(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
@@ -107,7 +92,7 @@ func (s *Site) order(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.orderPage(w, r, http.StatusOK, id, moment, nil)
 	}
 	details, shown, err := s.details(r, id, moment)
@@ -125,14 +110,14 @@ func (s *Site) details(r *http.Request, id string, moment orders.Moment) (detail
 		details, shown, err = s.shop.OrderAsOf(r.Context(), id, moment)
 	}
 	if errors.Is(err, orders.ErrNoSuchOrder) {
-		problem := notFound.problem("there is no order %q", id)
+		problem := httpapi.NotFound.Problem("there is no order %q", id)
 		if moment != (orders.Moment{}) {
-			problem = notFound.problem("there was no order %q then", id)
+			problem = httpapi.NotFound.Problem("there was no order %q then", id)
 		}
 		if moment.Version != 0 {
-			problem = notFound.problem("order %q has no event %d", id, moment.Version)
+			problem = httpapi.NotFound.Problem("order %q has no event %d", id, moment.Version)
 		}
-		problem.Rule, problem.err = orders.ErrNoSuchOrder.Name(), err
+		problem.Rule, problem.Err = orders.ErrNoSuchOrder.Name(), err
 		err = problem
 	}
 	return details, shown, err
@@ -140,20 +125,20 @@ func (s *Site) details(r *http.Request, id string, moment orders.Moment) (detail
 
 // momentOf returns the past that the address names.
 func momentOf(r *http.Request) (orders.Moment, error) {
-	asked, err := ask(r, "version", "as_of", "known_at")
+	asked, err := httpapi.Ask(r, "version", "as_of", "known_at")
 	if err != nil {
 		return orders.Moment{}, err
 	}
 	var m orders.Moment
-	version, err := number(asked, "version", 1, 1<<62, 0)
+	version, err := httpapi.Number(asked, "version", 1, 1<<62, 0)
 	if err != nil {
 		return m, err
 	}
 	m.Version = daybook.Version(version)
-	if m.AsOf, err = moment(asked, "as_of"); err != nil {
+	if m.AsOf, err = httpapi.Time(asked, "as_of"); err != nil {
 		return m, err
 	}
-	m.KnownAt, err = moment(asked, "known_at")
+	m.KnownAt, err = httpapi.Time(asked, "known_at")
 	return m, err
 }
 
@@ -165,10 +150,10 @@ type historyAnswer struct {
 
 // history answers GET /orders/{id}/history.
 func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.asked(w, r); err != nil {
+	if _, err := s.Asked(w, r, s.shop); err != nil {
 		return err
 	}
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
 	id, err := orderOf(r)
@@ -177,7 +162,7 @@ func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
 	}
 	events, shown, err := s.shop.History(r.Context(), id)
 	if errors.Is(err, orders.ErrNoSuchOrder) {
-		return notFound.problem("there is no order %q", id)
+		return httpapi.NotFound.Problem("there is no order %q", id)
 	}
 	if err != nil {
 		return err
@@ -187,21 +172,21 @@ func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
 
 // customer answers GET /customers/{id}.
 func (s *Site) customer(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
 	buyer, shown, err := s.shop.Customer(r.Context(), r.PathValue("id"))
 	if errors.Is(err, orders.ErrNoSuchCustomer) {
-		return notFound.problem("nobody called %q has ordered", r.PathValue("id"))
+		return httpapi.NotFound.Problem("nobody called %q has ordered", r.PathValue("id"))
 	}
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.customerPage(w, r, buyer, shown)
 	}
 	return show(w, r, shown, buyer)
@@ -209,15 +194,15 @@ func (s *Site) customer(w http.ResponseWriter, r *http.Request) error {
 
 // dashboard answers GET /dashboard, now or as of some time.
 func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
-	asked, err := ask(r, "as_of", "month")
+	asked, err := httpapi.Ask(r, "as_of", "month")
 	if err != nil {
 		return err
 	}
-	asOf, err := moment(asked, "as_of")
+	asOf, err := httpapi.Time(asked, "as_of")
 	if err != nil {
 		return err
 	}
@@ -229,7 +214,7 @@ func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.dashboardPage(w, r, figures, month, shown)
 	}
 	if month != "" {
@@ -247,7 +232,7 @@ func monthOf(asked url.Values) (string, error) {
 		return "", nil
 	}
 	if _, err := time.Parse("2006-01", given); err != nil {
-		return "", malformed.problem("month is %q, and should be one such as 2017-11", given)
+		return "", httpapi.Malformed.Problem("month is %q, and should be one such as 2017-11", given)
 	}
 	return given, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -85,7 +86,7 @@ func TestTheListOfOrders(t *testing.T) {
 
 	for _, bad := range []string{"stauts=paid", "status=lost", "sort=best", "limit=0", "limit=501", "limit=x", "from=yesterday", "cursor=x",
 		"status=paid&status=placed", "search=" + strings.Repeat("x", 201), "%zz"} {
-		f.get("/orders?"+bad).isProblem(t, malformed)
+		f.get("/orders?"+bad).isProblem(t, httpapi.Malformed)
 	}
 }
 
@@ -104,11 +105,11 @@ func TestAnOrdersPast(t *testing.T) {
 			t.Errorf("after event %d it was %s in version %d, want %s", version, order.Status, order.Version, want)
 		}
 	}
-	f.get(path+"?version=6").isProblem(t, notFound)
-	f.get(path+"?version=0").isProblem(t, malformed)
-	f.get(path+"?version=-1").isProblem(t, malformed)
-	f.get("/orders/none").isProblem(t, notFound)
-	f.get("/orders/none/history").isProblem(t, notFound)
+	f.get(path+"?version=6").isProblem(t, httpapi.NotFound)
+	f.get(path+"?version=0").isProblem(t, httpapi.Malformed)
+	f.get(path+"?version=-1").isProblem(t, httpapi.Malformed)
+	f.get("/orders/none").isProblem(t, httpapi.NotFound)
+	f.get("/orders/none/history").isProblem(t, httpapi.NotFound)
 
 	history := read[historyAnswer](t, f.get(path+"/history"), http.StatusOK)
 	if len(history.Events) != 5 {
@@ -118,7 +119,7 @@ func TestAnOrdersPast(t *testing.T) {
 		then := func(at time.Time) string {
 			return path + "?" + name + "=" + url.QueryEscape(at.Format(time.RFC3339Nano))
 		}
-		f.get(then(before.Add(-time.Second))).isProblem(t, notFound)
+		f.get(then(before.Add(-time.Second))).isProblem(t, httpapi.NotFound)
 		shipped := history.Events[3]
 		at := shipped.HappenedAt
 		if name == "known_at" {
@@ -128,8 +129,8 @@ func TestAnOrdersPast(t *testing.T) {
 		if order := read[orders.Details](t, a, http.StatusOK); order.Status != orders.Shipped {
 			t.Errorf("%s of the shipment: it was %s", name, order.Status)
 		}
-		if name == "known_at" && !strings.HasPrefix(a.Header.Get(tokenHeader), fmt.Sprintf("%d.", shipped.Position)) {
-			t.Errorf("known_at the shipment means %s, want position %d", a.Header.Get(tokenHeader), shipped.Position)
+		if name == "known_at" && !strings.HasPrefix(a.Header.Get(httpapi.TokenHeader), fmt.Sprintf("%d.", shipped.Position)) {
+			t.Errorf("known_at the shipment means %s, want position %d", a.Header.Get(httpapi.TokenHeader), shipped.Position)
 		}
 	}
 	if order := read[orders.Details](t, f.get(path, last.token()...), http.StatusOK); order.Status != orders.Delivered {
@@ -144,7 +145,7 @@ func TestCustomerDashboardAndReport(t *testing.T) {
 	if buyer.ID != "zoe" || buyer.Orders != 2 || buyer.Paid != 300 || len(buyer.Recent) != 2 {
 		t.Errorf("zoe is %+v", buyer)
 	}
-	f.get("/customers/nobody").isProblem(t, notFound)
+	f.get("/customers/nobody").isProblem(t, httpapi.NotFound)
 	figures := read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
 	if figures.Orders != 3 || figures.Paid != 300 || len(figures.PerDay) == 0 {
 		t.Errorf("the dashboard shows %+v", figures)
@@ -156,10 +157,10 @@ func TestCustomerDashboardAndReport(t *testing.T) {
 		t.Errorf("for the days of 2001-01 the dashboard shows %+v", other.PerDay)
 	}
 	for _, wrong := range []string{"x", "9999-12-31", "0001-01-01"} {
-		f.get("/dashboard?as_of="+wrong).isProblem(t, malformed)
-		f.get("/orders?to="+wrong).isProblem(t, malformed)
+		f.get("/dashboard?as_of="+wrong).isProblem(t, httpapi.Malformed)
+		f.get("/orders?to="+wrong).isProblem(t, httpapi.Malformed)
 	}
-	f.get("/dashboard?month=x").isProblem(t, malformed)
+	f.get("/dashboard?month=x").isProblem(t, httpapi.Malformed)
 	report := read[orders.Report](t, f.get("/report"), http.StatusOK)
 	if report.OrdersPerStatus["delivered"] != 1 || report.TotalsCents.Paid != 300 {
 		t.Errorf("the report says %+v", report)
@@ -227,7 +228,7 @@ func TestETagsOutliveWhatDoesNotConcernThem(t *testing.T) {
 	same := func(when string) {
 		t.Helper()
 		for path, tag := range tags {
-			if a := f.get(path, tokenHeader, receipt.Point.String(), "If-None-Match", tag); a.StatusCode != http.StatusNotModified {
+			if a := f.get(path, httpapi.TokenHeader, receipt.Point.String(), "If-None-Match", tag); a.StatusCode != http.StatusNotModified {
 				t.Errorf("%s, %s answered %d with %s, want 304 for %s", when, path, a.StatusCode, a.Header.Get("ETag"), tag)
 			}
 		}
@@ -240,7 +241,7 @@ func TestETagsOutliveWhatDoesNotConcernThem(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	store := newTroubled()
-	f := openFront(t, store, &Options{Patience: 30 * time.Millisecond})
+	f := openFront(t, store, &Options{Options: httpapi.Options{Patience: 30 * time.Millisecond}})
 	first := f.send("/orders", `{"total": 100}`)
 	if page := read[orders.Page](t, f.get("/orders", first.token()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("with the token of the first order there are %d", page.Matching)
@@ -251,7 +252,7 @@ func TestTokens(t *testing.T) {
 	store.still.Store(true)
 	second := f.send("/orders", `{"total": 200}`)
 	for _, path := range []string{"/orders", "/orders/x", "/dashboard", "/report", "/customers/x", "/orders/x/history"} {
-		p := f.get(path, second.token()...).isProblem(t, lagging)
+		p := f.get(path, second.token()...).isProblem(t, httpapi.Lagging)
 		if p.Lag != 1 || !strings.Contains(p.Detail, "position 1,") {
 			t.Errorf("%s lags by %d and says %q", path, p.Lag, p.Detail)
 		}
@@ -263,19 +264,19 @@ func TestTokens(t *testing.T) {
 		t.Errorf("lagging, the shop is %+v", ready)
 	}
 
-	f.get("/orders", tokenHeader, "x").isProblem(t, malformed)
+	f.get("/orders", httpapi.TokenHeader, "x").isProblem(t, httpapi.Malformed)
 	foreign := openFront(t, memstore.New(), nil)
-	f.get("/orders", foreign.send("/orders", `{"total": 100}`).token()...).isProblem(t, foreignToken)
-	point, err := daybook.ParsePoint(second.Header.Get(tokenHeader))
+	f.get("/orders", foreign.send("/orders", `{"total": 100}`).token()...).isProblem(t, httpapi.ForeignToken)
+	point, err := daybook.ParsePoint(second.Header.Get(httpapi.TokenHeader))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.get("/orders", tokenHeader, point.At(99).String()).isProblem(t, lagging)
+	f.get("/orders", httpapi.TokenHeader, point.At(99).String()).isProblem(t, httpapi.Lagging)
 
 	// A page's token is in a cookie, and one that has nothing to do with this log is
 	// forgotten rather than complained about.
-	for _, cookie := range []string{"x", foreign.send("/orders", `{"total": 100}`).Header.Get(tokenHeader)} {
-		a := f.get("/orders", "Accept", "text/html", "Cookie", tokenCookie+"="+cookie)
+	for _, cookie := range []string{"x", foreign.send("/orders", `{"total": 100}`).Header.Get(httpapi.TokenHeader)} {
+		a := f.get("/orders", "Accept", "text/html", "Cookie", "orders-token="+cookie)
 		if a.StatusCode != http.StatusOK || len(a.Cookies()) != 1 || a.Cookies()[0].MaxAge >= 0 {
 			t.Errorf("with the cookie %s the page answers %d and sets %v", cookie, a.StatusCode, a.Cookies())
 		}
@@ -293,7 +294,7 @@ func TestAnswersComeInTheFormThatIsWanted(t *testing.T) {
 			t.Errorf("a program that asks for %s gets %d %s", path, a.StatusCode, a.Header.Get("Content-Type"))
 		}
 	}
-	f.get("/orders", "Accept", "image/png").isProblem(t, notAcceptable)
+	f.get("/orders", "Accept", "image/png").isProblem(t, httpapi.NotAcceptable)
 	a := f.get("/orders/none", "Accept", "text/html")
 	if a.StatusCode != http.StatusNotFound || !strings.Contains(a.Body, "<h1>There is nothing here</h1>") {
 		t.Errorf("a browser that asks for what is not there gets %d %s", a.StatusCode, a.Body)
@@ -307,7 +308,7 @@ func TestAnswersComeInTheFormThatIsWanted(t *testing.T) {
 	if a := f.get("/"); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/orders" {
 		t.Errorf("/ leads to %d %s", a.StatusCode, a.Header.Get("Location"))
 	}
-	f.get("/static/none.css").isProblem(t, notFound)
+	f.get("/static/none.css").isProblem(t, httpapi.NotFound)
 	for _, header := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "X-Correlation-ID"} {
 		for _, path := range []string{"/orders", "/nowhere", "/static/live.js", "/metrics"} {
 			if f.get(path).Header.Get(header) == "" {
@@ -333,11 +334,11 @@ func TestImport(t *testing.T) {
 	if order := read[orders.Details](t, f.get("/orders/1", a.token()...), http.StatusOK); order.Status != orders.Cancelled {
 		t.Errorf("the imported order is %+v", order)
 	}
-	f.ask("POST", "/import", `{"order": "3", "facts": []}`, jsonl...).isProblem(t, invalid)
-	p := f.ask("POST", "/import", lines+"{}x\n", jsonl...).isProblem(t, malformed)
+	f.ask("POST", "/import", `{"order": "3", "facts": []}`, jsonl...).isProblem(t, httpapi.Invalid)
+	p := f.ask("POST", "/import", lines+"{}x\n", jsonl...).isProblem(t, httpapi.Malformed)
 	if !strings.Contains(strings.ToLower(p.Detail), "line 3") {
 		t.Errorf("a bad line is told as %q", p.Detail)
 	}
-	f.ask("POST", "/import", lines, "Content-Type", "text/csv").isProblem(t, wrongMediaType)
-	f.ask("POST", "/import?x=1", lines, jsonl...).isProblem(t, malformed)
+	f.ask("POST", "/import", lines, "Content-Type", "text/csv").isProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/import?x=1", lines, jsonl...).isProblem(t, httpapi.Malformed)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
@@ -122,18 +123,18 @@ const mostDifferences = 50
 
 // readModels answers GET /readmodels.
 func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
 	return s.showReadModels(w, r, form, nil)
 }
 
 // showReadModels answers where the editions stand, and how one of them compared.
-func (s *Site) showReadModels(w http.ResponseWriter, r *http.Request, form form, result *compared) error {
+func (s *Site) showReadModels(w http.ResponseWriter, r *http.Request, form httpapi.Form, result *compared) error {
 	answer := readModelsAnswer{ReadModels: []readModel{}, Compared: result}
 	models, err := s.shop.ReadModels(r.Context())
 	if err != nil {
@@ -148,7 +149,7 @@ func (s *Site) showReadModels(w http.ResponseWriter, r *http.Request, form form,
 		}
 		building = building || m.Lag > 0 || m.Aside > 0
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		v := view{Title: "Read models", Nav: "readmodels", Shown: shown, Body: answer}
 		if building && result == nil {
 			v.Poll = int(time.Second.Milliseconds())
@@ -156,25 +157,25 @@ func (s *Site) showReadModels(w http.ResponseWriter, r *http.Request, form form,
 		s.render(w, r, http.StatusOK, "readmodels", v)
 		return nil
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return httpapi.WriteJSON(w, http.StatusOK, answer)
 }
 
 // compare takes POST /readmodels/{edition}/compare: an edition is compared, row by row,
 // with the one that answers. That both stand still for a moment is more than asking.
 func (s *Site) compare(w http.ResponseWriter, r *http.Request) error {
 	var none struct{}
-	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+	if _, err := s.Receive(w, r, &none, func(*httpapi.Fields) {}); err != nil {
 		return err
 	}
 	edition, err := strconv.Atoi(r.PathValue("edition"))
 	if err != nil {
-		return notFound.problem("%q is no number of an edition", r.PathValue("edition"))
+		return httpapi.NotFound.Problem("%q is no number of an edition", r.PathValue("edition"))
 	}
 	result, err := s.compared(r, edition)
 	if err != nil {
 		return err
 	}
-	form, _ := wanted(r)
+	form, _ := httpapi.Wanted(r)
 	return s.showReadModels(w, r, form, result)
 }
 
@@ -208,28 +209,28 @@ func texts(values []any) (all []string) {
 // answers.
 func (s *Site) rebuild(w http.ResponseWriter, r *http.Request) error {
 	var none struct{}
-	if _, err := s.receive(w, r, &none, func(*fields) {}); err != nil {
+	if _, err := s.Receive(w, r, &none, func(*httpapi.Fields) {}); err != nil {
 		return err
 	}
 	edition, err := s.shop.Rebuild(r.Context())
 	return s.did(w, r, "Rebuild", edition, err, func() error {
 		w.Header().Set("Location", "/readmodels")
-		return writeJSON(w, http.StatusAccepted, map[string]int{"edition": edition})
+		return httpapi.WriteJSON(w, http.StatusAccepted, map[string]int{"edition": edition})
 	})
 }
 
 // onEdition returns what takes a POST about one edition.
-func (s *Site) onEdition(what string, do func(r *http.Request, edition int, c editionCommand) error) handler {
+func (s *Site) onEdition(what string, do func(r *http.Request, edition int, c editionCommand) error) httpapi.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		var c editionCommand
-		if _, err := s.receive(w, r, &c, func(f *fields) {
-			c.Key, c.Event, c.Reason = f.text("set_aside_key"), f.text("event"), f.text("reason")
+		if _, err := s.Receive(w, r, &c, func(f *httpapi.Fields) {
+			c.Key, c.Event, c.Reason = f.Text("set_aside_key"), f.Text("event"), f.Text("reason")
 		}); err != nil {
 			return err
 		}
 		edition, err := strconv.Atoi(r.PathValue("edition"))
 		if err != nil {
-			return notFound.problem("%q is no number of an edition", r.PathValue("edition"))
+			return httpapi.NotFound.Problem("%q is no number of an edition", r.PathValue("edition"))
 		}
 		return s.did(w, r, what, edition, do(r, edition, c), func() error {
 			w.WriteHeader(http.StatusNoContent)
@@ -247,17 +248,17 @@ type editionCommand struct {
 
 // did answers what was done to an edition: a program with answer, a form with the page.
 func (s *Site) did(w http.ResponseWriter, r *http.Request, what string, edition int, err error, answer func() error) error {
-	s.log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
-		"edition", edition, "actor", s.options.Principal(r), "error", err)
+	s.Log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+		"edition", edition, "actor", s.Options.Principal(r), "error", err)
 	if err != nil {
 		return editionProblem(err)
 	}
-	if form, _ := wanted(r); form == asHTML {
+	if form, _ := httpapi.Wanted(r); form == httpapi.AsHTML {
 		now, err := s.shop.Now(r.Context())
 		if err != nil {
 			return err
 		}
-		carry(w, now, what)
+		s.Carry(w, now, what)
 		http.Redirect(w, r, "/readmodels", http.StatusSeeOther)
 		return nil
 	}
@@ -279,7 +280,7 @@ func (s *Site) retryAside(r *http.Request, edition int, c editionCommand) error 
 func (s *Site) skipAside(r *http.Request, edition int, c editionCommand) error {
 	event, err := uuid.Parse(c.Event)
 	if err != nil {
-		return invalid.problem("event: %q is no id of an event", c.Event)
+		return httpapi.Invalid.Problem("event: %q is no id of an event", c.Event)
 	}
 	return s.shop.SkipSetAside(r.Context(), edition, event, c.Reason)
 }
@@ -287,21 +288,21 @@ func (s *Site) skipAside(r *http.Request, edition int, c editionCommand) error {
 // editionProblem says which problem an error about an edition is.
 func editionProblem(err error) error {
 	aside, away := (*projection.SetAsideError)(nil), (*daybook.UnavailableError)(nil)
-	var problem *Problem
+	var problem *httpapi.Problem
 	switch {
 	case errors.Is(err, orders.ErrNoSuchEdition):
-		problem = notFound.problem("%s", orders.ErrNoSuchEdition.Error())
+		problem = httpapi.NotFound.Problem("%s", orders.ErrNoSuchEdition.Error())
 	case errors.Is(err, orders.ErrBuilding):
-		problem = conflict.problem("%s", orders.ErrBuilding.Error())
+		problem = httpapi.Conflict.Problem("%s", orders.ErrBuilding.Error())
 	case errors.Is(err, projection.ErrNotSetAside):
-		problem = conflict.problem("%s", err.Error())
+		problem = httpapi.Conflict.Problem("%s", err.Error())
 	case errors.As(err, &aside):
-		problem = stillAside.problem("%s", aside.Error())
+		problem = httpapi.StillAside.Problem("%s", aside.Error())
 	case errors.As(err, &away):
-		problem = unavailable.problem("%s", away.Doing)
+		problem = httpapi.Unavailable.Problem("%s", away.Doing)
 	default:
 		return err
 	}
-	problem.err = err
+	problem.Err = err
 	return problem
 }

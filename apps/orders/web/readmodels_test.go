@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
@@ -96,7 +97,7 @@ func TestAnEventThatCannotBeAppliedIsSetAsideAndShown(t *testing.T) {
 	if a := f.get("/orders", last.token()...); a.StatusCode != http.StatusOK {
 		t.Errorf("the list answers %d", a.StatusCode)
 	}
-	if p := f.get("/orders/strange", tokenHeader, receipt.Point.String()).isProblem(t, setAside); !strings.Contains(p.Detail, "OrderPlaced") {
+	if p := f.get("/orders/strange", httpapi.TokenHeader, receipt.Point.String()).isProblem(t, httpapi.SetAside); !strings.Contains(p.Detail, "OrderPlaced") {
 		t.Errorf("who waits for it is told %q", p.Detail)
 	}
 	page := f.get("/readmodels", "Accept", "text/html")

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/logstore"
 )
@@ -59,20 +60,22 @@ func serveAndDie(dir string, die bool) error {
 	if err != nil {
 		return err
 	}
-	site := New(shop, &Options{Logger: quiet})
-	if through := site.handler; die {
-		site.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodPost {
-				through.ServeHTTP(w, r)
-				return
-			}
-			lost := httptest.NewRecorder()
-			through.ServeHTTP(lost, r)
-			_ = json.NewEncoder(os.Stdout).Encode(saidBy(lost.Code, lost.Header(), lost.Body.Bytes()))
-			if self, err := os.FindProcess(os.Getpid()); err == nil {
-				_ = self.Kill()
-			}
-			select {} // nothing is said any more
+	site := New(shop, &Options{Options: httpapi.Options{Logger: quiet}})
+	if die {
+		site.Around(func(through http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost {
+					through.ServeHTTP(w, r)
+					return
+				}
+				lost := httptest.NewRecorder()
+				through.ServeHTTP(lost, r)
+				_ = json.NewEncoder(os.Stdout).Encode(saidBy(lost.Code, lost.Header(), lost.Body.Bytes()))
+				if self, err := os.FindProcess(os.Getpid()); err == nil {
+					_ = self.Kill()
+				}
+				select {} // nothing is said any more
+			})
 		})
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -150,7 +153,7 @@ type said struct {
 }
 
 func saidBy(status int, header http.Header, body []byte) said {
-	return said{status, header.Get(tokenHeader), header.Get("ETag"), header.Get("Location"), string(bytes.TrimSpace(body))}
+	return said{status, header.Get(httpapi.TokenHeader), header.Get("ETag"), header.Get("Location"), string(bytes.TrimSpace(body))}
 }
 
 // For every command: the server is killed when all is done but the answer, another one

@@ -2,106 +2,67 @@ package web
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/process"
 )
 
-// A route says which handler answers at an address. An address may have parts in
-// braces, as [http.ServeMux] has it.
-type route struct {
-	method, path string
-	handle       handler
-	// long routes are not bound by [Options.Timeout].
-	long bool
-}
-
-func (r route) pattern() string { return strings.TrimSpace(r.method + " " + r.path) }
-
 // routes are all there is. The OpenAPI document describes the same.
-func (s *Site) routes() []route {
-	return []route{
-		{method: "GET", path: "/{$}", handle: s.home},
+func (s *Site) routes() []httpapi.Route {
+	return []httpapi.Route{
+		{Method: "GET", Path: "/{$}", Handle: s.home},
 
-		{method: "POST", path: "/orders", handle: s.place},
-		{method: "POST", path: "/orders/{id}/pay", handle: s.pay},
-		{method: "POST", path: "/orders/{id}/ship", handle: s.ship},
-		{method: "POST", path: "/orders/{id}/deliver", handle: s.deliver},
-		{method: "POST", path: "/orders/{id}/cancel", handle: s.cancel},
-		{method: "POST", path: "/orders/{id}/return", handle: s.takeBack},
-		{method: "POST", path: "/orders/{id}/refund", handle: s.refund},
-		{method: "POST", path: "/import", handle: s.importFacts, long: true},
+		{Method: "POST", Path: "/orders", Handle: s.place},
+		{Method: "POST", Path: "/orders/{id}/pay", Handle: s.pay},
+		{Method: "POST", Path: "/orders/{id}/ship", Handle: s.ship},
+		{Method: "POST", Path: "/orders/{id}/deliver", Handle: s.deliver},
+		{Method: "POST", Path: "/orders/{id}/cancel", Handle: s.cancel},
+		{Method: "POST", Path: "/orders/{id}/return", Handle: s.takeBack},
+		{Method: "POST", Path: "/orders/{id}/refund", Handle: s.refund},
+		{Method: "POST", Path: "/import", Handle: s.importFacts, Long: true},
 
-		{method: "POST", path: "/stock", handle: s.receiveAny},
-		{method: "POST", path: "/stock/{sku}/receive", handle: s.receiveStock},
-		{method: "POST", path: "/stock/{sku}/count", handle: s.countStock},
-		{method: "POST", path: "/stock/{sku}/level", handle: s.setLevel},
+		{Method: "POST", Path: "/stock", Handle: s.receiveAny},
+		{Method: "POST", Path: "/stock/{sku}/receive", Handle: s.receiveStock},
+		{Method: "POST", Path: "/stock/{sku}/count", Handle: s.countStock},
+		{Method: "POST", Path: "/stock/{sku}/level", Handle: s.setLevel},
 
-		{method: "POST", path: "/processes/{name}/{id}/retry", handle: s.retryInstance},
-		{method: "POST", path: "/processes/{name}/{id}/skip", handle: s.skipInstance},
-		{method: "POST", path: "/processes/{name}/retry", handle: s.retryInstance},
-		{method: "POST", path: "/processes/{name}/skip", handle: s.skipInstance},
-		{method: "POST", path: "/providers/{name}", handle: s.tellProvider},
+		{Method: "POST", Path: "/processes/{name}/{id}/retry", Handle: s.retryInstance},
+		{Method: "POST", Path: "/processes/{name}/{id}/skip", Handle: s.skipInstance},
+		{Method: "POST", Path: "/processes/{name}/retry", Handle: s.retryInstance},
+		{Method: "POST", Path: "/processes/{name}/skip", Handle: s.skipInstance},
+		{Method: "POST", Path: "/providers/{name}", Handle: s.tellProvider},
 
-		{method: "POST", path: "/readmodels", handle: s.rebuild},
-		{method: "POST", path: "/readmodels/{edition}/compare", handle: s.compare},
-		{method: "POST", path: "/readmodels/{edition}/switch", handle: s.onEdition("SwitchEdition", s.switchEdition)},
-		{method: "POST", path: "/readmodels/{edition}/remove", handle: s.onEdition("RemoveEdition", s.removeEdition)},
-		{method: "POST", path: "/readmodels/{edition}/retry", handle: s.onEdition("RetrySetAside", s.retryAside)},
-		{method: "POST", path: "/readmodels/{edition}/skip", handle: s.onEdition("SkipSetAside", s.skipAside)},
+		{Method: "POST", Path: "/readmodels", Handle: s.rebuild},
+		{Method: "POST", Path: "/readmodels/{edition}/compare", Handle: s.compare},
+		{Method: "POST", Path: "/readmodels/{edition}/switch", Handle: s.onEdition("SwitchEdition", s.switchEdition)},
+		{Method: "POST", Path: "/readmodels/{edition}/remove", Handle: s.onEdition("RemoveEdition", s.removeEdition)},
+		{Method: "POST", Path: "/readmodels/{edition}/retry", Handle: s.onEdition("RetrySetAside", s.retryAside)},
+		{Method: "POST", Path: "/readmodels/{edition}/skip", Handle: s.onEdition("SkipSetAside", s.skipAside)},
 
-		{method: "GET", path: "/orders", handle: s.list},
-		{method: "GET", path: "/orders/{id}", handle: s.order},
-		{method: "GET", path: "/orders/{id}/history", handle: s.history},
-		{method: "GET", path: "/stock", handle: s.stock},
-		{method: "GET", path: "/stock/{sku}", handle: s.article},
-		{method: "GET", path: "/stock/{sku}/history", handle: s.articleHistory},
-		{method: "GET", path: "/customers/{id}", handle: s.customer},
-		{method: "GET", path: "/processes", handle: s.processes},
-		{method: "GET", path: "/processes/{name}/{id}/history", handle: s.instanceHistory},
-		{method: "GET", path: "/processes/{name}/{id}/history.svg", handle: s.drawn("image/svg+xml", (*process.History).SVG)},
-		{method: "GET", path: "/processes/{name}/{id}/history.txt", handle: s.drawn("text/plain; charset=utf-8", (*process.History).Text)},
-		{method: "GET", path: "/readmodels", handle: s.readModels},
-		{method: "GET", path: "/providers", handle: s.providers},
-		{method: "GET", path: "/dashboard", handle: s.dashboard},
-		{method: "GET", path: "/report", handle: s.report},
-		{method: "GET", path: "/events/live", handle: s.live, long: true},
+		{Method: "GET", Path: "/orders", Handle: s.list},
+		{Method: "GET", Path: "/orders/{id}", Handle: s.order},
+		{Method: "GET", Path: "/orders/{id}/history", Handle: s.history},
+		{Method: "GET", Path: "/stock", Handle: s.stock},
+		{Method: "GET", Path: "/stock/{sku}", Handle: s.article},
+		{Method: "GET", Path: "/stock/{sku}/history", Handle: s.articleHistory},
+		{Method: "GET", Path: "/customers/{id}", Handle: s.customer},
+		{Method: "GET", Path: "/processes", Handle: s.processes},
+		{Method: "GET", Path: "/processes/{name}/{id}/history", Handle: s.instanceHistory},
+		{Method: "GET", Path: "/processes/{name}/{id}/history.svg", Handle: s.drawn("image/svg+xml", (*process.History).SVG)},
+		{Method: "GET", Path: "/processes/{name}/{id}/history.txt", Handle: s.drawn("text/plain; charset=utf-8", (*process.History).Text)},
+		{Method: "GET", Path: "/readmodels", Handle: s.readModels},
+		{Method: "GET", Path: "/providers", Handle: s.providers},
+		{Method: "GET", Path: "/dashboard", Handle: s.dashboard},
+		{Method: "GET", Path: "/report", Handle: s.report},
+		{Method: "GET", Path: "/events/live", Handle: s.live, Long: true},
 
-		{method: "GET", path: "/healthz", handle: s.healthz},
-		{method: "GET", path: "/readyz", handle: s.readyz},
-		{method: "GET", path: "/metrics", handle: s.metrics.serve},
-		{method: "GET", path: "/openapi.json", handle: s.openAPI},
-		{method: "GET", path: "/problems", handle: s.problems},
-		{method: "GET", path: "/static/{file}", handle: s.static},
+		{Method: "GET", Path: "/healthz", Handle: httpapi.Healthz},
+		{Method: "GET", Path: "/readyz", Handle: s.readyz},
+		{Method: "GET", Path: "/metrics", Handle: s.Metrics.Serve},
+		{Method: "GET", Path: "/openapi.json", Handle: pages.OpenAPI},
+		{Method: "GET", Path: "/problems", Handle: s.problems},
+		{Method: "GET", Path: "/static/{file}", Handle: pages.Static},
 	}
-}
-
-// routed returns the routes as one handler. An address that has none is a problem
-// like any other.
-func (s *Site) routed() http.Handler {
-	mux := http.NewServeMux()
-	for _, route := range s.routes() {
-		mux.Handle(route.pattern(), s.answered(route))
-	}
-	const elsewhere = "/"
-	mux.Handle(elsewhere, s.answered(route{path: elsewhere, handle: func(_ http.ResponseWriter, r *http.Request) error {
-		var allowed []string
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-			other := r.Clone(r.Context())
-			other.Method = method
-			if _, pattern := mux.Handler(other); pattern != elsewhere {
-				allowed = append(allowed, method)
-			}
-		}
-		if len(allowed) == 0 || slices.Contains(allowed, r.Method) {
-			return notFound.problem("%s is no address of the shop", r.URL.Path)
-		}
-		problem := wrongMethod.problem("%s is none of %s", r.Method, strings.Join(allowed, ", "))
-		problem.allow = strings.Join(allowed, ", ")
-		return problem
-	}}))
-	return s.guarded(mux)
 }
 
 // home leads to the list of orders.

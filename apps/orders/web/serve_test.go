@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"io"
 	"log/slog"
 	"net"
@@ -16,7 +17,7 @@ import (
 
 func TestServeEndsCleanly(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	site := New(f.shop, &Options{Logger: slog.New(slog.DiscardHandler)})
+	site := New(f.shop, &Options{Options: httpapi.Options{Logger: slog.New(slog.DiscardHandler)}})
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestServeEndsCleanly(t *testing.T) {
 // A store that records nothing any more, though it can be read, is not ready.
 func TestReadinessTellsOfTheStore(t *testing.T) {
 	var trouble error
-	f := openFront(t, memstore.New(), &Options{Health: func() error { return trouble }})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Health: func() error { return trouble }}})
 	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || ready.Stuck != "" {
 		t.Errorf("%+v, want it to be ready", ready)
 	}
@@ -80,12 +81,12 @@ func (s *syncBuffer) String() string {
 func TestWhatIsLoggedAndCounted(t *testing.T) {
 	log := new(syncBuffer)
 	store := newTroubled()
-	f := openFront(t, store, &Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	f := openFront(t, store, &Options{Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}})
 	a := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k", "X-Correlation-ID", "basket-7")
 	f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
 	f.send(a.Header.Get("Location")+"/ship", `{"carrier": "x"}`)
 	store.fails(errDisk)
-	p := f.send("/orders", `{"total": 100}`).isProblem(t, internal)
+	p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Internal)
 
 	for _, want := range []string{
 		"msg=command correlation=basket-7 command=PlaceOrder",
@@ -127,10 +128,9 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 }
 
 func TestAPanicIsAProblem(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }})
-	boom := f.site.answered(route{method: "GET", path: "/boom", handle: func(http.ResponseWriter, *http.Request) error { panic("boom") }})
-	f.site.handler = f.site.guarded(boom)
-	if p := f.get("/boom").isProblem(t, internal); strings.Contains(p.Detail, "boom") {
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }}})
+	f.site.Route([]httpapi.Route{{Method: "GET", Path: "/boom", Handle: func(http.ResponseWriter, *http.Request) error { panic("boom") }}})
+	if p := f.get("/boom").isProblem(t, httpapi.Internal); strings.Contains(p.Detail, "boom") {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -122,7 +123,9 @@ func (f *shopfront) placed() string {
 }
 
 // token returns the header with which a query shows what a command did.
-func (a answer) token() []string { return []string{tokenHeader, a.Header.Get(tokenHeader)} }
+func (a answer) token() []string {
+	return []string{httpapi.TokenHeader, a.Header.Get(httpapi.TokenHeader)}
+}
 
 // now returns the header with which a query shows everything that is recorded.
 func (f *shopfront) now() []string {
@@ -131,16 +134,16 @@ func (f *shopfront) now() []string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return []string{tokenHeader, now.String()}
+	return []string{httpapi.TokenHeader, now.String()}
 }
 
 // problem returns the problem that an answer is.
-func (a answer) problem(t *testing.T) Problem {
+func (a answer) problem(t *testing.T) httpapi.Problem {
 	t.Helper()
 	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
 		t.Fatalf("answered %d as %s: %s", a.StatusCode, got, a.Body)
 	}
-	var p Problem
+	var p httpapi.Problem
 	decoder := json.NewDecoder(strings.NewReader(a.Body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&p); err != nil {
@@ -150,14 +153,14 @@ func (a answer) problem(t *testing.T) Problem {
 }
 
 // isProblem checks that an answer is a problem of a kind, told in full.
-func (a answer) isProblem(t *testing.T, k kind) Problem {
+func (a answer) isProblem(t *testing.T, k httpapi.Kind) httpapi.Problem {
 	t.Helper()
 	p := a.problem(t)
-	if a.StatusCode != k.status || p.Status != k.status || p.Type != "/problems#"+k.name || p.Title != k.title || p.Advice == "" || p.Instance == "" {
-		t.Errorf("answered %d %+v, want the problem %s with status %d", a.StatusCode, p, k.name, k.status)
+	if a.StatusCode != k.Status || p.Status != k.Status || p.Type != "/problems#"+k.Name || p.Title != k.Title || p.Advice == "" || p.Instance == "" {
+		t.Errorf("answered %d %+v, want the problem %s with status %d", a.StatusCode, p, k.Name, k.Status)
 	}
-	if k.status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
-		t.Errorf("the problem %s does not say when to try again", k.name)
+	if k.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
+		t.Errorf("the problem %s does not say when to try again", k.Name)
 	}
 	return p
 }

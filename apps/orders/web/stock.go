@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -14,11 +15,11 @@ import (
 // new one.
 func (s *Site) receiveAny(w http.ResponseWriter, r *http.Request) error {
 	var c orders.ReceiveStock
-	sent, err := s.receive(w, r, &c, func(f *fields) {
-		c.SKU = f.text("sku")
+	sent, err := s.receive(w, r, &c, func(f *httpapi.Fields) {
+		c.SKU = f.Text("sku")
 		receiptForm(f, &c)
 		if c.SKU == "" {
-			f.wrong("say which article came in")
+			f.Wrong("say which article came in")
 		}
 	})
 	if err == nil {
@@ -33,34 +34,34 @@ func (s *Site) receiveAny(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) receiveStock(w http.ResponseWriter, r *http.Request) error {
 	var c orders.ReceiveStock
-	return actOnArticle(s, w, r, &c, &c.SKU, func(f *fields) { receiptForm(f, &c) })
+	return actOnArticle(s, w, r, &c, &c.SKU, func(f *httpapi.Fields) { receiptForm(f, &c) })
 }
 
 // receiptForm reads what the forms for receiving goods share.
-func receiptForm(f *fields, c *orders.ReceiveStock) {
-	c.Quantity, c.Supplier = f.number("quantity"), f.text("supplier")
-	if f.text("quantity") == "" {
-		f.wrong("say how many pieces came in")
+func receiptForm(f *httpapi.Fields, c *orders.ReceiveStock) {
+	c.Quantity, c.Supplier = f.Number("quantity"), f.Text("supplier")
+	if f.Text("quantity") == "" {
+		f.Wrong("say how many pieces came in")
 	}
 }
 
 func (s *Site) countStock(w http.ResponseWriter, r *http.Request) error {
 	var c orders.CountStock
-	return actOnArticle(s, w, r, &c, &c.SKU, func(f *fields) {
-		c.Counted, c.Reason = f.pieces("counted", "say how many pieces were counted"), f.text("reason")
+	return actOnArticle(s, w, r, &c, &c.SKU, func(f *httpapi.Fields) {
+		c.Counted, c.Reason = pieces(f, "counted", "say how many pieces were counted"), f.Text("reason")
 	})
 }
 
 func (s *Site) setLevel(w http.ResponseWriter, r *http.Request) error {
 	var c orders.SetReorderLevel
-	return actOnArticle(s, w, r, &c, &c.SKU, func(f *fields) {
-		c.Level = f.pieces("level", "say at how many pieces it is low")
+	return actOnArticle(s, w, r, &c, &c.SKU, func(f *httpapi.Fields) {
+		c.Level = pieces(f, "level", "say at how many pieces it is low")
 	})
 }
 
 // actOnArticle takes a command about the article in the address: c, which names it in
 // *sku.
-func actOnArticle[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, sku *string, fill func(*fields)) error {
+func actOnArticle[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, sku *string, fill func(*httpapi.Fields)) error {
 	about, err := articleOf(r)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func actOnArticle[C any](s *Site, w http.ResponseWriter, r *http.Request, c *C, 
 func articleOf(r *http.Request) (string, error) {
 	sku := r.PathValue("sku")
 	if validSKU(sku) != nil {
-		return "", notFound.problem("no article can have this SKU")
+		return "", httpapi.NotFound.Problem("no article can have this SKU")
 	}
 	return sku, nil
 }
@@ -80,26 +81,26 @@ func articleOf(r *http.Request) (string, error) {
 // validSKU returns what is wrong with a SKU, if it can be part of no address or stream.
 func validSKU(sku string) error {
 	if err := daybook.Stream(orders.Stock.Stream(sku)).Validate(); err != nil {
-		return invalid.problem("sku: no article can be called that")
+		return httpapi.Invalid.Problem("sku: no article can be called that")
 	}
 	if sku == "" || sku == "." || sku == ".." {
-		return invalid.problem("sku: no article can be called %q", sku)
+		return httpapi.Invalid.Problem("sku: no article can be called %q", sku)
 	}
 	return nil
 }
 
 // pieces reads a number of pieces that may be 0, and so has to be said.
-func (f *fields) pieces(name, otherwise string) *int64 {
-	if f.text(name) == "" {
-		f.wrong("%s", otherwise)
+func pieces(f *httpapi.Fields, name, otherwise string) *int64 {
+	if f.Text(name) == "" {
+		f.Wrong("%s", otherwise)
 		return nil
 	}
-	return new(f.number(name))
+	return new(f.Number(name))
 }
 
 // stock answers GET /stock.
 func (s *Site) stock(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (s *Site) stock(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.stockPage(w, r, http.StatusOK, filter, nil)
 	}
 	page, shown, err := s.shop.Stock(r.Context(), filter)
@@ -124,7 +125,7 @@ func (s *Site) stock(w http.ResponseWriter, r *http.Request) error {
 
 // stockFilterOf returns the filter that the address has.
 func stockFilterOf(r *http.Request) (orders.StockFilter, error) {
-	asked, err := ask(r, "low", "search", "cursor", "limit")
+	asked, err := httpapi.Ask(r, "low", "search", "cursor", "limit")
 	if err != nil {
 		return orders.StockFilter{}, err
 	}
@@ -134,16 +135,16 @@ func stockFilterOf(r *http.Request) (orders.StockFilter, error) {
 	case "true":
 		filter.Low = true
 	default:
-		return filter, malformed.problem("low is %q, and can be true or false", asked.Get("low"))
+		return filter, httpapi.Malformed.Problem("low is %q, and can be true or false", asked.Get("low"))
 	}
-	limit, err := number(asked, "limit", 1, orders.MaxLimit, 0)
+	limit, err := httpapi.Number(asked, "limit", 1, orders.MaxLimit, 0)
 	filter.Limit = int(limit)
 	return filter, err
 }
 
 // article answers GET /stock/{sku}, now or at a moment of the past.
 func (s *Site) article(w http.ResponseWriter, r *http.Request) error {
-	form, err := s.asked(w, r)
+	form, err := s.Asked(w, r, s.shop)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (s *Site) article(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form == asHTML {
+	if form == httpapi.AsHTML {
 		return s.articlePage(w, r, http.StatusOK, sku, moment, nil)
 	}
 	details, shown, err := s.articleDetails(r, sku, moment)
@@ -173,14 +174,14 @@ func (s *Site) articleDetails(r *http.Request, sku string, moment orders.Moment)
 		details, shown, err = s.shop.ArticleAsOf(r.Context(), sku, moment)
 	}
 	if errors.Is(err, orders.ErrNoSuchArticle) {
-		problem := notFound.problem("nothing of article %q was ever received: it is made to order", sku)
+		problem := httpapi.NotFound.Problem("nothing of article %q was ever received: it is made to order", sku)
 		if moment != (orders.Moment{}) {
-			problem = notFound.problem("nothing of article %q had been received then", sku)
+			problem = httpapi.NotFound.Problem("nothing of article %q had been received then", sku)
 		}
 		if moment.Version != 0 {
-			problem = notFound.problem("article %q has no event %d", sku, moment.Version)
+			problem = httpapi.NotFound.Problem("article %q has no event %d", sku, moment.Version)
 		}
-		problem.Rule, problem.err = orders.ErrNoSuchArticle.Name(), err
+		problem.Rule, problem.Err = orders.ErrNoSuchArticle.Name(), err
 		err = problem
 	}
 	return details, shown, err
@@ -194,10 +195,10 @@ type articleHistoryAnswer struct {
 
 // articleHistory answers GET /stock/{sku}/history.
 func (s *Site) articleHistory(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.asked(w, r); err != nil {
+	if _, err := s.Asked(w, r, s.shop); err != nil {
 		return err
 	}
-	if _, err := ask(r); err != nil {
+	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
 	sku, err := articleOf(r)
@@ -206,7 +207,7 @@ func (s *Site) articleHistory(w http.ResponseWriter, r *http.Request) error {
 	}
 	events, shown, err := s.shop.ArticleHistory(r.Context(), sku)
 	if errors.Is(err, orders.ErrNoSuchArticle) {
-		return notFound.problem("nothing of article %q was ever received", sku)
+		return httpapi.NotFound.Problem("nothing of article %q was ever received", sku)
 	}
 	if err != nil {
 		return err
@@ -221,10 +222,10 @@ type stockView struct {
 	Page     orders.StockPage
 	First    string // leads to the first page, unless this is it
 	Next     string // leads to the page after
-	Refused  *refusedForm
+	Refused  *httpapi.RefusedForm
 }
 
-func (s *Site) stockPage(w http.ResponseWriter, r *http.Request, status int, filter orders.StockFilter, refused *refusedForm) error {
+func (s *Site) stockPage(w http.ResponseWriter, r *http.Request, status int, filter orders.StockFilter, refused *httpapi.RefusedForm) error {
 	page, shown, err := s.shop.Stock(r.Context(), filter)
 	if err != nil {
 		return err
@@ -263,14 +264,14 @@ type articleView struct {
 	Events  []orders.Occurrence
 	Earlier int
 	Newest  daybook.Version
-	Refused *refusedForm
+	Refused *httpapi.RefusedForm
 }
 
 // newestEvents is how many events an article's page shows. Its history has all of them,
 // which are as many as the pieces that were ever sold.
 const newestEvents = 50
 
-func (s *Site) articlePage(w http.ResponseWriter, r *http.Request, status int, sku string, moment orders.Moment, refused *refusedForm) error {
+func (s *Site) articlePage(w http.ResponseWriter, r *http.Request, status int, sku string, moment orders.Moment, refused *httpapi.RefusedForm) error {
 	details, shown, err := s.articleDetails(r, sku, moment)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -86,34 +87,34 @@ func TestCommandsAboutStockAreLikeTheOthers(t *testing.T) {
 	if first.Body != again.Body || again.Header.Get("Daybook-Repeated") != "true" {
 		t.Errorf("sent twice it answers %s, then %s", first.Body, again.Body)
 	}
-	f.send("/stock/lamp/receive", `{"quantity": 11}`, key...).isProblem(t, keyReused)
+	f.send("/stock/lamp/receive", `{"quantity": 11}`, key...).isProblem(t, httpapi.KeyReused)
 	f.send("/stock/lamp/receive", `{"quantity": 1}`)
-	f.send("/stock/lamp/count", `{"counted": 10}`, "If-Match", first.Header.Get("ETag")).isProblem(t, preconditions)
+	f.send("/stock/lamp/count", `{"counted": 10}`, "If-Match", first.Header.Get("ETag")).isProblem(t, httpapi.Preconditions)
 	if _, err := f.shop.Bus().Do(t.Context(), command.Envelope{}, orders.ReserveStock{Order: "1", Wanted: []orders.Wanted{{SKU: "lamp", Quantity: 4}}}); err != nil {
 		t.Fatal(err)
 	}
-	p := f.send("/stock/lamp/count", `{"counted": 3}`).isProblem(t, refused)
+	p := f.send("/stock/lamp/count", `{"counted": 3}`).isProblem(t, httpapi.Refused)
 	if p.Rule != orders.ErrCountedTooFew.Name() {
 		t.Errorf("counting too few breaks the rule %q", p.Rule)
 	}
-	f.send("/stock/portrait/count", `{"counted": 3}`).isProblem(t, notFound)
-	f.get("/stock/portrait").isProblem(t, notFound)
-	f.get("/stock/portrait/history").isProblem(t, notFound)
-	f.get("/stock/lamp?version=9").isProblem(t, notFound)
-	f.send("/stock/lamp/count", `{}`).isProblem(t, invalid)
-	f.send("/stock/lamp/level", `{"level": -1}`).isProblem(t, invalid)
-	f.send("/stock/lamp/count", `{"sku": "bulb", "counted": 3}`).isProblem(t, malformed)
-	f.send("/stock", `{"quantity": 3}`).isProblem(t, invalid)
-	f.send("/stock", `{"sku": "..", "quantity": 3}`).isProblem(t, invalid)
-	f.get("/stock?low=maybe").isProblem(t, malformed)
-	f.get("/stock?cursor=x").isProblem(t, malformed)
+	f.send("/stock/portrait/count", `{"counted": 3}`).isProblem(t, httpapi.NotFound)
+	f.get("/stock/portrait").isProblem(t, httpapi.NotFound)
+	f.get("/stock/portrait/history").isProblem(t, httpapi.NotFound)
+	f.get("/stock/lamp?version=9").isProblem(t, httpapi.NotFound)
+	f.send("/stock/lamp/count", `{}`).isProblem(t, httpapi.Invalid)
+	f.send("/stock/lamp/level", `{"level": -1}`).isProblem(t, httpapi.Invalid)
+	f.send("/stock/lamp/count", `{"sku": "bulb", "counted": 3}`).isProblem(t, httpapi.Malformed)
+	f.send("/stock", `{"quantity": 3}`).isProblem(t, httpapi.Invalid)
+	f.send("/stock", `{"sku": "..", "quantity": 3}`).isProblem(t, httpapi.Invalid)
+	f.get("/stock?low=maybe").isProblem(t, httpapi.Malformed)
+	f.get("/stock?cursor=x").isProblem(t, httpapi.Malformed)
 }
 
 // The pages of the stock take what people write, and show it again where it cannot be.
 func TestThePagesOfTheStock(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	page := []string{"Accept", "text/html"}
-	form := append([]string{"Content-Type", formBody}, page...)
+	form := append([]string{"Content-Type", httpapi.FormBody}, page...)
 	if body := f.get("/stock", page...).Body; !strings.Contains(body, "Nothing is in stock") {
 		t.Errorf("an empty warehouse shows %s", body)
 	}

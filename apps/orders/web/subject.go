@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -24,7 +25,7 @@ type subject interface {
 	// asOf returns all of it as it was, or as it is at the zero Moment.
 	asOf(context.Context, *orders.Shop, orders.Moment) (any, orders.Shown, error)
 	// page answers with its page, with a form that came to nothing.
-	page(*Site, http.ResponseWriter, *http.Request, int, *refusedForm) error
+	page(*Site, http.ResponseWriter, *http.Request, int, *httpapi.RefusedForm) error
 }
 
 // anOrder is the order with an id.
@@ -41,7 +42,7 @@ func (o anOrder) asOf(ctx context.Context, shop *orders.Shop, m orders.Moment) (
 	return shop.OrderAsOf(ctx, string(o), m)
 }
 
-func (o anOrder) page(s *Site, w http.ResponseWriter, r *http.Request, status int, refused *refusedForm) error {
+func (o anOrder) page(s *Site, w http.ResponseWriter, r *http.Request, status int, refused *httpapi.RefusedForm) error {
 	return s.orderPage(w, r, status, string(o), orders.Moment{}, refused)
 }
 
@@ -59,6 +60,6 @@ func (a anArticle) asOf(ctx context.Context, shop *orders.Shop, m orders.Moment)
 	return shop.ArticleAsOf(ctx, string(a), m)
 }
 
-func (a anArticle) page(s *Site, w http.ResponseWriter, r *http.Request, status int, refused *refusedForm) error {
+func (a anArticle) page(s *Site, w http.ResponseWriter, r *http.Request, status int, refused *httpapi.RefusedForm) error {
 	return s.articlePage(w, r, status, string(a), orders.Moment{}, refused)
 }

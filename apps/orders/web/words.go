@@ -7,35 +7,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 )
 
-// words are what templates say things with.
+// words are what templates say things with, besides those of every site.
 var words = template.FuncMap{
 	"money":    money,
-	"count":    thousands,
-	"when":     when,
-	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
-	"date":     func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 	"short":    short,
 	"title":    title,
 	"told":     told,
-	"asset":    func(name string) string { return "/static/" + name + "?v=" + print },
 	"currency": func() string { return orders.Currency },
 	"statuses": orders.Statuses,
 	"sorts":    func() []namedSort { return sortNames },
 	"methods":  func() []string { return []string{"credit_card", "debit_card", "boleto", "voucher"} },
 	"late":     late,
-	"local":    func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") },
-	"dated":    func(t time.Time) bool { return !t.IsZero() },
-	"kind":     func(p Problem) string { return p.kind.name },
-	"plural":   plural,
 	"path":     url.PathEscape,
 	"orderIn":  orderIn,
 	"standing": standing,
@@ -67,41 +58,7 @@ var sortNames = []namedSort{
 // money writes an amount with thousands set apart: "1,234.50".
 func money(c orders.Cents) string {
 	whole, fraction, _ := strings.Cut(c.String(), ".")
-	return apart(whole) + "." + fraction
-}
-
-// thousands writes a whole number of any kind with thousands set apart.
-func thousands(n any) string { return apart(fmt.Sprint(n)) }
-
-func apart(digits string) string {
-	sign := ""
-	if strings.HasPrefix(digits, "-") {
-		sign, digits = "\u2212", digits[1:] // a minus as wide as a plus
-	}
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return sign + b.String()
-}
-
-// plural returns a count with its noun.
-func plural(n any, one, many string) string {
-	if fmt.Sprint(n) == "1" {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
-// when writes a time for people, in UTC.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return "at a time nobody noted"
-	}
-	return t.UTC().Format("2 Jan 2006, 15:04")
+	return httpapi.Apart(whole) + "." + fraction
 }
 
 // short writes an id as far as people need to tell it from others.
@@ -126,16 +83,7 @@ func prefix(s string, bytes int) string {
 
 // title writes a name such as "credit_card" as words.
 func title(name any) string {
-	return capital(strings.ReplaceAll(fmt.Sprint(name), "_", " "))
-}
-
-// capital returns s with a capital in front.
-func capital(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	if size == 0 || first == utf8.RuneError {
-		return s
-	}
-	return string(unicode.ToUpper(first)) + s[size:]
+	return httpapi.Capital(strings.ReplaceAll(fmt.Sprint(name), "_", " "))
 }
 
 // A telling is an event in the shop's words.
@@ -156,13 +104,13 @@ func told(e orders.Occurrence) telling {
 	case orders.OrderPlaced:
 		of := "for " + money(f.Total)
 		if len(f.Lines) > 0 {
-			of += " in " + plural(len(f.Lines), "line", "lines")
+			of += " in " + httpapi.Plural(len(f.Lines), "line", "lines")
 		}
 		return telling{"Placed", of}
 	case orders.FulfilmentRequested:
 		until := ""
 		if !f.PayBy.IsZero() {
-			until = "to be paid by " + when(f.PayBy)
+			until = "to be paid by " + httpapi.When(f.PayBy)
 		}
 		return telling{"The shop was asked to see to it", and(strings.ReplaceAll(f.Method, "_", " "), until)}
 	case orders.PaymentReceived:
@@ -199,7 +147,7 @@ func told(e orders.Occurrence) telling {
 
 // toldOfStock says what happened, for an article's history.
 func toldOfStock(e orders.Occurrence) telling {
-	pieces := func(n int64) string { return plural(n, "piece", "pieces") }
+	pieces := func(n int64) string { return httpapi.Plural(n, "piece", "pieces") }
 	switch f := e.Fact.(type) {
 	case orders.StockReceived:
 		detail := pieces(f.Quantity)
@@ -221,9 +169,9 @@ func toldOfStock(e orders.Occurrence) telling {
 		detail := pieces(f.Counted)
 		switch {
 		case f.Difference > 0:
-			detail += ", " + thousands(f.Difference) + " more than expected"
+			detail += ", " + httpapi.Thousands(f.Difference) + " more than expected"
 		case f.Difference < 0:
-			detail += ", " + thousands(-f.Difference) + " fewer than expected"
+			detail += ", " + httpapi.Thousands(-f.Difference) + " fewer than expected"
 		}
 		if f.Reason != "" {
 			detail += ", " + f.Reason
@@ -278,7 +226,7 @@ func standing(f orders.FulfilmentSummary) string {
 	case f.Method == orders.CardOnFile:
 		return "the card is being charged"
 	case !f.PayBy.IsZero():
-		return "waits for the payment until " + when(f.PayBy)
+		return "waits for the payment until " + httpapi.When(f.PayBy)
 	}
 	return "waits for the payment"
 }

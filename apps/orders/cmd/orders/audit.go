@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/storeurl"
 )
@@ -19,12 +20,12 @@ type Audit struct {
 var errUnsound = errors.New("the log is not as it must be")
 
 // Run prints what the log comes to, and what in it cannot be.
-func (c *Audit) Run(ctx context.Context, s *streams) (err error) {
+func (c *Audit) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err := c.exists(); err != nil {
 		return err
 	}
 	// A server that has the log open need not stop for that.
-	store, err := c.log(ctx, &storeurl.Options{ReadOnly: true, Logger: s.log})
+	store, err := c.log(ctx, &storeurl.Options{ReadOnly: true, Logger: s.Log})
 	if err != nil {
 		return err
 	}
@@ -34,11 +35,11 @@ func (c *Audit) Run(ctx context.Context, s *streams) (err error) {
 		return err
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(s.out)
+		encoder := json.NewEncoder(s.Out)
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(a)
 	} else {
-		err = a.Print(s.out)
+		err = a.Print(s.Out)
 	}
 	if err == nil && len(a.Broken) > 0 {
 		err = errUnsound

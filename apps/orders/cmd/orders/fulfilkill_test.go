@@ -87,7 +87,7 @@ func TestFulfilmentSurvivesAKill(t *testing.T) {
 			t.Fatalf("it never gets done: %+v", standing)
 		}
 	}
-	out, errs, code := program(t.Context(), "audit", "--data", dir, "--json")
+	out, errs, code := run(t.Context(), "audit", "--data", dir, "--json")
 	var a orders.Audit
 	if err := json.Unmarshal([]byte(out), &a); err != nil || code != 0 {
 		t.Fatalf("audit: %d, %q, %q, %v", code, out, errs, err)

@@ -39,14 +39,14 @@ func TestImportSurvivesAKill(t *testing.T) {
 		before = events
 	}
 
-	out, errs, code := program(t.Context(), "import", "--data", dir, olist)
+	out, errs, code := run(t.Context(), "import", "--data", dir, olist)
 	if code != 0 || !strings.Contains(out, "8,000 orders read") {
 		t.Fatalf("import: %d, %q, %q", code, out, errs)
 	}
 	if events := eventsIn(t, dir); events != 40105 {
 		t.Errorf("there are %d events, want 40105", events)
 	}
-	out, errs, code = program(t.Context(), "report", "--data", dir, "--json")
+	out, errs, code = run(t.Context(), "report", "--data", dir, "--json")
 	if code != 0 {
 		t.Fatalf("report: %d, %q", code, errs)
 	}

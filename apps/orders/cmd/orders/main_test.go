@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/daybook-es/daybook/apps/orders"
 )
 
 func TestMain(m *testing.M) {
@@ -29,9 +27,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: filepath.Join("testdata", "script")})
 }
 
-// program runs the program in this process. It returns what it printed and its exit
+// run runs the program in this process. It returns what it printed and its exit
 // code.
-func program(ctx context.Context, args ...string) (out, errs string, code int) {
+func run(ctx context.Context, args ...string) (out, errs string, code int) {
 	var o, e bytes.Buffer
 	code = new(Main).Execute(ctx, args, &o, &e)
 	return o.String(), e.String(), code
@@ -71,29 +69,29 @@ func TestThroughAServer(t *testing.T) {
 	address := serve(t, "--data", dir, "--addr", "127.0.0.1:0")
 
 	for _, args := range [][]string{{"report", "--data", dir}, {"import", "--data", dir, tables}, {"simulate", "--data", dir}, {"serve", "--data", dir, "--addr", "127.0.0.1:0"}} {
-		_, errs, code := program(t.Context(), args...)
+		_, errs, code := run(t.Context(), args...)
 		if code != 1 || !strings.Contains(errs, "go through it with --addr "+address) {
 			t.Errorf("orders %s: %d, %q; want that it names %s", args[0], code, errs, address)
 		}
 	}
 	for _, want := range []string{"2 orders read: 2 added with 8 events, 0 there already", "2 orders read: 0 added with 0 events, 2 there already"} {
-		out, errs, code := program(t.Context(), "import", "--addr", address, tables)
+		out, errs, code := run(t.Context(), "import", "--addr", address, tables)
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("import: %d, %q, %q; want %q", code, out, errs, want)
 		}
 	}
-	out, errs, code := program(t.Context(), "report", "--addr", address, "--json")
+	out, errs, code := run(t.Context(), "report", "--addr", address, "--json")
 	var report struct {
 		Totals map[string]int `json:"totals_cents"`
 	}
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Totals["paid"] != 3590 {
 		t.Errorf("report: %d, %q, %q, %v; want that 3590 was paid", code, out, errs, err)
 	}
-	out, errs, code = program(t.Context(), "report", "--addr", address, "--as-of", "2017-11-24 12:00:00", "--json")
+	out, errs, code = run(t.Context(), "report", "--addr", address, "--as-of", "2017-11-24 12:00:00", "--json")
 	if code != 0 || !strings.Contains(out, `"orders_purchased": 1`) {
 		t.Errorf("report as of noon: %d, %q, %q; want one order", code, out, errs)
 	}
-	out, errs, code = program(t.Context(), "simulate", "--addr", strings.TrimPrefix(address, "http://"), "--rate", "100", "--for", "300ms", "--seed", "1")
+	out, errs, code = run(t.Context(), "simulate", "--addr", strings.TrimPrefix(address, "http://"), "--rate", "100", "--for", "300ms", "--seed", "1")
 	if code != 0 || !strings.Contains(out, "placed") || strings.Contains(out, "failed") {
 		t.Errorf("simulate: %d, %q, %q", code, out, errs)
 	}
@@ -190,27 +188,9 @@ func TestStopsCleanly(t *testing.T) {
 			t.Errorf("after %v: %v\n%s", signal, err, &logged)
 		}
 	}
-	out, errs, code := program(t.Context(), "report", "--data", dir, "--json")
+	out, errs, code := run(t.Context(), "report", "--data", dir, "--json")
 	if code != 0 || !strings.Contains(out, `"created": 2`) {
 		t.Errorf("report: %d, %q, %q; want two orders", code, out, errs)
-	}
-}
-
-// Progress is told in lines where nobody watches a terminal.
-func TestProgressInLines(t *testing.T) {
-	var b bytes.Buffer
-	tell, end := progress(&b)
-	tell(orders.Progress{Orders: 250, Events: 1000, Read: 10, Size: 100})
-	tell(orders.Progress{Orders: 500, Events: 2000, Read: 20, Size: 100}) // too soon for another line
-	end()
-	if got := b.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "250 orders, ") || !strings.Contains(got, ", 10 %, ") {
-		t.Errorf("it tells %q", got)
-	}
-	b.Reset()
-	tell, _ = progress(&b)
-	tell(orders.Progress{Orders: 250, Events: 1000, Read: 10}) // the size of a pipe is not known
-	if got := b.String(); strings.Contains(got, "%") || !strings.HasPrefix(got, "250 orders, ") {
-		t.Errorf("it tells %q", got)
 	}
 }
 

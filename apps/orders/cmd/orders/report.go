@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/remote"
 )
@@ -21,15 +22,15 @@ type Report struct {
 }
 
 // Run prints the report.
-func (c *Report) Run(ctx context.Context, s *streams) error {
+func (c *Report) Run(ctx context.Context, s *program.Streams) error {
 	report, err := c.ask(ctx, s)
 	if err != nil {
 		return err
 	}
 	if !c.JSON {
-		return report.Print(s.out)
+		return report.Print(s.Out)
 	}
-	encoder := json.NewEncoder(s.out)
+	encoder := json.NewEncoder(s.Out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(report)
 }
@@ -37,7 +38,7 @@ func (c *Report) Run(ctx context.Context, s *streams) error {
 type printer interface{ Print(io.Writer) error }
 
 // ask gets the report from the server, or from the directory.
-func (c *Report) ask(ctx context.Context, s *streams) (_ printer, err error) {
+func (c *Report) ask(ctx context.Context, s *program.Streams) (_ printer, err error) {
 	if c.Addr != "" {
 		shop, err := remote.Dial(c.Addr)
 		if err != nil {
@@ -51,7 +52,7 @@ func (c *Report) ask(ctx context.Context, s *streams) (_ printer, err error) {
 	if err := c.exists(); err != nil {
 		return nil, err
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.log, nil)
+	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.Log, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/remote"
 )
@@ -31,7 +32,7 @@ func (c *Simulate) Validate() error {
 }
 
 // Run simulates until ctx ends, and says every five seconds what it did.
-func (c *Simulate) Run(ctx context.Context, s *streams) (err error) {
+func (c *Simulate) Run(ctx context.Context, s *program.Streams) (err error) {
 	at, done, err := c.desk(ctx, s)
 	if err != nil {
 		return err
@@ -71,17 +72,17 @@ func (c *Simulate) Run(ctx context.Context, s *streams) (err error) {
 	}
 }
 
-func tell(s *streams, sum orders.Simulated) {
-	fmt.Fprintf(s.out, "%s commands: %s placed, %s paid, %s shipped, %s delivered, %s cancelled, %s returned, %s refunded\n",
-		count(sum.Commands()), count(sum.Placed), count(sum.Paid), count(sum.Shipped), count(sum.Delivered), count(sum.Cancelled), count(sum.Returned), count(sum.Refunded))
+func tell(s *program.Streams, sum orders.Simulated) {
+	fmt.Fprintf(s.Out, "%s commands: %s placed, %s paid, %s shipped, %s delivered, %s cancelled, %s returned, %s refunded\n",
+		program.Count(sum.Commands()), program.Count(sum.Placed), program.Count(sum.Paid), program.Count(sum.Shipped), program.Count(sum.Delivered), program.Count(sum.Cancelled), program.Count(sum.Returned), program.Count(sum.Refunded))
 	if sum.Received > 0 || sum.Early > 0 {
-		fmt.Fprintf(s.out, "  %s times goods came in, %s orders were not shipped yet when they should have been delivered\n", count(sum.Received), count(sum.Early))
+		fmt.Fprintf(s.Out, "  %s times goods came in, %s orders were not shipped yet when they should have been delivered\n", program.Count(sum.Received), program.Count(sum.Early))
 	}
 	if sum.Refused > 0 {
-		fmt.Fprintf(s.out, "  %s refused\n", count(sum.Refused))
+		fmt.Fprintf(s.Out, "  %s refused\n", program.Count(sum.Refused))
 	}
 	if sum.Failed > 0 {
-		fmt.Fprintf(s.out, "  %s failed%s\n", count(sum.Failed), because(sum.Err))
+		fmt.Fprintf(s.Out, "  %s failed%s\n", program.Count(sum.Failed), because(sum.Err))
 	}
 }
 
@@ -93,7 +94,7 @@ func because(err error) string {
 }
 
 // desk returns where the commands are handed in, and what to do at the end.
-func (c *Simulate) desk(ctx context.Context, s *streams) (orders.Desk, func(*error), error) {
+func (c *Simulate) desk(ctx context.Context, s *program.Streams) (orders.Desk, func(*error), error) {
 	if c.Addr != "" {
 		shop, err := remote.Dial(c.Addr)
 		return shop, func(*error) {}, err
@@ -102,7 +103,7 @@ func (c *Simulate) desk(ctx context.Context, s *streams) (orders.Desk, func(*err
 	if err != nil {
 		return nil, nil, err
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.log, options)
+	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.Log, options)
 	if err != nil {
 		return nil, nil, err
 	}

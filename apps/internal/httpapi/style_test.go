@@ -1,4 +1,4 @@
-package web
+package httpapi
 
 import (
 	"fmt"
@@ -12,7 +12,11 @@ import (
 // Every colour that words have can be read on every ground that they stand on, by day
 // and by night: with a contrast of 4.5 to 1, as WCAG's level AA asks for.
 func TestWordsCanBeRead(t *testing.T) {
-	css := string(assets["style.css"])
+	data, err := common.ReadFile("static/ledger.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	css := string(data)
 	day, rest, found := strings.Cut(css, "@media (prefers-color-scheme: dark)")
 	if !found {
 		t.Fatal("there is no dark palette")

@@ -1,4 +1,4 @@
-package web
+package httpapi
 
 import (
 	"mime"
@@ -7,32 +7,32 @@ import (
 	"strings"
 )
 
-// A form is one in which an answer can be written.
-type form int
+// A Form is one in which an answer can be written.
+type Form int
 
 const (
-	asJSON form = iota
-	asHTML
+	AsJSON Form = iota
+	AsHTML
 )
 
-// wanted returns the form in which the client wants the answer. The same address
+// Wanted returns the form in which the client wants the answer. The same address
 // serves a page to a browser and JSON to everybody else; who has no preference gets
 // JSON. It is false where the client takes neither.
-func wanted(r *http.Request) (form, bool) {
+func Wanted(r *http.Request) (Form, bool) {
 	header := strings.Join(r.Header.Values("Accept"), ",")
 	if header == "" {
-		return asJSON, true
+		return AsJSON, true
 	}
 	// Problems are JSON as well, and a client may ask for them alone by name.
 	json := max(quality(header, "application", "json"), quality(header, "application", "problem+json"))
 	html := quality(header, "text", "html")
 	switch {
 	case html > json:
-		return asHTML, true
+		return AsHTML, true
 	case json > 0:
-		return asJSON, true
+		return AsJSON, true
 	}
-	return asJSON, false
+	return AsJSON, false
 }
 
 // quality returns the q with which an Accept header takes a media type, that of the

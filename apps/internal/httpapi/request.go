@@ -1,4 +1,4 @@
-package web
+package httpapi
 
 import (
 	"bytes"
@@ -19,81 +19,81 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// maxCommand is the greatest size of a command's body, in bytes. An order of a
-// thousand lines takes a tenth of it.
-const maxCommand = 1 << 20
+// MaxCommand is the greatest size of a command's body, in bytes: ten times what a
+// command of a thousand parts takes.
+const MaxCommand = 1 << 20
 
-// ask returns the query of the request's address, in which only these names may
+// Ask returns the query of the request's address, in which only these names may
 // stand, each once: a filter that is misspelt must not silently select everything.
 // An empty value is as good as none, since that is how forms send it.
-func ask(r *http.Request, names ...string) (url.Values, error) {
+func Ask(r *http.Request, names ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, malformed.problem("the address has a query that cannot be read: %v", err)
+		return nil, Malformed.Problem("the address has a query that cannot be read: %v", err)
 	}
 	for name, given := range values {
 		switch {
 		case !slices.Contains(names, name):
-			return nil, malformed.problem("there is no query parameter %q here; there is %s", name, strings.Join(names, ", "))
+			return nil, Malformed.Problem("there is no query parameter %q here; there is %s", name, strings.Join(names, ", "))
 		case len(given) > 1:
-			return nil, malformed.problem("the query parameter %q stands there %d times", name, len(given))
+			return nil, Malformed.Problem("the query parameter %q stands there %d times", name, len(given))
 		}
 	}
 	return values, nil
 }
 
-// mediaType returns the media type of the request's body, in lower case and without
+// MediaType returns the media type of the request's body, in lower case and without
 // parameters, or a problem if it is none of those taken.
-func mediaType(r *http.Request, taken ...string) (string, error) {
+func MediaType(r *http.Request, taken ...string) (string, error) {
 	given := r.Header.Get("Content-Type")
 	media, params, err := mime.ParseMediaType(given)
 	if err != nil || !slices.Contains(taken, media) {
-		return "", wrongMediaType.problem("its Content-Type is %q; what is taken is %s", given, strings.Join(taken, ", "))
+		return "", WrongMediaType.Problem("its Content-Type is %q; what is taken is %s", given, strings.Join(taken, ", "))
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return "", wrongMediaType.problem("its charset is %q; what is taken is UTF-8", charset)
+		return "", WrongMediaType.Problem("its charset is %q; what is taken is UTF-8", charset)
 	}
 	return media, nil
 }
 
-// decode reads one JSON object, and nothing behind it, into a struct. An unknown
+// Decode reads one JSON object, and nothing behind it, into a struct. An unknown
 // member, a member that stands there twice, invalid UTF-8 and trailing bytes are
 // malformed. So is null: JavaScript writes it for an amount that it could not compute,
 // and a refund without an amount gives back everything. An empty body is an empty
 // object: some commands need no words.
-func decode(body io.Reader, into any) error {
+func Decode(body io.Reader, into any) error {
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return cutShort(err)
+		return CutShort(err)
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		data = []byte("{}")
 	}
 	if err := json.Unmarshal(data, into, json.RejectUnknownMembers(true)); err != nil {
-		return malformed.problem("%s", whereJSON(err))
+		return Malformed.Problem("%s", WhereJSON(err))
 	}
 	tokens := jsontext.NewDecoder(bytes.NewReader(data))
 	for token, err := tokens.ReadToken(); err == nil; token, err = tokens.ReadToken() {
 		if token.Kind() == 'n' {
-			return malformed.problem("%s is null; leave out what there is not", pointer(tokens.StackPointer()))
+			return Malformed.Problem("%s is null; leave out what there is not", pointer(tokens.StackPointer()))
 		}
 	}
 	return nil
 }
 
-// cutShort says what came in the way of reading a body: it was too large, or the client
+// CutShort says what came in the way of reading a body: it was too large, or the client
 // went away or took too long, which is nothing that is wrong here.
-func cutShort(err error) error {
+func CutShort(err error) error {
 	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 		return err
 	}
-	problem := malformed.problem("the body ended early: %v", err)
-	problem.err = err
+	problem := Malformed.Problem("the body ended early: %v", err)
+	problem.Err = err
 	return problem
 }
 
-// whereJSON says what is wrong with a JSON text, and where.
-func whereJSON(err error) string {
+// WhereJSON says what is wrong with a JSON text, and where.
+func WhereJSON(err error) string {
 	syntax, semantic := (*jsontext.SyntacticError)(nil), (*json.SemanticError)(nil)
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
@@ -115,7 +115,7 @@ func whereJSON(err error) string {
 	return err.Error()
 }
 
-// kindsOfJSON names the kinds of JSON value.
+// kindsOfJSON names the Kinds of JSON value.
 var kindsOfJSON = map[jsontext.Kind]string{
 	'n': "null", 't': "true", 'f': "false", '"': "text", '0': "a number", '[': "an array", '{': "an object",
 }
@@ -127,25 +127,26 @@ func pointer(p jsontext.Pointer) string {
 	return string(p)
 }
 
-// keyOf returns the request's Idempotency-Key; empty if it has none.
-func keyOf(r *http.Request) (string, error) {
+// KeyOf returns the request's Idempotency-Key; empty if it has none.
+func KeyOf(r *http.Request) (string, error) {
 	given := r.Header.Values("Idempotency-Key")
 	switch {
 	case len(given) == 0:
 		return "", nil
 	case len(given) > 1:
-		return "", malformed.problem("there are %d Idempotency-Keys; there can be one", len(given))
+		return "", Malformed.Problem("there are %d Idempotency-Keys; there can be one", len(given))
 	}
-	return checkKey(given[0])
+	return CheckKey(given[0])
 }
 
-func checkKey(key string) (string, error) {
+// CheckKey returns the key if it may be an Idempotency-Key.
+func CheckKey(key string) (string, error) {
 	if key == "" || len(key) > 255 {
-		return "", malformed.problem("an Idempotency-Key has 1 to 255 characters, and this one has %d", len(key))
+		return "", Malformed.Problem("an Idempotency-Key has 1 to 255 characters, and this one has %d", len(key))
 	}
 	for _, c := range []byte(key) {
 		if c < 0x20 || c > 0x7e {
-			return "", malformed.problem("an Idempotency-Key is printable ASCII")
+			return "", Malformed.Problem("an Idempotency-Key is printable ASCII")
 		}
 	}
 	return key, nil
@@ -162,9 +163,9 @@ const (
 	lastYear  = 2261
 )
 
-// moment reads the time that stands under a name in a query; the zero time if none
+// Time reads the time that stands under a name in a query; the zero time if none
 // does.
-func moment(asked url.Values, name string) (time.Time, error) {
+func Time(asked url.Values, name string) (time.Time, error) {
 	given := asked.Get(name)
 	if given == "" {
 		return time.Time{}, nil
@@ -175,50 +176,50 @@ func moment(asked url.Values, name string) (time.Time, error) {
 			continue
 		}
 		if t.Year() < firstYear || t.Year() > lastYear {
-			return time.Time{}, malformed.problem("%s is %q, and should be from %d to %d", name, given, firstYear, lastYear)
+			return time.Time{}, Malformed.Problem("%s is %q, and should be from %d to %d", name, given, firstYear, lastYear)
 		}
 		return t.UTC(), nil
 	}
-	return time.Time{}, malformed.problem("%s is %q, and should be a time such as 2017-11-24T23:59:00Z", name, given)
+	return time.Time{}, Malformed.Problem("%s is %q, and should be a time such as 2017-11-24T23:59:00Z", name, given)
 }
 
-// number reads the whole number, from least to most, that stands under a name in a
+// Number reads the whole number, from least to most, that stands under a name in a
 // query; otherwise without one.
-func number(asked url.Values, name string, least, most, otherwise uint64) (uint64, error) {
+func Number(asked url.Values, name string, least, most, otherwise uint64) (uint64, error) {
 	given := asked.Get(name)
 	if given == "" {
 		return otherwise, nil
 	}
 	n, err := strconv.ParseUint(given, 10, 63)
 	if err != nil || n < least || n > most {
-		return 0, malformed.problem("%s is %q, and should be a whole number from %d to %d", name, given, least, most)
+		return 0, Malformed.Problem("%s is %q, and should be a whole number from %d to %d", name, given, least, most)
 	}
 	return n, nil
 }
 
-// sentence returns an error's words as they are shown to people: without the name of
+// Sentence returns an error's words as they are shown to people: without the name of
 // the package, and beginning with a capital.
-func sentence(words string) string {
+func Sentence(words string) string {
 	for _, prefix := range []string{"daybook: ", "command: ", "invalid: ", "conflict: "} {
 		words = strings.TrimPrefix(words, prefix)
 	}
-	return capital(words)
+	return Capital(words)
 }
 
-// tokenHeader carries a consistency token: in the answer to a command, the point at
+// TokenHeader carries a consistency token: in the answer to a command, the point at
 // which it stands; in a query, the point that its answer must show at least.
-const tokenHeader = "Daybook-Token"
+const TokenHeader = "Daybook-Token"
 
-// tokenOf returns the token that the request sends, in the header or, for pages, in
+// TokenOf returns the token that the request sends, in the header or, for pages, in
 // a cookie; the zero Point if it sends none.
-func tokenOf(r *http.Request) (daybook.Point, error) {
-	given := r.Header.Get(tokenHeader)
+func TokenOf(r *http.Request) (daybook.Point, error) {
+	given := r.Header.Get(TokenHeader)
 	if given == "" {
 		return daybook.Point{}, nil
 	}
 	point, err := daybook.ParsePoint(given)
 	if err != nil {
-		return daybook.Point{}, malformed.problem("%s: %v", tokenHeader, err)
+		return daybook.Point{}, Malformed.Problem("%s: %v", TokenHeader, err)
 	}
 	return point, nil
 }

@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics count what a server does. They have a registry of their own, so that a program
+// may have several servers.
+type Metrics struct {
+	// Registry is where a site adds what it counts itself.
+	Registry *prometheus.Registry
+	// Commands counts the commands that were sent.
+	Commands *prometheus.CounterVec
+
+	handler  http.Handler
+	requests *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	live     prometheus.Gauge
+}
+
+// newMetrics returns metrics whose names begin with a prefix.
+func newMetrics(prefix string) *Metrics {
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		Commands: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "_commands_total", Help: "Commands sent, by type and outcome: recorded, repeated, nothing, or the name of a problem.",
+		}, []string{"command", "outcome"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "_http_requests_total", Help: "Requests answered, by route and status.",
+		}, []string{"route", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: prefix + "_http_request_seconds", Help: "How long requests took, by route. Live streams are left out.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route"}),
+		live: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: prefix + "_live_streams", Help: "Live streams that are open.",
+		}),
+	}
+	m.Registry.MustRegister(m.requests, m.took, m.Commands, m.live,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.handler = promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	return m
+}
+
+// Serve writes the metrics as Prometheus reads them.
+func (m *Metrics) Serve(w http.ResponseWriter, r *http.Request) error {
+	if _, err := Ask(r); err != nil {
+		return err
+	}
+	m.handler.ServeHTTP(w, r)
+	return nil
+}
+
+func (m *Metrics) request(route Route, status int, took time.Duration) {
+	m.requests.WithLabelValues(route.Pattern(), strconv.Itoa(status)).Inc()
+	if !route.Long {
+		m.took.WithLabelValues(route.Pattern()).Observe(took.Seconds())
+	}
+}

@@ -1,0 +1,336 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// Options adjust a server. The zero value is right for a site that is open to everybody
+// who can reach it.
+type Options struct {
+	// Principal says who sends a request, such as the one that a proxy or a session has
+	// identified. Idempotency-Keys belong to principals. Nil means that everybody is the
+	// same one, without a name.
+	Principal func(*http.Request) string
+	// Hosts are the names of the site, without ports. A request for another name is
+	// refused; one for an IP address or localhost never is. Nil means any name.
+	//
+	// Set it for a site without principals that only this machine can reach. Otherwise a
+	// stranger's page, open in a browser here, could let its own name lead to the site
+	// (DNS rebinding), and then read and command it.
+	Hosts []string
+	// Health returns why nothing can be recorded until somebody does something about it,
+	// or nil. The site is not ready then. Nil means that nothing is known.
+	Health func() error
+	// Patience is how long a query waits until what is shown has come to its token. Zero
+	// means 3 seconds.
+	Patience time.Duration
+	// Timeout bounds how long a request may take in all, except for imports and live
+	// streams. Zero means 15 seconds.
+	Timeout time.Duration
+	// Heartbeat is how long a live stream stays silent at most. Zero means 15 seconds.
+	Heartbeat time.Duration
+	// LiveStreams is the greatest number of live streams at once; whoever wants one more
+	// is told to come again. Zero means 500: each holds a connection, and a program often
+	// may have no more than 1,024 files open, of which the log needs some.
+	LiveStreams int
+	// Logger is told about requests and commands. Nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// A Handler answers a request, or says what came in the way.
+type Handler func(http.ResponseWriter, *http.Request) error
+
+// A Route says which handler answers at an address. An address may have parts in
+// braces, as [http.ServeMux] has it.
+type Route struct {
+	Method, Path string
+	Handle       Handler
+	// Long routes are not bound by [Options.Timeout].
+	Long bool
+}
+
+// Pattern returns the route as [http.ServeMux] writes it.
+func (r Route) Pattern() string { return strings.TrimSpace(r.Method + " " + r.Path) }
+
+// A Server answers at the addresses of a site, with what every answer of every site has in
+// common around it. Make it with [NewServer], and give it its routes with
+// [Server.Route] before it is asked anything. It is safe for use by many goroutines.
+type Server struct {
+	// Options are those that it was made with, the missing ones filled in.
+	Options Options
+	// Log is where it tells what it does.
+	Log *slog.Logger
+	// Metrics count what it does.
+	Metrics *Metrics
+	// Page answers with the page of a problem, for those who want text/html. Nil means that
+	// there are no pages: everybody gets JSON.
+	Page func(http.ResponseWriter, *http.Request, *Problem)
+
+	name    string
+	handler http.Handler
+	seats   chan struct{} // one is taken by each live stream
+	closing context.Context
+	close   context.CancelFunc
+}
+
+// NewServer returns a server without routes. Its name, such as "orders", is that of its
+// metrics and cookies.
+func NewServer(name string, o Options) *Server {
+	if o.Principal == nil {
+		o.Principal = func(*http.Request) string { return "" }
+	}
+	if o.Health == nil {
+		o.Health = func() error { return nil }
+	}
+	if o.Patience == 0 {
+		o.Patience = 3 * time.Second
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.LiveStreams == 0 {
+		o.LiveStreams = 500
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name), name: name, seats: make(chan struct{}, o.LiveStreams)}
+	s.closing, s.close = context.WithCancel(context.Background())
+	return s
+}
+
+// Route sets the addresses of the site. One that is none of them is a problem like any
+// other.
+func (s *Server) Route(routes []Route) {
+	mux := http.NewServeMux()
+	for _, route := range routes {
+		mux.Handle(route.Pattern(), s.answered(route))
+	}
+	const elsewhere = "/"
+	mux.Handle(elsewhere, s.answered(Route{Path: elsewhere, Handle: func(_ http.ResponseWriter, r *http.Request) error {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != elsewhere {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) == 0 || slices.Contains(allowed, r.Method) {
+			return NotFound.Problem("%s is no address of this site", r.URL.Path)
+		}
+		problem := WrongMethod.Problem("%s is none of %s", r.Method, strings.Join(allowed, ", "))
+		problem.allow = strings.Join(allowed, ", ")
+		return problem
+	}}))
+	s.handler = s.guarded(mux)
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Close ends the live streams, for good. Other requests are still answered.
+func (s *Server) Close() { s.close() }
+
+// Closing reports whether the server was closed.
+func (s *Server) Closing() bool { return s.closing.Err() != nil }
+
+// grace is how long [Server.Serve] waits for requests that have begun.
+const grace = 10 * time.Second
+
+// Serve answers requests on a listener until ctx ends. Then it takes no new ones, ends
+// the live streams, finishes what it has begun, and returns nil. It closes the
+// listener.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second, // an import extends it as it goes
+		WriteTimeout:      30 * time.Second, // and so does a live stream
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.Close()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(ending)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.Log.WarnContext(ctx, "some requests were cut off", "after", grace)
+		err = server.Close()
+	}
+	return err
+}
+
+// answered makes an [http.Handler] of a route: what every one of them does around
+// the handler.
+func (s *Server) answered(route Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		ctx := r.Context()
+		correlation := daybook.TraceOf(ctx).Correlation
+		if !route.Long {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, s.Options.Timeout)
+			defer cancel()
+		}
+		r = r.WithContext(ctx)
+		recording := &StatusWriter{ResponseWriter: w}
+		defer func() {
+			if broken := recover(); broken != nil {
+				if broken == http.ErrAbortHandler {
+					panic(broken)
+				}
+				s.Log.ErrorContext(ctx, "a handler panicked", "correlation", correlation, "route", route.Pattern(), "panic", broken, "stack", string(debug.Stack()))
+				s.Fail(recording, r, Internal.Problem(""))
+			}
+			s.Metrics.request(route, recording.status, time.Since(began))
+			// Who only looks is not news.
+			level := slog.LevelInfo
+			if Safe(r) && recording.status < 500 {
+				level = slog.LevelDebug
+			}
+			s.Log.Log(ctx, level, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
+				"status", recording.status, "took", time.Since(began))
+		}()
+		if err := route.Handle(recording, r); err != nil {
+			s.Fail(recording, r, err)
+		}
+	})
+}
+
+// Fail answers with the problem that an error is.
+func (s *Server) Fail(w *StatusWriter, r *http.Request, err error) {
+	problem := *ProblemOf(err)
+	if Safe(r) && problem.Kind == Invalid {
+		// A question that cannot be asked is a mistake in the address, and there is
+		// nothing in it that could be processed otherwise.
+		detail := problem.Detail
+		problem = *Malformed.Problem("%s", detail)
+	}
+	problem.Instance = daybook.TraceOf(r.Context()).Correlation
+	if problem.Status >= 500 {
+		s.Log.ErrorContext(r.Context(), "request failed", "correlation", problem.Instance, "method", r.Method, "path", r.URL.Path,
+			"problem", problem.Kind.Name, "error", err)
+	}
+	if w.status != 0 {
+		return // the answer has begun, and can only be broken off
+	}
+	if form, _ := Wanted(r); form == AsHTML && s.Page != nil {
+		problem.Header(w)
+		s.Page(w, r, &problem)
+		return
+	}
+	problem.Write(w)
+}
+
+// Safe reports whether a request only looks.
+func Safe(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// CorrelationHeader names what belongs together. A client may choose it, and finds it
+// in the metadata of the events that its request led to.
+const CorrelationHeader = "X-Correlation-ID"
+
+func correlationOf(r *http.Request) string {
+	given := r.Header.Get(CorrelationHeader)
+	if _, err := CheckKey(given); err == nil && len(given) <= 64 {
+		return given
+	}
+	return uuid.NewString()
+}
+
+// StatusWriter notes the status of an answer.
+type StatusWriter struct {
+	http.ResponseWriter
+	status int // zero until the answer has begun
+}
+
+func (w *StatusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *StatusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *StatusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// guarded sets what every answer says to a browser about what it may do with it, and
+// refuses forms that another site sent. It gives the request its trace, too.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	forms := http.NewCrossOriginProtection()
+	forms.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Fail(&StatusWriter{ResponseWriter: w}, r, CrossOrigin.Problem("commands are taken from this site's own pages, and from programs that are no browsers"))
+	}))
+	guarded := forms.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.Options.Principal(r)}
+		h.Set(CorrelationHeader, trace.Correlation)
+		r = r.WithContext(daybook.WithTrace(r.Context(), trace))
+		if !s.isCalled(r.Host) {
+			s.Fail(&StatusWriter{ResponseWriter: w}, r, Misdirected.Problem("the request is for %q", r.Host))
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// isCalled reports whether the site may be asked for under the name that a Host header
+// has.
+func (s *Server) isCalled(host string) bool {
+	if s.Options.Hosts == nil || host == "" {
+		return true // a browser always says
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return true
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		slices.ContainsFunc(s.Options.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
+}
+
+// LiveStreams returns how many live streams are open.
+func (s *Server) LiveStreams() int { return len(s.seats) }
+
+// Around has a handler of the caller's own see every request before the routes do. It is
+// called before the server is asked anything.
+func (s *Server) Around(wrap func(routes http.Handler) http.Handler) { s.handler = wrap(s.handler) }
