@@ -21,7 +21,8 @@
 // on them with package decider, take commands from outside with package command, build
 // read models with package projection, and tell others what was recorded with package
 // publish. They open a store with package store/logstore, which keeps a directory on the
-// local disk, or with store/memstore, which keeps everything in memory.
+// local disk, with store/pgstore, which keeps a PostgreSQL database, or with store/memstore,
+// which keeps everything in memory.
 //
 // What every store promises is stated here in prose, and in package
 // store/storetest as tests that every store of this module passes.

@@ -1,0 +1,199 @@
+package pgstore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/daybook-es/daybook"
+)
+
+var (
+	_ daybook.Store    = (*Store)(nil)
+	_ daybook.Restorer = (*Store)(nil)
+)
+
+// A Store is a log in a PostgreSQL database. It is safe for use by many goroutines, and any
+// number of processes may have the same log open.
+//
+// Up to three goroutines work for it until it is closed: one writes what was appended, in
+// groups; one tells other processes that there is something new, and one is told by them.
+// The first two begin with the first append, the last with the first Wait.
+type Store struct {
+	options Options
+	where   string // host, database, schema and log, for people
+	config  *pgx.ConnConfig
+	pool    *pgxpool.Pool // of connections that read
+	number  int32         // of the log in its schema
+	log     uuid.UUID
+
+	durability atomic.Uint32 // as the newest connection found it
+	queue      chan *request
+	arrivals   arrivals
+	seen       seen
+	health     health
+
+	writing, listening sync.Once
+	working            sync.WaitGroup
+	closed             atomic.Bool
+	closing            chan struct{} // closed by Close
+	closeOnce          sync.Once
+}
+
+// Open opens a log in the database at a URL such as postgres://user@host/database, and
+// makes schema, tables and log where they are not there yet. What the URL may say is what
+// pgx understands, which is what libpq does, and pool_max_conns. The connections must be to
+// the server itself or through a pooler that keeps sessions apart: they prepare statements,
+// and listen. Close ends the use of the store.
+//
+// Open refuses a server older than PostgreSQL 15, a standby, a database whose encoding is
+// not UTF8, and a durability below the one that Options require; the error says which.
+func Open(ctx context.Context, url string, options *Options) (*Store, error) {
+	filled, err := options.filled()
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("pgstore: the address of the database: %w", err) // which hides its password
+	}
+	s := &Store{
+		options:  filled,
+		config:   config.ConnConfig,
+		where:    fmt.Sprintf("%s/%s, schema %s, log %s", config.ConnConfig.Host, config.ConnConfig.Database, filled.Schema, filled.Log),
+		queue:    make(chan *request, queued),
+		closing:  make(chan struct{}),
+		arrivals: arrivals{changed: make(chan struct{})},
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("pgstore: open %s: %w", s.where, err)
+	}
+	switch {
+	case filled.MaxConns > 0:
+		config.MaxConns = int32(min(filled.MaxConns, math.MaxInt32))
+	case !strings.Contains(url, "pool_max_conns"):
+		config.MaxConns = defaultConns
+	}
+	config.AfterConnect = s.greet
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("pgstore: open %s: %w", s.where, err)
+	}
+	return s, nil
+}
+
+// String says where the log is, without a password.
+func (s *Store) String() string { return s.where }
+
+// Info implements [daybook.Store].
+func (s *Store) Info(ctx context.Context) (daybook.Info, error) {
+	if err := s.usable(ctx, "info"); err != nil {
+		return daybook.Info{}, err
+	}
+	at, err := s.head(ctx)
+	if err != nil {
+		return daybook.Info{}, s.unavailable("info", err)
+	}
+	return daybook.Info{Head: at.point(), Durability: s.promised(), Limits: limits, Stride: s.options.Stride}, nil
+}
+
+// Close ends the use of the store: every later call returns [daybook.ErrClosed]. Appends
+// that have been handed over are answered first, those that are yet to be written with
+// ErrClosed. Closing again does nothing. The error is always nil.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.closed.Store(true)
+		close(s.closing)
+		s.working.Wait()
+		s.pool.Close()
+	})
+	return nil
+}
+
+// usable returns the error of a call on a store that is closed, or in a context that has
+// ended, or nil.
+func (s *Store) usable(ctx context.Context, doing string) error {
+	if s.closed.Load() {
+		return daybook.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return &daybook.UnavailableError{Doing: doing, Err: err}
+	}
+	return nil
+}
+
+// unavailable returns the error of a call that the database did not answer.
+func (s *Store) unavailable(doing string, err error) error {
+	if s.closed.Load() {
+		return daybook.ErrClosed
+	}
+	return &daybook.UnavailableError{Doing: doing + " " + s.where, Err: err}
+}
+
+// promised returns what receipts state.
+func (s *Store) promised() daybook.Durability { return daybook.Durability(s.durability.Load()) }
+
+// work begins a goroutine that ends when the store is closed, unless it is closed already.
+func (s *Store) work(do func(ctx context.Context)) {
+	s.working.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			select {
+			case <-s.closing:
+				cancel()
+			case <-stop:
+			}
+		}()
+		do(ctx)
+	})
+}
+
+// pause waits, and reports whether the store is still open and the context goes on.
+func (s *Store) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-s.closing:
+	}
+	return false
+}
+
+// channel is what a process listens on that waits for this log.
+func (s *Store) channel() string { return "daybook_" + hex.EncodeToString(s.log[:]) }
+
+// checkName returns what is wrong with the name of a schema or a log, or "".
+func checkName(name string, most int) string {
+	switch {
+	case len(name) > most:
+		return fmt.Sprintf("is %d bytes long, and %d are allowed", len(name), most)
+	case !utf8.ValidString(name):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "has a control character"
+	}
+	return ""
+}
+
+// within returns a number of the vocabulary as PostgreSQL has it: what is beyond its
+// greatest is beyond every position and version too.
+func within[N ~uint64](n N) int64 { return int64(min(uint64(n), math.MaxInt64)) }
+
+// errRefused is why a server is not used. Trying again does not help.
+var errRefused = errors.New("refused")

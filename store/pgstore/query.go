@@ -1,0 +1,204 @@
+package pgstore
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
+)
+
+// A search is a statement that finds what a query selects. Its text depends on the shape of
+// the query alone, so that it is prepared once; whatever is a name or a number is a
+// parameter.
+//
+// Each item has its own way into the log, an index in the order of position: by ids, by the
+// first of its tags, by streams, types or categories, whichever comes first, or through
+// everything. What else the item names is looked at event by event.
+type search struct {
+	args     []any
+	backward bool
+}
+
+// columns are those of a whole event, in the order of [eventOf].
+const columns = `e.position, e.recorded_at, e.version, e.happened_at, e.id, e.stub, e.type, e.stream, e.tags, e.content_type, e.metadata, e.data, e.digest`
+
+// Every search has these parameters: the log, the positions between which it looks, the
+// second one included, and how many it wants.
+const (
+	paramLog   = "$1"
+	paramLow   = "$2"
+	paramHigh  = "$3"
+	paramLimit = "$4"
+)
+
+// searchEvents returns the statement for the first events that q selects, in order, and what
+// its parameters from the fifth on are. The query is not empty.
+func searchEvents(q daybook.Query, backward bool) (text string, args []any) {
+	s := search{backward: backward}
+	if i := slices.IndexFunc(q, daybook.Item.IsAll); i >= 0 {
+		return s.item(q[i], columns), s.args
+	}
+	if len(q) == 1 {
+		return s.item(q[0], columns), s.args
+	}
+	var items []string
+	for _, item := range q {
+		items = append(items, "("+s.item(item, "e.position")+")")
+	}
+	return fmt.Sprintf(`select %s from daybook_event e where e.log = %s and e.position = any(array(select c.position from (%s) c order by c.position %s limit %s)) order by e.position %[4]s`,
+		columns, paramLog, strings.Join(items, " union "), s.order(), paramLimit), s.args
+}
+
+// searchNewest returns the statement for the position of the newest event that q selects, or
+// null, and what its parameters from the fifth on are. The query is not empty.
+func searchNewest(q daybook.Query) (text string, args []any) {
+	s := search{backward: true}
+	var items []string
+	for _, item := range q {
+		items = append(items, "("+s.item(item, "e.position")+")")
+	}
+	return fmt.Sprintf(`select max(c.position) from (%s) c`, strings.Join(items, " union all ")), s.args
+}
+
+// param adds a parameter and returns its name.
+func (s *search) param(value any) string {
+	s.args = append(s.args, value)
+	return "$" + strconv.Itoa(4+len(s.args))
+}
+
+func (s *search) order() string {
+	if s.backward {
+		return "desc"
+	}
+	return "asc"
+}
+
+// item returns the statement for the first events that an item selects.
+func (s *search) item(it daybook.Item, columns string) string {
+	switch {
+	case it.IsAll():
+		return s.through("", "", columns, "")
+	case len(it.IDs) > 0:
+		ids := s.ids(it.IDs)
+		it.IDs = nil
+		return fmt.Sprintf(`select %s from daybook_event e where e.log = %s and e.id = any(%s) and e.position > %s and e.position <= %s%s order by e.position %s limit %s`,
+			columns, paramLog, ids, paramLow, paramHigh, s.filters(it, ""), s.order(), paramLimit)
+	case len(it.Tags) > 0:
+		return s.tagged(it, columns)
+	case len(it.Streams) > 0:
+		names := distinct(it.Streams)
+		it.Streams = nil
+		return s.named("e.stream", names, columns, " and e.stream is not null"+s.filters(it, ""))
+	case len(it.Types) > 0:
+		names := typeNames(it.Types)
+		it.Types = nil
+		return s.named("e.type", names, columns, s.filters(it, ""))
+	default:
+		return s.named("split_part(e.stream, '-', 1)", distinct(it.Categories), columns, " and e.stream is not null")
+	}
+}
+
+// named returns the statement for events of which a column has one of some names.
+func (s *search) named(column string, names []string, columns, filters string) string {
+	if len(names) == 1 {
+		return s.through(column, s.param(names[0])+"::text", columns, filters)
+	}
+	inner := s.through(column, "asked.name", columns, filters)
+	return fmt.Sprintf(`select e.* from unnest(%s::text[]) asked (name) cross join lateral (%s) e order by e.position %s limit %s`,
+		s.param(names), inner, s.order(), paramLimit)
+}
+
+// through returns the statement that goes through the events of which a column has a name,
+// or through all. A comparison of whole rows fits one index and no other: there is no
+// choice to be made by statistics.
+func (s *search) through(column, name, columns, filters string) string {
+	row, from, to := "e.log, ", paramLog+", ", paramLog+", "
+	order := "e.log " + s.order()
+	if column != "" {
+		row, from, to = row+column+", ", from+name+", ", to+name+", "
+		order += ", " + column + " " + s.order()
+	}
+	return fmt.Sprintf(`select %s from daybook_event e where (%se.position) > (%s%s) and (%[2]se.position) <= (%[5]s%[6]s)%[7]s order by %[8]s, e.position %[9]s limit %[10]s`,
+		columns, row, from, paramLow, to, paramHigh, filters, order, s.order(), paramLimit)
+}
+
+// tagged returns the statement for events that carry all tags of an item.
+func (s *search) tagged(it daybook.Item, columns string) string {
+	first := s.param(tagHash(it.Tags[0]))
+	return fmt.Sprintf(`select e.* from (select t.position from daybook_tag t where t.log = %s and t.hash = %s and t.position > %s and t.position <= %s order by t.position %s) t`+
+		` cross join lateral (select %s from daybook_event e where e.log = %[1]s and e.position = t.position%[7]s offset 0) e order by t.position %[5]s limit %[8]s`,
+		paramLog, first, paramLow, paramHigh, s.order(), columns, s.filters(it, it.Tags[0]), paramLimit)
+}
+
+// filters returns what else an event must satisfy. The hash of one tag has been looked at.
+func (s *search) filters(it daybook.Item, looked string) string {
+	var filters strings.Builder
+	if len(it.IDs) > 0 {
+		fmt.Fprintf(&filters, " and e.id = any(%s)", s.ids(it.IDs))
+	}
+	if len(it.Streams) > 0 {
+		fmt.Fprintf(&filters, " and e.stream = any(%s::text[])", s.param(it.Streams))
+	}
+	if len(it.Categories) > 0 {
+		fmt.Fprintf(&filters, " and split_part(e.stream, '-', 1) = any(%s::text[])", s.param(it.Categories))
+	}
+	if len(it.Types) > 0 {
+		fmt.Fprintf(&filters, " and e.type = any(%s::text[])", s.param(typeNames(it.Types)))
+	}
+	if len(it.Tags) == 0 {
+		return filters.String()
+	}
+	// Of a stub there are only the hashes, of an event there are the tags themselves.
+	fmt.Fprintf(&filters, " and (e.stub is not null or e.tags @> %s::text[])", s.param(it.Tags))
+	for _, tag := range it.Tags {
+		if tag != looked {
+			fmt.Fprintf(&filters, " and exists (select from daybook_tag o where o.log = %s and o.hash = %s and o.position = e.position)", paramLog, s.param(tagHash(tag)))
+		}
+	}
+	return filters.String()
+}
+
+func (s *search) ids(ids []uuid.UUID) string { return s.param(rawIDs(ids)) + "::uuid[]" }
+
+// rawIDs returns ids as pgx knows them.
+func rawIDs(ids []uuid.UUID) [][16]byte {
+	raw := make([][16]byte, len(ids))
+	for i, id := range ids {
+		raw[i] = id
+	}
+	return raw
+}
+
+// distinct returns names once each, in an array of their own.
+func distinct(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// typeNames returns types as they are kept, of events and of stubs.
+func typeNames(types []string) []string {
+	names := distinct(types)
+	for _, name := range names {
+		names = append(names, hashed(daybook.HashName(daybook.TypeName, name)))
+	}
+	return names
+}
+
+// tagHash is what stands for a tag in the table of tags.
+func tagHash(tag string) int64 { return int64(daybook.HashName(daybook.TagName, tag)) }
+
+// hashed is what a stub has in the place of a name: something that is no name.
+func hashed(hash uint64) string { return fmt.Sprintf("\x01%016x", hash) }
+
+// hashOf reads what hashed wrote.
+func hashOf(name string) (uint64, error) {
+	if len(name) != 17 || name[0] != 1 {
+		return 0, fmt.Errorf("%q is not what a stub has in the place of a name", name)
+	}
+	return strconv.ParseUint(name[1:], 16, 64)
+}

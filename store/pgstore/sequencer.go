@@ -1,0 +1,179 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/daybook-es/daybook"
+)
+
+const (
+	// queued is how many appends wait beside the group that is being written.
+	queued = 4096
+	// A group holds up everybody else for as long as it takes to insert, some tens of
+	// milliseconds for so much. One append may be larger.
+	groupEvents   = 4000
+	groupBytes    = 4 << 20
+	groupRequests = 1000
+
+	// An attempt that takes longer is given up together with its connection. The server
+	// ends what it can end before that: see writer.sql.
+	attemptTime = 12 * time.Second
+	// From one attempt to the next, doubled each time up to the second.
+	firstRetry, lastRetry = 10 * time.Millisecond, time.Second
+
+	// Those who were answered just now are given a moment to hand over their next appends;
+	// otherwise half of them would be in each of two groups, and a commit would serve half
+	// as many as it could. Whoever appends again at once is back within some 20 µs.
+	lingerMost = 200 * time.Microsecond
+)
+
+// sequence writes what was handed over, group by group, until the store is closed.
+func (s *Store) sequence(ctx context.Context) {
+	news := make(chan int64, 1)
+	s.work(func(ctx context.Context) { s.notify(ctx, news) })
+	w := &writer{store: s}
+	defer w.hangUp()
+	last := 0
+	for {
+		select {
+		case r := <-s.queue:
+			if r.taken.Swap(true) {
+				continue
+			}
+			g := s.gather(r, last)
+			last = len(g.requests)
+			s.write(w, g)
+			if g.recorded > 0 {
+				g.head.position = g.recorded
+				s.seen.saw(g.head)
+				s.arrivals.arrived(g.recorded)
+				tell(news, g.recorded)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gather makes a group of a request and of those that wait behind it. It waits a moment for
+// as many as were answered last.
+func (s *Store) gather(first *request, expected int) *group {
+	g := &group{requests: []*request{first}}
+	events, bytes := len(first.events), first.bytes
+	var begun time.Time
+	for yields := 0; events < groupEvents && bytes < groupBytes && len(g.requests) < groupRequests; {
+		select {
+		case r := <-s.queue:
+			if !r.taken.Swap(true) {
+				g.requests = append(g.requests, r)
+				events, bytes = events+len(r.events), bytes+r.bytes
+			}
+			continue
+		default:
+		}
+		if len(g.requests) >= expected {
+			break
+		}
+		if yields++; yields == 1 {
+			begun = time.Now()
+		} else if time.Since(begun) > lingerMost {
+			break
+		}
+		runtime.Gosched()
+	}
+	return g
+}
+
+// write records a group and answers its requests. What fails in a way that passes is tried
+// again for a while, on a new connection if need be.
+func (s *Store) write(w *writer, g *group) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.patience)
+	defer cancel()
+	retry := firstRetry
+	var err error
+	for {
+		err = s.attempt(ctx, w, g)
+		if err == nil {
+			s.health.appending(nil, time.Duration(g.head.latest()-g.head.clock))
+			g.answer()
+			return
+		}
+		w.hangUp()
+		s.options.Logger.Warn("pgstore: a group of appends failed", "log", s.where, "err", err, "appends", len(g.requests), "outcome known", g.sent == nil)
+		// Whoever closes the store waits for an answer, but not for one that is known.
+		if !passes(err) || ctx.Err() != nil || s.closed.Load() && g.sent == nil {
+			break
+		}
+		time.Sleep(min(retry, lastRetry))
+		retry *= 2
+	}
+	s.health.appending(err, 0)
+	g.fail(s, err)
+}
+
+// attempt tries once to record a group, which may have been recorded before.
+func (s *Store) attempt(ctx context.Context, w *writer, g *group) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	if err := w.dial(ctx); err != nil {
+		return err
+	}
+	if err := w.prepare(ctx, g); err != nil {
+		return err
+	}
+	err := g.transact(ctx, w)
+	if errors.Is(err, errRewound) {
+		_, err = s.renew(ctx, w.conn, "it ends before what was recorded in it", s.seen.beyond)
+		return errors.Join(errAgain, err)
+	}
+	return err
+}
+
+// errRewound says that the log ends before what this process has seen of it, and errAgain
+// that the group is to be tried again.
+var (
+	errRewound = errors.New("the log ends before what was recorded in it")
+	errAgain   = errors.New("it has begun a new incarnation")
+)
+
+// passes reports whether something may work when it is tried again: the connection was lost,
+// or the server is not there, or broke off what it did for a reason that has nothing to do
+// with it. What a class of errors is about is said in appendix A of PostgreSQL's manual.
+func passes(err error) bool {
+	if errors.Is(err, errRefused) {
+		return false
+	}
+	failed := (*pgconn.PgError)(nil)
+	if !errors.As(err, &failed) {
+		return true
+	}
+	switch failed.Code[:2] {
+	case "08", // connection
+		"25", // a transaction that was ended by a timeout
+		"40", // deadlock
+		"55", // a lock that could not be had
+		"57": // the server goes down, or the statement took too long
+		return failed.Code != "25006" // a database that cannot be written
+	}
+	return failed.Code == "53300" // too many connections
+}
+
+// fail answers the requests of a group that was given up.
+func (g *group) fail(s *Store, err error) {
+	for _, r := range g.requests {
+		switch {
+		case g.sent != nil && len(r.events) > 0:
+			r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids(), Err: fmt.Errorf("append %s: %w", s.where, err)})
+		case s.closed.Load():
+			r.answer(daybook.Receipt{}, daybook.ErrClosed)
+		default:
+			r.answer(daybook.Receipt{}, &daybook.UnavailableError{Doing: "append " + s.where, Err: err})
+		}
+	}
+}

@@ -1,0 +1,2 @@
+-- $1 name
+select number from daybook_log where name = $1;

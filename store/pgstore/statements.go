@@ -1,0 +1,66 @@
+package pgstore
+
+import "embed"
+
+// The statements, one in each file.
+var (
+	//go:embed sql/session.sql
+	sessionSQL string
+	//go:embed sql/writer.sql
+	writerSQL string
+	//go:embed sql/greeting.sql
+	greetingSQL string
+	//go:embed sql/origin.sql
+	originSQL string
+	//go:embed sql/migrate.sql
+	migrateSQL string
+	//go:embed sql/create.sql
+	createSQL string
+	//go:embed sql/find.sql
+	findSQL string
+	//go:embed sql/begin.sql
+	beginSQL string
+	//go:embed sql/lock.sql
+	lockSQL string
+	//go:embed sql/head.sql
+	headSQL string
+	//go:embed sql/know.sql
+	knowSQL string
+	//go:embed sql/advance.sql
+	advanceSQL string
+	//go:embed sql/ids.sql
+	idsSQL string
+	//go:embed sql/between.sql
+	betweenSQL string
+	//go:embed sql/streams.sql
+	streamsSQL string
+	//go:embed sql/about.sql
+	aboutSQL string
+	//go:embed sql/record.sql
+	recordSQL string
+	//go:embed sql/tag.sql
+	tagSQL string
+	//go:embed sql/commit.sql
+	commitSQL string
+	//go:embed sql/notify.sql
+	notifySQL string
+	//go:embed sql/known_at.sql
+	knownAtSQL string
+	//go:embed sql/at_version.sql
+	atVersionSQL string
+	//go:embed sql/renew.sql
+	renewSQL string
+	//go:embed sql/life.sql
+	lifeSQL string
+	//go:embed sql/held.sql
+	heldSQL string
+	//go:embed sql/abouts.sql
+	aboutsSQL string
+	//go:embed sql/whole.sql
+	wholeSQL string
+	//go:embed sql/scavenge.sql
+	scavengeSQL string
+
+	//go:embed sql/migrations/*.sql
+	migrations embed.FS
+)
