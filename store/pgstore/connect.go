@@ -25,6 +25,11 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.examine(ctx, conn); err != nil {
 		return err
 	}
+	if s.options.Existing {
+		if err := s.exists(ctx, conn); err != nil {
+			return err
+		}
+	}
 	if err := s.migrate(ctx, conn); err != nil {
 		return err
 	}
@@ -32,6 +37,23 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	return s.recognize(ctx, conn)
+}
+
+// exists returns an error if there is no log of the name.
+func (s *Store) exists(ctx context.Context, conn *pgx.Conn) error {
+	var table bool
+	quoted := pgx.Identifier{s.options.Schema}.Sanitize()
+	if err := conn.QueryRow(ctx, `select to_regclass($1 || '.daybook_log') is not null`, quoted).Scan(&table); err != nil {
+		return err
+	}
+	err := pgx.ErrNoRows
+	if table {
+		err = conn.QueryRow(ctx, findSQL, s.options.Log).Scan(&s.number)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%w: there is no such log", errRefused)
+	}
+	return err
 }
 
 // hangUp closes a connection, and does not wait long for it.

@@ -18,6 +18,10 @@ type Options struct {
 	// It is created if it is not there, as are the tables.
 	Schema string
 
+	// Existing has Open refuse a database that has no log of this name, and make nothing
+	// there. It is for programs that only look.
+	Existing bool
+
 	// Require is the least durability that receipts must state. Open refuses a server that
 	// is set up for less. Zero requires nothing.
 	Require daybook.Durability
