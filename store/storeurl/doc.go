@@ -3,6 +3,7 @@
 //
 //	data/orders                  a directory, kept by package logstore
 //	log:///var/lib/orders        the same; parameter compress=true
+//	postgres://localhost/shop    a PostgreSQL database; parameters log and schema, and those of the driver
 //	mem://                       memory, gone with the program
 //
 // [Open] knows all of these. A program that wants fewer of them, or one more, has a

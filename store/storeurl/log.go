@@ -2,7 +2,11 @@ package storeurl
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/daybook-es/daybook/store/logstore"
 )
@@ -27,6 +31,11 @@ func Log(_ context.Context, u *URL, o *Options) (Store, error) {
 	if o.ReadOnly {
 		return opened(logstore.OpenReader(dir, options))
 	}
+	if o.Existing {
+		if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: there is no log", u)
+		}
+	}
 	return opened(logstore.Open(dir, options))
 }
 
@@ -35,9 +44,6 @@ func (u *URL) Directory() (string, error) {
 	dir, err := u.unescape(u.host + u.path)
 	if err != nil {
 		return "", err
-	}
-	if u.userinfo != "" {
-		return "", fmt.Errorf("%s: a directory has no user; write %%40 for @", u)
 	}
 	if dir == "" {
 		return "", fmt.Errorf("%s: the directory is missing: write log:///var/lib/orders, or log://data/orders", u)

@@ -22,9 +22,12 @@ type Store interface {
 // Options say how a store is opened, whichever it is. The zero value, and nil, are right
 // for most programs.
 type Options struct {
-	// ReadOnly opens a store to look at what is in it, and makes none where there is none.
-	// A directory is opened beside the process that records in it, and takes no appends.
-	// Other stores any number of processes have open anyway.
+	// Existing refuses a store in which there is no log yet, and makes none.
+	Existing bool
+
+	// ReadOnly opens a store to look at what is in it, as Existing does. A directory is
+	// opened beside the process that records in it, and takes no appends. Other stores any
+	// number of processes have open anyway.
 	ReadOnly bool
 
 	// Owner says who opens the store, such as "orders at http://localhost:8080, process
@@ -50,7 +53,7 @@ type Registry map[string]Opener
 
 // Stores returns a new registry of the stores of this module.
 func Stores() Registry {
-	return Registry{"log": Log, "mem": Mem}
+	return Registry{"log": Log, "mem": Mem, "postgres": Postgres, "postgresql": Postgres}
 }
 
 // Open opens the store at a URL, or in a directory, with [Stores].
@@ -86,6 +89,7 @@ func (r Registry) Open(ctx context.Context, url string, o *Options) (Store, erro
 	if err := options.require(u); err != nil {
 		return nil, err
 	}
+	options.Existing = options.Existing || options.ReadOnly
 	if options.Logger == nil {
 		options.Logger = slog.Default()
 	}

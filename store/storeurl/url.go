@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,12 +38,19 @@ func Parse(text string) (*URL, error) {
 		return nil, fmt.Errorf("the URL of a store begins with its scheme, such as log://, and %q is none", scheme)
 	}
 	rest, query, _ := strings.Cut(rest, "?")
+	if u.Scheme != "log" { // whose paths may have any sign
+		rest = strings.ReplaceAll(rest, ","+scheme+"://", ",") // as NATS has several hosts
+		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+			u.userinfo, rest = rest[:i], rest[i+1:]
+		}
+	}
 	u.host, u.path = rest, ""
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		u.host, u.path = rest[:i], rest[i:]
 	}
-	if i := strings.LastIndexByte(u.host, '@'); i >= 0 {
-		u.userinfo, u.host = u.host[:i], u.host[i+1:]
+	if u.Scheme != "log" && !ports(u.host) {
+		// What looks like a port may be a password with a sign that ends it.
+		return nil, fmt.Errorf("the %s:// URL of the store has a port that is no number; in a password, / is written %%2F, ? %%3F, and # %%23", u.Scheme)
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil { // which repeats what it could not read
@@ -58,6 +66,17 @@ func Parse(text string) (*URL, error) {
 		}
 	}
 	return u, nil
+}
+
+// ports reports whether the ports of hosts, with commas between them, are numbers.
+func ports(hosts string) bool {
+	for host := range strings.SplitSeq(hosts, ",") {
+		_, port, has := strings.Cut(host[strings.LastIndexByte(host, ']')+1:], ":")
+		if _, err := strconv.ParseUint(port, 10, 16); has && err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 const schemeLetters = "abcdefghijklmnopqrstuvwxyz0123456789+-."
@@ -130,9 +149,12 @@ func (u *URL) Rest() string {
 func (u *URL) String() string {
 	text := u.Scheme + "://"
 	if u.userinfo != "" {
-		shown := u.userinfo
-		for _, secret := range u.userSecrets() {
-			shown = strings.TrimSuffix(shown, secret) + hidden
+		shown, _, password := strings.Cut(u.userinfo, ":")
+		switch {
+		case u.lonelyToken() || strings.ContainsAny(u.userinfo, "@,"):
+			shown = hidden
+		case password:
+			shown += ":" + hidden
 		}
 		text += shown + "@"
 	}
@@ -164,14 +186,17 @@ func secretParam(name string) bool {
 	return slices.ContainsFunc([]string{"password", "passwd", "secret", "token"}, func(s string) bool { return strings.Contains(name, s) })
 }
 
-// userSecrets returns what is secret before the @: the password, or all of it if there is
-// no password, for that is how NATS writes a token. A user of PostgreSQL may have none.
+// lonelyToken reports whether what stands before the @ is secret without being a password:
+// that is how NATS writes a token. A user of PostgreSQL may have no password.
+func (u *URL) lonelyToken() bool {
+	return !strings.Contains(u.userinfo, ":") && !strings.HasPrefix(u.Scheme, "postgres")
+}
+
+// userSecrets returns what is secret before the @, with several hosts in each of them.
 func (u *URL) userSecrets() []string {
-	if _, password, is := strings.Cut(u.userinfo, ":"); is {
-		return []string{password}
+	if u.lonelyToken() || strings.ContainsAny(u.userinfo, "@,") {
+		return append(strings.FieldsFunc(u.userinfo, func(r rune) bool { return strings.ContainsRune("@,:", r) }), u.userinfo)
 	}
-	if strings.HasPrefix(u.Scheme, "postgres") {
-		return nil
-	}
-	return []string{u.userinfo}
+	_, password, _ := strings.Cut(u.userinfo, ":")
+	return []string{password}
 }
