@@ -132,12 +132,14 @@ func (t Target) ready(verb string, create bool) error {
 	return err
 }
 
-// own opens the target for recording. Without create a directory must have a log.
+// own opens the target for recording. Without create there must be a log.
 func (t Target) own(ctx context.Context, c *console, verb string, create bool) (storeurl.Store, error) {
 	if err := t.ready(verb, create); err != nil {
 		return nil, err
 	}
-	return stores().Open(ctx, t.Log, c.options(verb))
+	o := c.options(verb)
+	o.Existing = !create
+	return stores().Open(ctx, t.Log, o)
 }
 
 // ownDirectory opens the target for what only logs in directories have.
