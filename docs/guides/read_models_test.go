@@ -2,9 +2,11 @@ package guides
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/daybook-es/daybook"
@@ -12,6 +14,7 @@ import (
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 	"github.com/daybook-es/daybook/store/memstore"
+	"github.com/daybook-es/daybook/store/pgstore"
 )
 
 // Balances is a read model: what is left on each card.
@@ -165,5 +168,43 @@ func TestTheReadModelIsTheSameInPostgreSQL(t *testing.T) {
 	compared, err := sqlview.Diff(ctx, here, there, nil)
 	if err != nil || !compared.Same() || compared.Tables[0].Rows != 2 {
 		t.Errorf("%+v, %v; want two rows that are the same", compared, err)
+	}
+}
+
+// Worth is what was put on each card, of which there may not be too much.
+var Worth = sqlview.New("worth", 1, Cards.Codec(),
+	`create table cards (card text primary key, cents bigint not null check (cents <= 100000))`,
+	sqlview.On(func(tx *sqlview.Tx, e Issued, at daybook.Recorded) error {
+		return tx.Exec(`insert into cards values (?, ?)`, at.Stream, e.Cents)
+	}),
+).Synchronous()
+
+func TestWhatASynchronousReadModelRefusesIsNotRecorded(t *testing.T) {
+	ctx, url := t.Context(), pgtest.Database(t)
+	store, err := pgstore.Open(ctx, url, &pgstore.Options{Synchronous: []pgstore.Synchronous{Worth}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	view, err := Worth.OpenIn(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+
+	sell(ctx, store)
+	_, err = Cards.Decide(ctx, store, "9", Issue(100_001))
+	if no := (*daybook.RefusedError)(nil); !errors.As(err, &no) || !strings.Contains(no.Rule, "check constraint") {
+		t.Errorf("more than a card may have was answered %v", err)
+	}
+	err = view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
+		var cards int
+		if err := rows.QueryRow(`select count(*) from cards`).Scan(&cards); err != nil || cards != 2 || at.Position != 4 {
+			t.Errorf("the tables have %d cards, %v, at %d; want 2 at 4", cards, err, at.Position)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

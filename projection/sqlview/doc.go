@@ -36,6 +36,10 @@
 // versions differ, row by row, and [View.Remove] drops one. Processes that have the same
 // read model open take turns at its parts by leases.
 //
+// In the database where package pgstore keeps the events, a [Definition.Synchronous] read
+// model is changed by the store itself, in the transaction that records an event: it is never
+// behind, and what it refuses is not recorded.
+//
 // # SQLite or PostgreSQL
 //
 // SQLite is several times as fast while one machine is enough. PostgreSQL is for read

@@ -101,14 +101,16 @@ func settle(tx *Tx) error {
 
 // Move notes that the tables show the log up to a point, now that these events were
 // applied. It is called inside the transaction that applied them. If the tables did not
-// show it up to the point from, it is an error, and the transaction must be undone.
+// show the log up to the position from before, it is an error, and the transaction must be
+// undone. The incarnation does not matter: what brings a database back to an earlier moment
+// brings back its tables and its log.
 func (s *Synchronous) Move(ctx context.Context, conn *pgx.Conn, from, to daybook.Point, applied []daybook.Recorded) error {
 	err := s.within(ctx, conn, func(tx *Tx) error {
 		now, err := s.checkpoint(tx)
 		if err != nil {
 			return err
 		}
-		if now.Point != from {
+		if now.Log != from.Log || now.Position != from.Position {
 			return fmt.Errorf("the tables show the log up to %v, and not up to %v", now.Point, from)
 		}
 		next := now

@@ -211,7 +211,7 @@ func TestASynchronousReadModelThatStandsElsewhereIsNotMoved(t *testing.T) {
 	for what, from := range map[string]daybook.Point{
 		"a point before":  c.head.At(0),
 		"the beginning":   {},
-		"another life":    {Log: c.head.Log, Incarnation: uuid.New(), Position: 1},
+		"another log":     {Log: uuid.New(), Incarnation: c.head.Incarnation, Position: 1},
 		"a point further": c.head.At(2),
 	} {
 		c.exec("begin")

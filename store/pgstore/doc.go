@@ -49,6 +49,12 @@
 // what this process has seen, a new incarnation begins. [Store.NewIncarnation] is for what
 // cannot be seen. An upgrade by dump or pg_upgrade begins one, too.
 //
+// # Read models
+//
+// A read model of package projection/sqlview can lie in the same database and follow the log
+// like any other. One that is [Synchronous] is changed in the transaction that records an
+// event, and can refuse it.
+//
 // # Tables
 //
 // Times are nanoseconds in a bigint, data and metadata bytea, names in collation "C". What

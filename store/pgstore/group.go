@@ -44,6 +44,9 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 	if w.store.seen.beyond(g.head) {
 		return errors.Join(errRewound, g.end(ctx, w))
 	}
+	if err := w.store.synchronous.are(g.head.synchronous); err != nil {
+		return errors.Join(err, g.end(ctx, w))
+	}
 	if g.sent != nil {
 		// Whoever has the lock knows that the transaction of the attempt before has ended. If
 		// it was kept, its first event is where the plan had it.
@@ -60,6 +63,9 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 	}
 	if len(g.plan.events) == 0 {
 		return g.end(ctx, w)
+	}
+	if err := w.store.synchronous.move(ctx, w.conn, g.life(), g.here(), g.plan.events); err != nil {
+		return err
 	}
 	return g.record(ctx, w)
 }
@@ -122,7 +128,7 @@ func (g *group) hear(j *journey, ids, streams bool) error {
 		locked = true
 		g.head = head{
 			log: uuid.UUID(v[0]), incarnation: uuid.UUID(v[1]), position: int8Of(v[2]), stamp: int8Of(v[3]),
-			known: int8Of(v[4]), about: int8Of(v[5]), origin: string(v[6]), clock: int8Of(v[7]),
+			known: int8Of(v[4]), about: int8Of(v[5]), origin: string(v[6]), synchronous: string(v[7]), clock: int8Of(v[8]),
 		}
 	}); err != nil {
 		return fmt.Errorf("lock the head: %w", err)

@@ -22,7 +22,8 @@ type head struct {
 	known            int64 // nothing is recorded at that time, or before it, any more
 	about            int64 // position of the newest event about a stream; zero if nothing is forgotten
 	origin           string
-	clock            int64 // the time of the server when the row was read
+	synchronous      string // the read models that are changed by whoever appends
+	clock            int64  // the time of the server when the row was read
 }
 
 // point returns the newest point of the log.
@@ -36,7 +37,7 @@ func (h head) latest() int64 { return max(h.stamp, h.known) }
 // headOf reads the row that a statement returns.
 func headOf(row pgx.Row) (h head, err error) {
 	var log, incarnation [16]byte
-	err = row.Scan(&log, &incarnation, &h.position, &h.stamp, &h.known, &h.about, &h.origin, &h.clock)
+	err = row.Scan(&log, &incarnation, &h.position, &h.stamp, &h.known, &h.about, &h.origin, &h.synchronous, &h.clock)
 	h.log, h.incarnation = log, incarnation
 	return h, err
 }

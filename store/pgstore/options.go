@@ -30,6 +30,10 @@ type Options struct {
 	// that it waits for was recorded. Zero means 10,000.
 	Stride uint64
 
+	// Synchronous are the read models that are changed in the transaction that records an
+	// event; see [Synchronous]. The log is kept with these and no others.
+	Synchronous []Synchronous
+
 	// MaxConns is the greatest number of connections that read. Zero means what the URL
 	// says as pool_max_conns, or else 8. There are up to two more: one that appends, and
 	// one that is told what others append.

@@ -39,6 +39,8 @@ type Store struct {
 	number  int32         // of the log in its schema
 	log     uuid.UUID
 
+	synchronous roster
+
 	durability atomic.Uint32 // as the newest connection found it
 	queue      chan *request
 	arrivals   arrivals
@@ -60,7 +62,23 @@ type Store struct {
 //
 // Open refuses a server older than PostgreSQL 15, a standby, a database whose encoding is
 // not UTF8, and a durability below the one that Options require; the error says which.
+//
+// Synchronous read models that the log did not have before are built first, from the events
+// that are there. A log that has others than the Options name is refused, because they would
+// miss what is appended here; see [RemoveSynchronous].
 func Open(ctx context.Context, url string, options *Options) (*Store, error) {
+	s, err := openLog(ctx, url, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.enrol(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("pgstore: open %s: %w", s.where, err), s.Close())
+	}
+	return s, nil
+}
+
+// openLog opens a log, whatever read models it is kept with.
+func openLog(ctx context.Context, url string, options *Options) (*Store, error) {
 	filled, err := options.filled()
 	if err != nil {
 		return nil, err
@@ -76,6 +94,9 @@ func Open(ctx context.Context, url string, options *Options) (*Store, error) {
 		queue:    make(chan *request, queued),
 		closing:  make(chan struct{}),
 		arrivals: arrivals{changed: make(chan struct{})},
+	}
+	if s.synchronous, err = newRoster(filled.Synchronous); err != nil {
+		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("pgstore: open %s: %w", s.where, err)

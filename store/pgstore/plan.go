@@ -38,7 +38,14 @@ func (g *group) decide(ctx context.Context, w *writer) error {
 		case before != nil:
 			receipt = daybook.ReceiptOf(g.life(), before, durability, true)
 		default:
-			receipt = daybook.ReceiptOf(g.life(), g.place(r), durability, false)
+			events := g.place(r)
+			if err = w.store.synchronous.apply(ctx, w.conn, events, g.here()); errors.As(err, &failed) {
+				return failed.err
+			}
+			if err == nil {
+				g.take(events)
+				receipt = daybook.ReceiptOf(g.life(), events, durability, false)
+			}
 		}
 		g.plan.receipts, g.plan.errs = append(g.plan.receipts, receipt), append(g.plan.errs, err)
 	}
@@ -163,30 +170,41 @@ func (g *group) between(ctx context.Context, w *writer, first, last int64) (coun
 	return count, j.end()
 }
 
-// place gives the events of a request their place behind what is planned, and returns them
-// as they will be recorded.
+// place returns the events of a request as they are recorded behind what is planned.
 func (g *group) place(r *request) []daybook.Recorded {
+	at := daybook.Position(g.plan.at)
+	stamp := timeOf(max(g.head.clock, g.plan.stamp+1, g.head.known+1))
+	events := make([]daybook.Recorded, len(r.events))
+	versions := make(map[string]daybook.Version)
+	for i, e := range r.events {
+		at++
+		events[i] = daybook.Recorded{Event: e, Position: at, RecordedAt: stamp}
+		if e.Stream != "" {
+			versions[e.Stream] = max(versions[e.Stream], g.streams[e.Stream].Version) + 1
+			events[i].Version = versions[e.Stream]
+		}
+	}
+	return events
+}
+
+// take plans to record events that were placed, and takes note of what the requests behind
+// them find.
+func (g *group) take(events []daybook.Recorded) {
 	p := g.plan
-	p.stamp = max(g.head.clock, p.stamp+1, g.head.known+1)
-	from := len(p.events)
-	for _, e := range r.events {
-		p.at++
-		recorded := daybook.Recorded{Event: e, Position: daybook.Position(p.at), RecordedAt: timeOf(p.stamp)}
+	p.events = append(p.events, events...)
+	for _, e := range events {
+		p.at, p.stamp = int64(e.Position), e.RecordedAt.UnixNano()
 		if e.Stream != "" {
 			state := g.streams[e.Stream]
-			state.Version++
-			state.Newest = recorded.Position
+			state.Version, state.Newest = e.Version, e.Position
 			g.streams[e.Stream] = state
-			recorded.Version = state.Version
 		}
 		if stream, about := daybook.AboutStream(e.Stream); about {
 			p.about = p.at
 			state := g.streams[stream]
-			state.Horizon = state.Horizon.With(recorded)
+			state.Horizon = state.Horizon.With(e)
 			g.streams[stream] = state
 		}
-		p.events = append(p.events, recorded)
-		g.byID[e.ID] = placed{recorded}
+		g.byID[e.ID] = placed{e}
 	}
-	return p.events[from:len(p.events):len(p.events)]
 }

@@ -65,6 +65,9 @@ func (s *Store) restore(ctx context.Context, tx pgx.Tx, events []daybook.Recorde
 	if err != nil {
 		return 0, err
 	}
+	if err := s.synchronous.are(at.synchronous); err != nil {
+		return 0, err
+	}
 	events, err = s.behind(ctx, tx, events, at)
 	if err != nil || len(events) == 0 {
 		return at.position, err
@@ -89,6 +92,9 @@ func (s *Store) restore(ctx context.Context, tx pgx.Tx, events []daybook.Recorde
 		return 0, err
 	}
 	last := events[len(events)-1]
+	if err := s.synchronous.restore(ctx, tx.Conn(), at.point(), events); err != nil {
+		return 0, err
+	}
 	_, err = tx.Exec(ctx, advanceSQL, s.number, int64(last.Position), last.RecordedAt.UnixNano(), about)
 	return int64(last.Position), err
 }

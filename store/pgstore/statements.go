@@ -58,6 +58,8 @@ var (
 	aboutsSQL string
 	//go:embed sql/whole.sql
 	wholeSQL string
+	//go:embed sql/enrol.sql
+	enrolSQL string
 	//go:embed sql/scavenge.sql
 	scavengeSQL string
 
