@@ -42,7 +42,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	if err != nil {
 		return daybook.Receipt{}, err
 	}
-	if err := s.usable(ctx, "append"); err != nil {
+	if err := s.records(ctx, "append"); err != nil {
 		return daybook.Receipt{}, err
 	}
 	s.writing.Do(func() { s.work(s.sequence) })

@@ -18,6 +18,9 @@ const enrolBatch = 1000
 // enrol has the log kept with the synchronous read models of this process from now on. Those
 // that are new to it are built first, beside appends as far as they can be.
 func (s *Store) enrol(ctx context.Context) error {
+	if s.options.ReadOnly {
+		return nil
+	}
 	at, err := s.head(ctx)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (s *seen) beyond(h head) bool {
 // rows were put back into the tables by hand, or the files of the whole cluster were
 // replaced by an older copy of them.
 func (s *Store) NewIncarnation(ctx context.Context, reason string) (daybook.Point, error) {
-	if err := s.usable(ctx, "new incarnation"); err != nil {
+	if err := s.records(ctx, "new incarnation"); err != nil {
 		return daybook.Point{}, err
 	}
 	conn, err := s.pool.Acquire(ctx)

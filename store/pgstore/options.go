@@ -22,6 +22,11 @@ type Options struct {
 	// there. It is for programs that only look.
 	Existing bool
 
+	// ReadOnly opens a log that is there in order to read it, whatever synchronous read
+	// models it is kept with. Everything that records is a [*daybook.UnavailableError] that
+	// wraps [ErrReadOnly].
+	ReadOnly bool
+
 	// Require is the least durability that receipts must state. Open refuses a server that
 	// is set up for less. Zero requires nothing.
 	Require daybook.Durability
@@ -72,6 +77,7 @@ func (o *Options) filled() (Options, error) {
 	if o != nil {
 		filled = *o
 	}
+	filled.Existing = filled.Existing || filled.ReadOnly
 	if filled.Log == "" {
 		filled.Log = defaultLog
 	}

@@ -154,6 +154,20 @@ func (s *Store) usable(ctx context.Context, doing string) error {
 	return nil
 }
 
+// ErrReadOnly is why a store records nothing that was opened with [Options].ReadOnly.
+var ErrReadOnly = errors.New("pgstore: the log is open for reading only")
+
+// records returns the error of a call that would record something, if it must not or cannot.
+func (s *Store) records(ctx context.Context, doing string) error {
+	if err := s.usable(ctx, doing); err != nil {
+		return err
+	}
+	if s.options.ReadOnly {
+		return &daybook.UnavailableError{Doing: doing + " " + s.where, Err: ErrReadOnly}
+	}
+	return nil
+}
+
 // unavailable returns the error of a call that the database did not answer.
 func (s *Store) unavailable(doing string, err error) error {
 	if s.closed.Load() {

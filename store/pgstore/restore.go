@@ -19,7 +19,7 @@ func (s *Store) Restore(ctx context.Context, events []daybook.Recorded) error {
 	if err != nil {
 		return err
 	}
-	if err := s.usable(ctx, "restore"); err != nil {
+	if err := s.records(ctx, "restore"); err != nil {
 		return err
 	}
 	if len(events) == 0 {

@@ -22,7 +22,7 @@ const scavengeBatch = 500
 //
 // The error is [daybook.ErrClosed] or a [*daybook.UnavailableError].
 func (s *Store) Scavenge(ctx context.Context) (events int, err error) {
-	if err := s.usable(ctx, "scavenge"); err != nil {
+	if err := s.records(ctx, "scavenge"); err != nil {
 		return 0, err
 	}
 	at, err := s.head(ctx)

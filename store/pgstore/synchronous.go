@@ -105,10 +105,15 @@ func (r roster) apply(ctx context.Context, conn *pgx.Conn, events []daybook.Reco
 	if _, err := conn.Exec(ctx, "rollback to daybook_append"); err != nil {
 		return &lookError{fmt.Errorf("undo what a read model did: %w", err)} // the connection is lost
 	}
-	if answered(refused) && passes(refused) {
+	if worldly(conn, refused) {
 		return &lookError{refused}
 	}
 	return daybook.Refused(refused, at)
+}
+
+// worldly reports whether an error of a read model is the database's, and may not come again.
+func worldly(conn *pgx.Conn, err error) bool {
+	return conn.IsClosed() || answered(err) && passes(err)
 }
 
 // applyTo has one read model change for those events that it selects.
@@ -135,7 +140,7 @@ func selected(m Synchronous, events []daybook.Recorded) (own []daybook.Recorded)
 func (r roster) move(ctx context.Context, conn *pgx.Conn, from, to daybook.Point, events []daybook.Recorded) error {
 	for _, m := range r.models {
 		if err := m.Move(ctx, conn, from, to, selected(m, events)); err != nil {
-			if answered(err) && passes(err) {
+			if worldly(conn, err) {
 				return err
 			}
 			return fmt.Errorf("%w: the synchronous read model %s: %w", errRefused, called(m), err)

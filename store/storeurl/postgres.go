@@ -13,7 +13,7 @@ import (
 func Postgres(ctx context.Context, u *URL, o *Options) (Store, error) {
 	options := &pgstore.Options{
 		Log: u.Take("log"), Schema: u.Take("schema"),
-		Existing: o.Existing, Require: o.Require, Logger: o.Logger,
+		Existing: o.Existing, ReadOnly: o.ReadOnly, Require: o.Require, Logger: o.Logger,
 	}
 	return opened(pgstore.Open(ctx, u.Rest(), options))
 }

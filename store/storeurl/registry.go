@@ -25,9 +25,8 @@ type Options struct {
 	// Existing refuses a store in which there is no log yet, and makes none.
 	Existing bool
 
-	// ReadOnly opens a store to look at what is in it, as Existing does. A directory is
-	// opened beside the process that records in it, and takes no appends. Other stores any
-	// number of processes have open anyway.
+	// ReadOnly opens a store to look at what is in it, as Existing does, and takes no
+	// appends. A directory is opened beside the process that records in it.
 	ReadOnly bool
 
 	// Owner says who opens the store, such as "orders at http://localhost:8080, process
