@@ -5,10 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/url"
-	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,102 +15,17 @@ import (
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
-// A cable is between a program and a PostgreSQL server, and can be cut.
-type cable struct {
-	listener net.Listener
-	server   string // its socket
-	carrying sync.WaitGroup
-
-	// toServer and toClient are asked about what is carried, before it is: one that
-	// returns true cuts the connection, and it is not carried.
-	toServer, toClient atomic.Pointer[func([]byte) bool]
-
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-// lay lays a cable to a database, and returns the address of its other end.
-func lay(t *testing.T, database string) (*cable, string) {
-	t.Helper()
-	at, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cable{server: filepath.Join(at.Query().Get("host"), ".s.PGSQL.5432")}
-	if c.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	c.carrying.Go(c.accept)
-	t.Cleanup(func() {
-		if err := c.listener.Close(); err != nil {
-			t.Error(err)
-		}
-		c.cut()
-		c.carrying.Wait()
-	})
-	at.Host, at.RawQuery = c.listener.Addr().String(), ""
-	return c, at.String()
-}
-
-func (c *cable) accept() {
-	for {
-		client, err := c.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("unix", c.server)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		c.mu.Lock()
-		c.conns = append(c.conns, client, server)
-		c.mu.Unlock()
-		c.carrying.Go(func() { carry(server, client, &c.toServer) })
-		c.carrying.Go(func() { carry(client, server, &c.toClient) })
-	}
-}
-
-// carry carries bytes one way until the connection ends.
-func carry(to, from net.Conn, cut *atomic.Pointer[func([]byte) bool]) {
-	defer to.Close()
-	defer from.Close()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buffer)
-		if ask := cut.Load(); n > 0 && ask != nil && (*ask)(buffer[:n]) {
-			return
-		}
-		if _, failed := to.Write(buffer[:n]); failed != nil || err != nil {
-			return
-		}
-	}
-}
-
-// cut cuts all connections that there are.
-func (c *cable) cut() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range c.conns {
-		_ = conn.Close() // those that ended are closed already
-	}
-	c.conns = nil
-}
-
-// committed is how a server says that a transaction was kept.
-var committed = []byte("C\x00\x00\x00\x0bCOMMIT\x00")
-
 // The connection is cut after the server has kept a transaction, and before it could say
 // so: nobody knows whether it did, until the checkpoint is read again.
 func TestAnAnswerToACommitThatIsLostAppliesNothingTwice(t *testing.T) {
 	const events, batch = 200, 10
-	c, address := lay(t, pgtest.Database(t))
+	c, address := pgtest.Lay(t, pgtest.Database(t))
 	view := open(t, ledgerVersion(1, never), place{URL: address})
 	runner := projection.NewRunner(endless{events: events}, view, &projection.Options{BatchEvents: batch})
 	lost := 0
 	var odd atomic.Bool
-	cut := func(said []byte) bool { return bytes.Contains(said, committed) && odd.Load() }
-	c.toClient.Store(&cut)
+	cut := func(said []byte) bool { return bytes.Contains(said, pgtest.Committed) && odd.Load() }
+	c.ToClient.Store(&cut)
 	for tries := 0; ; tries++ {
 		odd.Store(tries%2 == 0)
 		before := whole(t, view)
@@ -139,7 +50,7 @@ func TestAnAnswerToACommitThatIsLostAppliesNothingTwice(t *testing.T) {
 // The connection is cut in the middle of a transaction, after ever more messages.
 func TestAConnectionThatIsCutInATransactionUndoesIt(t *testing.T) {
 	const batch = 10
-	c, address := lay(t, pgtest.Database(t))
+	c, address := pgtest.Lay(t, pgtest.Database(t))
 	// It waits for answers, so that handlers are told of the cut.
 	curious := sqlview.New("ledger", 1, codec, "", sqlview.On(func(tx *sqlview.Tx, e Earned, at daybook.Recorded) error {
 		var cents int
@@ -159,9 +70,9 @@ func TestAConnectionThatIsCutInATransactionUndoesIt(t *testing.T) {
 		left.Store(int64(round))
 		cut := func([]byte) bool { return left.Add(-1) == -1 } // whoever connects again can go on
 		runner := projection.NewRunner(endless{events: daybook.Position(batch * (round + 1))}, view, &projection.Options{BatchEvents: batch})
-		c.toServer.Store(&cut)
+		c.ToServer.Store(&cut)
 		err := runner.CatchUp(t.Context())
-		c.toServer.Store(nil)
+		c.ToServer.Store(nil)
 		if errors.As(err, new(*projection.EventError)) || errors.As(err, new(*projection.SetAsideError)) {
 			t.Fatalf("an event was blamed for a cut connection: %v", err)
 		}

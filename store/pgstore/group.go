@@ -24,7 +24,9 @@ type group struct {
 	plan    *plan
 	// sent is the plan that was sent with a commit of which it is not known whether it was
 	// carried out.
-	sent     *plan
+	sent *plan
+	// looking is set when nothing more is to be sent, but only to be found out.
+	looking  bool
 	recorded int64 // the head, if the group moved it
 }
 
@@ -58,6 +60,9 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 		}
 		g.sent = nil
 	}
+	if g.looking {
+		return errors.Join(errUndone, g.end(ctx, w))
+	}
 	if err := g.decide(ctx, w); err != nil {
 		return err
 	}
@@ -69,6 +74,9 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 	}
 	return g.record(ctx, w)
 }
+
+// errUndone says that a transaction whose outcome was not known was undone, in the end.
+var errUndone = errors.New("the connection was lost, and what was sent on it is not recorded")
 
 // ask begins the transaction, locks the head, and asks all that the group has to know.
 func (g *group) ask(ctx context.Context, w *writer) error {

@@ -24,6 +24,9 @@ const (
 	// An attempt that takes longer is given up together with its connection. The server
 	// ends what it can end before that: see writer.sql.
 	attemptTime = 12 * time.Second
+	// How long it is tried to find out whether a group was recorded, once it is no longer
+	// tried to record it.
+	lookTime = 10 * time.Second
 	// From one attempt to the next, doubled each time up to the second.
 	firstRetry, lastRetry = 10 * time.Millisecond, time.Second
 
@@ -91,14 +94,14 @@ func (s *Store) gather(first *request, expected int) *group {
 }
 
 // write records a group and answers its requests. What fails in a way that passes is tried
-// again for a while, on a new connection if need be.
+// again for a while, on a new connection if need be. After that it is only found out what
+// became of what was sent.
 func (s *Store) write(w *writer, g *group) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.options.patience)
-	defer cancel()
-	retry := firstRetry
-	var err error
+	begun, retry := time.Now(), firstRetry
 	for {
-		err = s.attempt(ctx, w, g)
+		over := time.Since(begun) > s.options.patience || s.closed.Load()
+		g.looking = over && g.sent != nil
+		err := s.attempt(w, g)
 		if err == nil {
 			s.health.appending(nil, time.Duration(g.head.latest()-g.head.clock))
 			g.answer()
@@ -106,20 +109,19 @@ func (s *Store) write(w *writer, g *group) {
 		}
 		w.hangUp()
 		s.options.Logger.Warn("pgstore: a group of appends failed", "log", s.where, "err", err, "appends", len(g.requests), "outcome known", g.sent == nil)
-		// Whoever closes the store waits for an answer, but not for one that is known.
-		if !passes(err) || ctx.Err() != nil || s.closed.Load() && g.sent == nil {
-			break
+		if g.sent == nil && (over || !passes(err)) || time.Since(begun) > s.options.patience+lookTime {
+			s.health.appending(err, 0)
+			g.fail(s, err)
+			return
 		}
-		time.Sleep(min(retry, lastRetry))
-		retry *= 2
+		time.Sleep(retry)
+		retry = min(2*retry, lastRetry)
 	}
-	s.health.appending(err, 0)
-	g.fail(s, err)
 }
 
 // attempt tries once to record a group, which may have been recorded before.
-func (s *Store) attempt(ctx context.Context, w *writer, g *group) error {
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+func (s *Store) attempt(w *writer, g *group) error {
+	ctx, cancel := context.WithTimeout(context.Background(), attemptTime)
 	defer cancel()
 	if err := w.dial(ctx); err != nil {
 		return err

@@ -1,9 +1,14 @@
 package pgstore
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/pgtest"
@@ -41,12 +46,15 @@ func (s *subject) reopen(t testing.TB) *subject {
 	return open(t, s.url, s.options)
 }
 
+// conformance hands stores to the suite: logs of one schema, of which each faulty one has a
+// schema of its own.
 func conformance(t testing.TB) storetest.Subject {
-	shared := pgtest.Database(t)
+	database := pgtest.Database(t)
+	cable, shared := pgtest.Lay(t, database)
 	logs := 0
 	another := func() Options {
 		logs++
-		return Options{Log: string(rune('a'+logs%26)) + time.Now().String()}
+		return Options{Log: fmt.Sprintf("log %d", logs)}
 	}
 	return storetest.Subject{
 		Open:   func(t testing.TB) daybook.Store { return open(t, shared, another()) },
@@ -55,6 +63,36 @@ func conformance(t testing.TB) storetest.Subject {
 			options := another()
 			options.clock = now
 			return open(t, shared, options)
+		},
+		// The table takes no row.
+		OpenFaulty: func(t testing.TB) (daybook.Store, func(bool)) {
+			logs++
+			options := Options{Schema: fmt.Sprintf(`a "faulty" schema; %d`, logs)}
+			return open(t, shared, options), func(on bool) {
+				table := pgx.Identifier{options.Schema, "daybook_event"}.Sanitize()
+				run(t, database, "alter table "+table+" drop constraint if exists nothing")
+				if on {
+					run(t, database, "alter table "+table+" add constraint nothing check (false) not valid")
+				}
+			}
+		},
+		// The context ends when the transaction is kept, and before that is said.
+		LoseAnswer: func(t testing.TB, s daybook.Store, events []daybook.Event, cond daybook.Condition) error {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			release := make(chan struct{})
+			held := func(said []byte) bool {
+				if bytes.Contains(said, pgtest.Committed) {
+					cancel()
+					<-release
+				}
+				return false
+			}
+			cable.ToClient.Store(&held)
+			_, err := s.Append(ctx, events, cond)
+			cable.ToClient.Store(nil)
+			close(release)
+			return err
 		},
 		Scavenge: func(t testing.TB, s daybook.Store) {
 			if _, err := s.(*subject).Scavenge(t.Context()); err != nil {
@@ -70,8 +108,44 @@ func conformance(t testing.TB) storetest.Subject {
 	}
 }
 
+// run carries out a statement as somebody else.
+func run(t testing.TB, database, statement string, args ...any) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statement, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStore(t *testing.T) {
 	storetest.Run(t, conformance(t))
+}
+
+// bindRecord is how the connection of a writer asks for the statement that inserts events.
+var bindRecord = []byte("\x00daybook_6\x00")
+
+// The promises about a failing disk, where what fails is the connection: it is cut whenever
+// events are to be inserted.
+func TestStoreOverACableThatIsCutAtEachAppend(t *testing.T) {
+	cable, address := pgtest.Lay(t, pgtest.Database(t))
+	logs := 0
+	subject := conformance(t)
+	subject.OpenFaulty = func(t testing.TB) (daybook.Store, func(bool)) {
+		logs++
+		s := open(t, address, Options{Log: fmt.Sprintf("log %d", logs), patience: 50 * time.Millisecond})
+		return s, func(on bool) {
+			cable.ToServer.Store(nil)
+			if cut := func(asked []byte) bool { return bytes.Contains(asked, bindRecord) }; on {
+				cable.ToServer.Store(&cut)
+			}
+		}
+	}
+	storetest.RunFaults(t, subject)
 }
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
