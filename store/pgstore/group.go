@@ -114,10 +114,10 @@ func (g *group) ask(ctx context.Context, w *writer) error {
 		}
 	}
 	if err := j.depart(); err != nil {
-		return errors.Join(err, j.end())
+		return j.failed(err)
 	}
 	if err := g.hear(j, len(ids) > 0, len(streams) > 0); err != nil {
-		return errors.Join(err, j.end())
+		return j.failed(err)
 	}
 	g.head.clock = w.store.clock(g.head.clock)
 	return j.end()
@@ -210,11 +210,11 @@ func (g *group) record(ctx context.Context, w *writer) error {
 	j.send(advanceSQL, number, g.plan.at, g.plan.stamp, g.plan.about)
 	j.send(commitSQL)
 	if j.err != nil { // it could not be encoded, and nothing was sent
-		return errors.Join(j.err, j.end())
+		return j.failed(j.err)
 	}
 	g.sent = g.plan
 	if err := j.depart(); err != nil {
-		return errors.Join(err, j.end())
+		return j.failed(err)
 	}
 	statements := []string{"record events", "advance the head"}
 	if len(tags.hashes) > 0 {
@@ -226,7 +226,7 @@ func (g *group) record(ctx context.Context, w *writer) error {
 			if answered(err) { // and so it is undone, whatever comes of the commit
 				g.sent = nil
 			}
-			return errors.Join(err, j.end())
+			return j.failed(err)
 		}
 	}
 	tag, err := j.answer(nil)
@@ -241,7 +241,7 @@ func (g *group) record(ctx context.Context, w *writer) error {
 	case undone(err):
 		g.sent = nil
 	}
-	return errors.Join(fmt.Errorf("commit: %w", err), j.end())
+	return j.failed(fmt.Errorf("commit: %w", err))
 }
 
 // answered reports whether an error is what the server said to a statement, which then failed.
@@ -263,7 +263,7 @@ func (g *group) end(ctx context.Context, w *writer) error {
 	j := w.journey(ctx)
 	j.send(commitSQL)
 	if err := j.depart(); err != nil {
-		return errors.Join(err, j.end())
+		return j.failed(err)
 	}
 	_, err := j.answer(nil)
 	return errors.Join(err, j.end())

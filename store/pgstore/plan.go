@@ -157,10 +157,10 @@ func (g *group) between(ctx context.Context, w *writer, first, last int64) (coun
 	j := w.journey(ctx)
 	j.send(betweenSQL, w.store.number, first, last)
 	if err := j.depart(); err != nil {
-		return 0, errors.Join(err, j.end())
+		return 0, j.failed(err)
 	}
 	if _, err := j.answer(func(v [][]byte) { count = int8Of(v[0]) }); err != nil {
-		return 0, errors.Join(fmt.Errorf("count events: %w", err), j.end())
+		return 0, j.failed(fmt.Errorf("count events: %w", err))
 	}
 	for _, e := range g.plan.events {
 		if at := int64(e.Position); at >= first && at <= last {

@@ -140,5 +140,12 @@ func (j *journey) answer(each func(values [][]byte)) (tag pgconn.CommandTag, err
 	return tag, err
 }
 
+// failed ends a journey that failed, and returns why. What came of the statements behind
+// the one that did says nothing more.
+func (j *journey) failed(err error) error {
+	_ = j.pipeline.Close()
+	return err
+}
+
 // end makes the connection ready for the next journey.
 func (j *journey) end() error { return j.pipeline.Close() }
