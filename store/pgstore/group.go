@@ -234,7 +234,10 @@ func (g *group) record(ctx context.Context, w *writer) error {
 	case err == nil && tag.String() == "COMMIT":
 		g.sent = nil
 		g.recorded = g.plan.at
-		return j.end()
+		if err := j.end(); err != nil {
+			w.hangUp() // it is kept all the same
+		}
+		return nil
 	case err == nil:
 		g.sent = nil
 		err = fmt.Errorf("commit: the transaction was undone, and the answer is %s", tag)
