@@ -56,11 +56,14 @@ func newDisk(h *home, m *manifest, segmentBytes func(uint64) int64) *disk {
 }
 
 // ready implements journal. It is this node's turn for ever.
-func (d *disk) ready() (shared.Turn, error) {
+func (d *disk) ready() (shared.Turn, error) { return shared.Turn{}, d.writable() }
+
+// writable implements scavenger.
+func (d *disk) writable() error {
 	if failed := d.failed.Load(); failed != nil {
-		return shared.Turn{}, *failed
+		return *failed
 	}
-	return shared.Turn{}, nil
+	return nil
 }
 
 // durability implements journal.

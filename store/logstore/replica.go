@@ -168,7 +168,7 @@ func (r *replica) durability() daybook.Durability { return r.log.Durability() }
 
 // ready implements journal.
 func (r *replica) ready() (shared.Turn, error) {
-	if _, err := r.disk.ready(); err != nil {
+	if err := r.disk.writable(); err != nil {
 		return shared.Turn{}, err
 	}
 	return r.log.Ready()
@@ -199,10 +199,10 @@ func (r *replica) arrived(after daybook.Position) ([]byte, error) {
 
 // commit implements journal.
 func (r *replica) commit(g *group) *fault {
-	if _, err := r.disk.ready(); err != nil {
+	if err := r.disk.writable(); err != nil {
 		return &fault{err: err, fatal: true}
 	}
-	if !g.arrived {
+	if !g.arrived && len(g.bytes) > 0 { // else a new segment is begun, which concerns nobody else
 		if f := r.log.Commit(shared.Group{Epoch: g.epoch, First: g.durable + 1, Last: g.after.head, Frames: g.bytes}); f != nil {
 			return &fault{err: f.Err, unknown: f.Unknown, late: f.Late}
 		}
@@ -233,6 +233,9 @@ func (r *replica) keep(g *group) error {
 	r.disk.advance(g)
 	return nil
 }
+
+// writable implements scavenger.
+func (r *replica) writable() error { return r.disk.writable() }
 
 // adopt implements scavenger.
 func (r *replica) adopt(next *segment) *fault { return r.disk.adopt(next) }

@@ -63,6 +63,8 @@ func (s *Scavenged) String() string {
 
 // A scavenger is a journal that can replace a sealed segment by its next generation.
 type scavenger interface {
+	// writable returns why nothing is written to the local disk any more, or nil.
+	writable() error
 	adopt(next *segment) *fault
 	retire(old *segment)
 	removeGeneration(names ...string)
@@ -126,7 +128,7 @@ func (s *Store) eachSealed(ctx context.Context, doing string, from uint64, do fu
 			return &daybook.UnavailableError{Doing: doing, Err: err}
 		}
 		// After a fault nobody knows which generations the manifest names.
-		if _, err := s.journal.ready(); err != nil {
+		if err := s.journal.(scavenger).writable(); err != nil {
 			return &daybook.UnavailableError{Doing: doing, Err: err}
 		}
 		from = v.segments[i].number + 1

@@ -3,7 +3,7 @@
 // reads; whatever the nodes agree through, such as package store/natsstore, is a [Log].
 //
 // The engine calls what a Log can do, and the Log what the [Node] can. Decision 0011 says
-// why the cut is here, and 0023 how JetStream fills it.
+// why the cut is here, and 0022 how JetStream fills it.
 package shared
 
 import (

@@ -1,0 +1,94 @@
+package natsstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-es/daybook"
+)
+
+// ends returns the last epoch and the last commit of the stream, as its leader has them.
+// Either is zero if there is none.
+func (l *log) ends(ctx context.Context) (e epochRecord, c commit, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.times.attempt)
+	defer cancel()
+	msg, found, err := l.lastOn(ctx, l.subjects.epoch)
+	if err == nil && found {
+		e, err = decodeEpoch(msg.Sequence, msg.Data)
+	}
+	if err != nil {
+		return e, c, err
+	}
+	msg, found, err = l.lastOn(ctx, l.subjects.commit)
+	if err == nil && found {
+		c, err = decodeCommit(msg.Sequence, msg.Header, msg.Data)
+	}
+	return e, c, err
+}
+
+// acquire makes it this node's turn, if it is nobody's, or that of a session that does
+// not answer. When it returns nil, somebody has the epoch whom this node knows.
+//
+// It is a compare-and-set: the new epoch is stored behind the message that was the last
+// of the stream when everything up to it was here, and so behind everything that was ever
+// committed; whatever was on its way behind that message is refused.
+func (l *log) acquire(ctx context.Context, gone string) error {
+	select {
+	case l.acquiring <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.acquiring }()
+	for {
+		if _, err := l.Ready(); err == nil {
+			return nil
+		}
+		head := l.node.Head()
+		e, c, err := l.ends(ctx)
+		if err != nil {
+			return err
+		}
+		l.note(e)
+		if e.Session != "" && e.Session != gone && e.Session != l.session {
+			return nil
+		}
+		if head > c.last {
+			return fmt.Errorf("stream %s ends at position %d, and this node has come to %d: either its leader has yet to learn what was acknowledged, or it is lost", l.subjects.stream, c.last, head)
+		}
+		if err := l.node.Until(ctx, c.last); err != nil {
+			return err
+		}
+		what, err := l.take(ctx, e, c)
+		if what == stored {
+			l.logger.Info("this node holds the epoch", "epoch", e.Epoch+1, "before", e.holder())
+			return nil
+		}
+		if what != passed {
+			return err
+		}
+	}
+}
+
+// take stores the next epoch, which is this node's, behind the last message that there
+// was.
+func (l *log) take(ctx context.Context, e epochRecord, c commit) (outcome, error) {
+	l.publishing.Lock()
+	defer l.publishing.Unlock()
+	last := max(1, e.seq, c.seq)
+	next := epochRecord{Epoch: e.Epoch + 1, Session: l.session, Node: l.name, From: c.last, Stamp: e.Stamp}
+	return l.putEpoch(ctx, next, last)
+}
+
+// answerOf returns what an append is answered that could not be done: *unknown* if it was
+// handed to a node of which no answer came.
+func answerOf(asked bool, events []daybook.Event, err error) error {
+	if asked && len(events) > 0 {
+		return &daybook.UnknownError{IDs: idsOf(events), Err: err}
+	}
+	var unavailable *daybook.UnavailableError
+	if errors.As(err, &unavailable) {
+		return unavailable
+	}
+	return &daybook.UnavailableError{Doing: "append", Err: err}
+}
