@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt race cover bench fuzz soak browser strace postgres
+.PHONY: help run library build test check fmt race cover bench fuzz soak browser strace postgres
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -26,8 +26,12 @@ run: ## the order shop on the embedded store, in DATA=data/orders; prints its ad
 	go build -o bin/orders ./apps/orders/cmd/orders
 	@exec bin/orders --data $(DATA)
 
-build: ## bin/daybook, which looks after logs, and bin/orders
-	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders
+library: ## the library: a write and a read service with a few books, in data/library-demo; prints the desk's address
+	go build -o bin/library ./apps/library/cmd/library
+	@exec bin/library demo
+
+build: ## bin/daybook, which looks after logs, bin/orders and bin/library
+	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders ./apps/library/cmd/library
 
 test: browser strace postgres check ## everything a newcomer should see pass: checks, then all tests, then the count
 	go run ./internal/testsum

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/daybook-es/daybook/apps/internal/check"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/decider"
 )
@@ -76,7 +74,6 @@ type RefundOrder struct {
 const (
 	MaxLines    = 500
 	MaxQuantity = 1_000_000
-	maxText     = 200
 
 	// MaxInstallments is over how many months a card is charged at most.
 	MaxInstallments = 120
@@ -102,14 +99,14 @@ func (c PlaceOrder) Validate() error {
 	if sum := sumOf(c.Lines); len(c.Lines) > 0 && (sum <= 0 || sum > MaxCents) {
 		return fmt.Errorf("lines: come to %d, and must come to 1 to %d", sum, MaxCents)
 	}
-	return cmp.Or(text("currency", c.Currency, optional), text("method", c.Method, optional), c.Customer.validate())
+	return cmp.Or(check.Text("currency", c.Currency, check.Optional), check.Text("method", c.Method, check.Optional), c.Customer.validate())
 }
 
 func (c Customer) validate() error {
 	return cmp.Or(
-		text("customer.id", c.ID, optional),
-		text("customer.city", c.City, optional),
-		text("customer.state", c.State, optional))
+		check.Text("customer.id", c.ID, check.Optional),
+		check.Text("customer.city", c.City, check.Optional),
+		check.Text("customer.state", c.State, check.Optional))
 }
 
 func (l Line) validate() error {
@@ -121,7 +118,7 @@ func (l Line) validate() error {
 	case l.Freight < 0 || l.Freight > MaxCents:
 		return fmt.Errorf("freight: is %d, and must be from 0 to %d", l.Freight, MaxCents)
 	}
-	return cmp.Or(text("product", l.Product, required), text("category", l.Category, optional), text("seller", l.Seller, optional))
+	return cmp.Or(check.Text("product", l.Product, check.Required), check.Text("category", l.Category, check.Optional), check.Text("seller", l.Seller, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -132,25 +129,25 @@ func (c PayOrder) Validate() error {
 	case c.Installments < 0 || c.Installments > MaxInstallments:
 		return fmt.Errorf("installments: are %d, and must be from 0 to %d", c.Installments, MaxInstallments)
 	}
-	return cmp.Or(text("order", c.Order, required), text("method", c.Method, required))
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("method", c.Method, check.Required))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c ShipOrder) Validate() error {
-	return cmp.Or(text("order", c.Order, required), text("carrier", c.Carrier, required), text("tracking", c.Tracking, optional))
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("carrier", c.Carrier, check.Required), check.Text("tracking", c.Tracking, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
-func (c DeliverOrder) Validate() error { return text("order", c.Order, required) }
+func (c DeliverOrder) Validate() error { return check.Text("order", c.Order, check.Required) }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c CancelOrder) Validate() error {
-	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, required))
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("reason", c.Reason, check.Required))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c ReturnOrder) Validate() error {
-	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, optional))
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("reason", c.Reason, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -158,27 +155,7 @@ func (c RefundOrder) Validate() error {
 	if c.Amount < 0 || c.Amount > MaxCents {
 		return fmt.Errorf("amount: is %d, and must be from 1 to %d, or left out to refund all that is left", c.Amount, MaxCents)
 	}
-	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, optional))
-}
-
-const (
-	required = true
-	optional = false
-)
-
-// text checks a field that holds a line of text.
-func text(field, value string, needed bool) error {
-	switch {
-	case needed && strings.TrimSpace(value) == "":
-		return fmt.Errorf("%s: is missing", field)
-	case len(value) > maxText:
-		return fmt.Errorf("%s: is %d bytes long, and %d are allowed", field, len(value), maxText)
-	case !utf8.ValidString(value):
-		return fmt.Errorf("%s: is not UTF-8", field)
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return fmt.Errorf("%s: has a control character", field)
-	}
-	return nil
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("reason", c.Reason, check.Optional))
 }
 
 // PlacedID returns the id of the order that a [PlaceOrder] with this command id

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/check"
 	"github.com/daybook-es/daybook/process"
 )
 
@@ -321,7 +322,7 @@ func brief(words string) string {
 		}
 		return r
 	}, words), "?")
-	for len(words) > maxText {
+	for len(words) > check.MaxText {
 		_, last := utf8.DecodeLastRuneInString(words)
 		words = words[:len(words)-last]
 	}

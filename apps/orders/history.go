@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/check"
 )
 
 // A History is what happened to one order while another system kept it, in the order
@@ -91,7 +92,7 @@ var imported = uuid.MustParse("2b1d6a0c-8a1e-4d0e-9c53-7f4f4c1b9e06")
 // events returns the history as events to be recorded. Their ids derive from the
 // order's, so that whoever imports it again finds them there.
 func (h History) events() ([]daybook.Event, error) {
-	if err := text("order", h.Order, required); err != nil {
+	if err := check.Text("order", h.Order, check.Required); err != nil {
 		return nil, &daybook.InvalidError{What: "history", Reason: err.Error()}
 	}
 	if len(h.Facts) == 0 {
@@ -149,15 +150,15 @@ func (d Dated) validate() error {
 		if e.Installments < 0 || e.Installments > MaxInstallments {
 			return fmt.Errorf("installments: are %d, and must be from 0 to %d", e.Installments, MaxInstallments)
 		}
-		return cmp.Or(amount("amount", e.Amount), text("method", e.Method, optional))
+		return cmp.Or(amount("amount", e.Amount), check.Text("method", e.Method, check.Optional))
 	case OrderShipped:
-		return cmp.Or(text("carrier", e.Carrier, optional), text("tracking", e.Tracking, optional))
+		return cmp.Or(check.Text("carrier", e.Carrier, check.Optional), check.Text("tracking", e.Tracking, check.Optional))
 	case OrderCancelled:
-		return text("reason", e.Reason, optional)
+		return check.Text("reason", e.Reason, check.Optional)
 	case OrderReturned:
-		return text("reason", e.Reason, optional)
+		return check.Text("reason", e.Reason, check.Optional)
 	case PaymentRefunded:
-		return cmp.Or(amount("amount", e.Amount), text("reason", e.Reason, optional))
+		return cmp.Or(amount("amount", e.Amount), check.Text("reason", e.Reason, check.Optional))
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/check"
+	"github.com/daybook-es/daybook/apps/internal/past"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -65,8 +65,8 @@ func checkPage(limit *int, search string) error {
 	if *limit < 1 || *limit > MaxLimit {
 		return &daybook.InvalidError{What: "limit", Value: fmt.Sprint(*limit), Reason: fmt.Sprintf("is not from 1 to %d", MaxLimit)}
 	}
-	if len(search) > maxText {
-		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(search), maxText)}
+	if len(search) > check.MaxText {
+		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(search), check.MaxText)}
 	}
 	return nil
 }
@@ -223,18 +223,8 @@ func (s *Shop) Customer(ctx context.Context, id string) (buyer Buyer, shown Show
 			return err
 		}
 		buyer.Customer = buyer.Recent[0].Customer
-		shown = entityShown(at.Point, uint64(changed))
+		shown = past.ShownOf(at.Point, uint64(changed), overviewVersion)
 		return nil
 	})
 	return buyer, shown, err
-}
-
-// entityShown says what an answer about one thing shows, which changes with its own
-// version alone.
-func entityShown(at daybook.Point, version uint64) Shown {
-	life := at.Incarnation
-	if life == uuid.Nil {
-		return Shown{At: at, Tag: fmt.Sprintf("%d.v%d", version, overviewVersion)}
-	}
-	return Shown{At: at, Tag: fmt.Sprintf("%d.%s.v%d", version, life, overviewVersion)}
 }

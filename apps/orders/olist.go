@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+
+	"github.com/daybook-es/daybook/apps/internal/check"
 )
 
 // Olist is a Brazilian marketplace that published the orders of two years, without
@@ -226,7 +228,7 @@ func (o *olist) histories() iter.Seq2[History, error] {
 				id: row.text(0), customer: row.text(1), status: row.text(2),
 				purchased: row.moment(3), approved: row.moment(4), carrier: row.moment(5), delivered: row.moment(6), promised: row.moment(7),
 			}
-			if row.err == nil && text("order_id", order.id, required) != nil {
+			if row.err == nil && check.Text("order_id", order.id, check.Required) != nil {
 				row.fail(0, "an id is needed")
 			}
 			if row.err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/past"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -18,7 +19,7 @@ func (s *Shop) Order(ctx context.Context, id string) (d Details, shown Shown, er
 		if d, err = readDetails(rows, id); err != nil {
 			return err
 		}
-		shown = entityShown(at.Point, uint64(d.Version))
+		shown = past.ShownOf(at.Point, uint64(d.Version), overviewVersion)
 		return nil
 	})
 	return d, shown, err
@@ -90,7 +91,7 @@ func readDetails(rows *sqlview.Reader, id string) (Details, error) {
 func (s *Shop) OrderAsOf(ctx context.Context, id string, m Moment) (Details, Shown, error) {
 	d := Details{Lines: []Line{}, Payments: []Payment{}, Refunds: []RefundPaid{}, Stages: []StageChange{}}
 	d.ID = id
-	read, at, err := s.past(ctx, Orders.Stream(id), Orders.Codec(), m, d.add)
+	read, at, err := past.Show(ctx, s.store, daybook.Stream(Orders.Stream(id)), Orders.Codec(), m, d.add)
 	switch {
 	case err != nil:
 		return Details{}, Shown{}, err
@@ -99,7 +100,7 @@ func (s *Shop) OrderAsOf(ctx context.Context, id string, m Moment) (Details, Sho
 	case d.Version == 0:
 		return Details{}, Shown{}, ErrNoSuchOrder
 	}
-	return d, entityShown(at, uint64(read)), nil
+	return d, past.ShownOf(at, uint64(read), overviewVersion), nil
 }
 
 // add shows one fact more.
@@ -150,9 +151,9 @@ func (d *Details) reach(to Status, at daybook.Recorded) {
 
 // History returns every event of an order, the oldest first, or [ErrNoSuchOrder].
 func (s *Shop) History(ctx context.Context, id string) ([]Occurrence, Shown, error) {
-	history, shown, err := s.events(ctx, Orders.Stream(id), Orders.Codec())
+	history, at, err := past.Events(ctx, s.store, daybook.Stream(Orders.Stream(id)), Orders.Codec())
 	if err == nil && len(history) == 0 {
 		err = ErrNoSuchOrder
 	}
-	return history, shown, err
+	return history, past.ShownOf(at, past.Version(history), overviewVersion), err
 }

@@ -1,22 +1,11 @@
 package orders
 
 import (
-	"encoding/json"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/past"
 )
-
-// Shown says which moment an answer shows.
-type Shown struct {
-	// At is the point up to which the answer knows the log: a consistency token.
-	At daybook.Point
-	// Tag names the answer's content: as long as it is the same, so is the answer to
-	// the same question. It suits an ETag, without the quotes.
-	Tag string
-}
 
 // A Summary is one order in a list.
 type Summary struct {
@@ -136,31 +125,6 @@ type Buyer struct {
 	LastPlaced  time.Time `json:"last_placed,omitzero"`
 	// Recent are the newest orders, at most [DefaultLimit]; a [Filter] has them all.
 	Recent []Summary `json:"recent"`
-}
-
-// A Moment names a past of an order or of an article. Its fields combine; the zero
-// Moment is now.
-type Moment struct {
-	// Version is the state right after the event with this version.
-	Version daybook.Version
-	// AsOf is what had happened by then. Facts that nobody dated had not.
-	AsOf time.Time
-	// KnownAt is what had been recorded by then.
-	KnownAt time.Time
-}
-
-// An Occurrence is one event in the history of an order or of an article.
-type Occurrence struct {
-	Position   daybook.Position `json:"position"`
-	Version    daybook.Version  `json:"version"`
-	ID         uuid.UUID        `json:"id"`
-	Type       string           `json:"type"`
-	HappenedAt time.Time        `json:"happened_at,omitzero"`
-	RecordedAt time.Time        `json:"recorded_at"`
-	Trace      daybook.Trace    `json:"trace,omitzero"`
-	Data       json.RawMessage  `json:"data"`
-	// Fact is the same as a value of the types in events.go.
-	Fact any `json:"-"`
 }
 
 // A Change says that something happened to an order, to an article or to the fulfilment of
@@ -300,3 +264,13 @@ func (d StageDuration) Mean() time.Duration {
 	}
 	return time.Duration(float64(d.SumSeconds) / float64(d.Orders) * float64(time.Second))
 }
+
+// What every application says about a moment, and about one event; see package past.
+type (
+	// Shown says which moment an answer shows.
+	Shown = past.Shown
+	// A Moment names a past of an order or of an article.
+	Moment = past.Moment
+	// An Occurrence is one event in the history of an order or of an article.
+	Occurrence = past.Occurrence
+)

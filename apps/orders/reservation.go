@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/check"
 	"github.com/daybook-es/daybook/decider"
 )
 
@@ -179,5 +180,5 @@ func (w Wanted) validate() error {
 	if w.Quantity < 1 || w.Quantity > MaxQuantity*MaxLines {
 		return fmt.Errorf("quantity: is %d, and must be from 1 to %d", w.Quantity, MaxQuantity*MaxLines)
 	}
-	return text("sku", w.SKU, required)
+	return check.Text("sku", w.SKU, check.Required)
 }

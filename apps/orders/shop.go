@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/past"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
@@ -144,32 +145,8 @@ func (s *Shop) Status(ctx context.Context) (projection.Status, error) {
 // when the views show it or have set it aside, for as long as ctx lasts. It ends with the
 // error that stopped it, the context's included. The zero Point begins with the first event; [Shop.Now] is now.
 func (s *Shop) Changes(ctx context.Context, after daybook.Point) iter.Seq2[Change, error] {
-	return func(yield func(Change, error) bool) {
-		for reading, err := range daybook.Follow(ctx, s.store, append(s.views.first.Query(), daybook.Item{Categories: []string{fulfilmentCategory}}), after) {
-			if err == nil {
-				err = s.Wait(ctx, reading.Snapshot())
-			}
-			if aside := (*projection.SetAsideError)(nil); errors.As(err, &aside) {
-				err = nil // all but what is set aside is shown, and that may stay so for long
-			}
-			if err != nil {
-				yield(Change{}, err)
-				return
-			}
-			for e, err := range reading.Events() {
-				if err != nil {
-					yield(Change{}, err)
-					return
-				}
-				if e.Forgotten {
-					continue // since the reading began
-				}
-				if !yield(changeOf(reading.Snapshot(), e), nil) {
-					return
-				}
-			}
-		}
-	}
+	query := append(s.views.first.Query(), daybook.Item{Categories: []string{fulfilmentCategory}})
+	return past.Changes(ctx, s.store, query, after, s.Wait, changeOf)
 }
 
 // changeOf returns what an event changes.

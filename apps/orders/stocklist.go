@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/past"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -173,7 +174,7 @@ func (s *Shop) Article(ctx context.Context, sku string) (d ArticleDetails, shown
 			}
 			d.Reservations = append(d.Reservations, r)
 		}
-		shown = entityShown(at.Point, uint64(d.Version))
+		shown = past.ShownOf(at.Point, uint64(d.Version), overviewVersion)
 		return nil
 	})
 	return d, shown, err
@@ -184,7 +185,7 @@ func (s *Shop) Article(ctx context.Context, sku string) (d ArticleDetails, shown
 // [ErrNoSuchArticle].
 func (s *Shop) ArticleAsOf(ctx context.Context, sku string, m Moment) (ArticleDetails, Shown, error) {
 	d := ArticleDetails{ArticleSummary: ArticleSummary{SKU: sku}, Reservations: []Reservation{}}
-	read, at, err := s.past(ctx, Stock.Stream(sku), Stock.Codec(), m, func(fact any, at daybook.Recorded) { d.add(fact, at) })
+	read, at, err := past.Show(ctx, s.store, daybook.Stream(Stock.Stream(sku)), Stock.Codec(), m, func(fact any, at daybook.Recorded) { d.add(fact, at) })
 	switch {
 	case err != nil:
 		return ArticleDetails{}, Shown{}, err
@@ -195,7 +196,7 @@ func (s *Shop) ArticleAsOf(ctx context.Context, sku string, m Moment) (ArticleDe
 	}
 	d.sum()
 	d.Reservations = d.Reservations[:min(len(d.Reservations), MaxLimit)]
-	return d, entityShown(at, uint64(read)), nil
+	return d, past.ShownOf(at, uint64(read), overviewVersion), nil
 }
 
 // add shows one fact more.
@@ -235,9 +236,9 @@ func (d *ArticleDetails) add(fact any, at daybook.Recorded) {
 // ArticleHistory returns every event of an article, the oldest first, or
 // [ErrNoSuchArticle].
 func (s *Shop) ArticleHistory(ctx context.Context, sku string) ([]Occurrence, Shown, error) {
-	history, shown, err := s.events(ctx, Stock.Stream(sku), Stock.Codec())
+	history, at, err := past.Events(ctx, s.store, daybook.Stream(Stock.Stream(sku)), Stock.Codec())
 	if err == nil && len(history) == 0 {
 		err = ErrNoSuchArticle
 	}
-	return history, shown, err
+	return history, past.ShownOf(at, past.Version(history), overviewVersion), err
 }

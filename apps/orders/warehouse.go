@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/check"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/decider"
 )
@@ -60,17 +61,17 @@ func (c ReceiveStock) Validate() error {
 	if c.Quantity < 1 || c.Quantity > MaxQuantity {
 		return fmt.Errorf("quantity: is %d, and must be from 1 to %d", c.Quantity, MaxQuantity)
 	}
-	return cmp.Or(text("sku", c.SKU, required), text("supplier", c.Supplier, optional))
+	return cmp.Or(check.Text("sku", c.SKU, check.Required), check.Text("supplier", c.Supplier, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c CountStock) Validate() error {
-	return cmp.Or(pieces("counted", c.Counted), text("sku", c.SKU, required), text("reason", c.Reason, optional))
+	return cmp.Or(pieces("counted", c.Counted), check.Text("sku", c.SKU, check.Required), check.Text("reason", c.Reason, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c SetReorderLevel) Validate() error {
-	return cmp.Or(pieces("level", c.Level), text("sku", c.SKU, required))
+	return cmp.Or(pieces("level", c.Level), check.Text("sku", c.SKU, check.Required))
 }
 
 // Validate returns what is wrong with the command, naming the field.
@@ -83,16 +84,16 @@ func (c ReserveStock) Validate() error {
 			return fmt.Errorf("wanted[%d].%w", i, err)
 		}
 	}
-	return text("order", c.Order, required)
+	return check.Text("order", c.Order, check.Required)
 }
 
 // Validate returns what is wrong with the command, naming the field.
 func (c ReleaseStock) Validate() error {
-	return cmp.Or(text("order", c.Order, required), text("reason", c.Reason, optional))
+	return cmp.Or(check.Text("order", c.Order, check.Required), check.Text("reason", c.Reason, check.Optional))
 }
 
 // Validate returns what is wrong with the command, naming the field.
-func (c PickStock) Validate() error { return text("order", c.Order, required) }
+func (c PickStock) Validate() error { return check.Text("order", c.Order, check.Required) }
 
 // pieces checks a number of pieces that may be 0.
 func pieces(field string, n *int64) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/daybook-es/daybook"
@@ -203,4 +204,18 @@ func (l *liveWriter) extend() error {
 		return nil // a recorder in a test has no connection to bound
 	}
 	return err
+}
+
+// LiveAddress returns the address at which a page hears of what has changed since a point,
+// to the one thing that it is about: the name of a parameter and its value; nothing for
+// all.
+func LiveAddress(since daybook.Point, about ...string) string {
+	q := url.Values{"each": {"change"}}
+	if !since.IsZero() {
+		q.Set("after", since.String())
+	}
+	if len(about) == 2 {
+		q.Set(about[0], about[1])
+	}
+	return "/events/live?" + q.Encode()
 }

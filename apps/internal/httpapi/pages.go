@@ -18,10 +18,10 @@ import (
 	"unicode/utf8"
 )
 
-// common are the assets that the pages of every application share: how they look, and
-// what makes them live.
+// common is what the pages of every application share: how they look, what makes them
+// live, and the pages about problems.
 //
-//go:embed static
+//go:embed static templates
 var common embed.FS
 
 // Pages are the templates of a site, with the assets that they refer to and the
@@ -36,8 +36,8 @@ type Pages struct {
 }
 
 // NewPages reads the pages of a site: templates/*.html, of which layout.html is around
-// all others and parts.html in all of them, what is in static, beside what the
-// applications share, and openapi.json. It panics if they are not as they must be: such
+// all others and parts.html in all of them, what is in static, and openapi.json. The pages
+// "problem" and "problems", which every site has, are there already. It panics if they are not as they must be: such
 // mistakes are found when the program starts. Words are what the templates say things
 // with, besides those of [Words].
 func NewPages(files fs.FS, words template.FuncMap) *Pages {
@@ -65,15 +65,20 @@ func NewPages(files fs.FS, words template.FuncMap) *Pages {
 	all := maps.Clone(Words)
 	maps.Copy(all, words)
 	all["asset"] = func(name string) string { return "/static/" + name + "?v=" + p.Print }
-	names, err := fs.Glob(files, "templates/*.html")
-	must(err)
-	for _, name := range names {
-		page := strings.TrimSuffix(path.Base(name), ".html")
-		if page == "layout" || page == "parts" {
-			continue
+	around := template.Must(template.New("layout.html").Funcs(all).ParseFS(common, "templates/common.html"))
+	template.Must(around.ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	for _, from := range []fs.FS{common, files} {
+		names, err := fs.Glob(from, "templates/*.html")
+		must(err)
+		for _, name := range names {
+			page := strings.TrimSuffix(path.Base(name), ".html")
+			if page == "layout" || page == "parts" || page == "common" {
+				continue
+			}
+			p.templates[page] = template.Must(template.Must(around.Clone()).ParseFS(from, name))
 		}
-		p.templates[page] = template.Must(template.New("layout.html").Funcs(all).ParseFS(files, "templates/layout.html", "templates/parts.html", name))
 	}
+	var err error
 	p.openAPI, err = fs.ReadFile(files, "openapi.json")
 	must(err)
 	return p

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -285,6 +286,19 @@ func (w *StatusWriter) Write(p []byte) (int, error) {
 // Unwrap lets [http.ResponseController] reach the connection.
 func (w *StatusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// guards are what every answer says to a browser about what it may do with it.
+var guards = map[string]string{
+	"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"Referrer-Policy":              "same-origin",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+}
+
+// GuardHeaders are the names of the headers that every answer of a server has. Who hands an
+// answer of one on as that of another drops them first.
+var GuardHeaders = append(slices.Collect(maps.Keys(guards)), CorrelationHeader)
+
 // guarded sets what every answer says to a browser about what it may do with it, and
 // refuses forms that another site sent. It gives the request its trace, too.
 func (s *Server) guarded(next http.Handler) http.Handler {
@@ -295,11 +309,9 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	guarded := forms.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		for name, value := range guards {
+			h.Set(name, value)
+		}
 		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.Options.Principal(r)}
 		h.Set(CorrelationHeader, trace.Correlation)
 		r = r.WithContext(daybook.WithTrace(r.Context(), trace))

@@ -70,7 +70,7 @@ func (s *Site) dashboardPage(w http.ResponseWriter, r *http.Request, d orders.Da
 	body.DayRevenue = dayChart("day-revenue", "Paid per day of "+body.Month, days, paid)
 	body.DayRevenue.Format, body.DayRevenue.Tick = formatCents, tickCents
 	body.shares(d)
-	s.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Nav: "dashboard", Live: liveStream(shown), Shown: shown, Body: body})
+	s.render(w, r, http.StatusOK, "dashboard", view{Title: "Dashboard", Nav: "dashboard", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }
 

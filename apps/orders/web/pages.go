@@ -113,21 +113,8 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filt
 	if page.Next != "" {
 		body.Next = to(page.Next)
 	}
-	s.render(w, r, status, "orders", view{Title: "Orders", Nav: "orders", Live: liveStream(shown), Shown: shown, Body: body})
+	s.render(w, r, status, "orders", view{Title: "Orders", Nav: "orders", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
-}
-
-// liveStream returns the address at which a page hears of what has changed since, to the
-// one thing that it is about: an "order" or a "sku", with its name; nothing for all.
-func liveStream(shown orders.Shown, about ...string) string {
-	q := url.Values{"each": {"change"}}
-	if !shown.At.IsZero() {
-		q.Set("after", shown.At.String())
-	}
-	if len(about) == 2 {
-		q.Set(about[0], about[1])
-	}
-	return "/events/live?" + q.Encode()
 }
 
 // An orderView is the page of an order.
@@ -174,7 +161,7 @@ func (s *Site) orderPage(w http.ResponseWriter, r *http.Request, status int, id 
 			return err
 		}
 	}
-	s.render(w, r, status, "order", view{Title: "Order " + short(id), Nav: "orders", Live: liveStream(shown, "order", id), Shown: shown, Body: body})
+	s.render(w, r, status, "order", view{Title: "Order " + short(id), Nav: "orders", Live: httpapi.LiveAddress(shown.At, "order", id), Shown: shown, Body: body})
 	return nil
 }
 
@@ -233,7 +220,7 @@ func may(d orders.Details) mayDo {
 }
 
 func (s *Site) customerPage(w http.ResponseWriter, r *http.Request, buyer orders.Buyer, shown orders.Shown) error {
-	s.render(w, r, http.StatusOK, "customer", view{Title: "Customer " + short(buyer.ID), Nav: "orders", Live: liveStream(shown), Shown: shown, Body: buyer})
+	s.render(w, r, http.StatusOK, "customer", view{Title: "Customer " + short(buyer.ID), Nav: "orders", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: buyer})
 	return nil
 }
 

@@ -160,7 +160,7 @@ func (s *Site) processesPage(w http.ResponseWriter, r *http.Request, filter orde
 	if page.Next != "" {
 		body.Next = to(page.Next)
 	}
-	s.render(w, r, http.StatusOK, "processes", view{Title: "Processes", Nav: "processes", Live: liveStream(shown), Shown: shown, Body: body})
+	s.render(w, r, http.StatusOK, "processes", view{Title: "Processes", Nav: "processes", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }
 

@@ -250,7 +250,7 @@ func (s *Site) stockPage(w http.ResponseWriter, r *http.Request, status int, fil
 	if page.Next != "" {
 		body.Next = to(page.Next)
 	}
-	s.render(w, r, status, "stock", view{Title: "Stock", Nav: "stock", Live: liveStream(shown), Shown: shown, Body: body})
+	s.render(w, r, status, "stock", view{Title: "Stock", Nav: "stock", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }
 
@@ -289,6 +289,6 @@ func (s *Site) articlePage(w http.ResponseWriter, r *http.Request, status int, s
 	for _, e := range events[body.Earlier:] {
 		body.Events = append([]orders.Occurrence{e}, body.Events...)
 	}
-	s.render(w, r, status, "article", view{Title: "Article " + sku, Nav: "stock", Live: liveStream(shown, "sku", sku), Shown: shown, Body: body})
+	s.render(w, r, status, "article", view{Title: "Article " + sku, Nav: "stock", Live: httpapi.LiveAddress(shown.At, "sku", sku), Shown: shown, Body: body})
 	return nil
 }

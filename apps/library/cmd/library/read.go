@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/program"
+	"github.com/daybook-es/daybook/apps/library"
+	"github.com/daybook-es/daybook/apps/library/web"
+	"github.com/daybook-es/daybook/store/storeurl"
+)
+
+// Read runs a read service.
+type Read struct {
+	Kept
+	program.Listening
+	Write *url.URL `placeholder:"URL" help:"Address of a write service, to which whatever is posted is handed on. Without it, a proxy in front sees to that."`
+	Data  string   `placeholder:"DIR" help:"Directory of this read service alone, for a snapshot of what it knows. Without one it reads the whole log when it starts."`
+}
+
+// Validate is asked by the command line.
+func (c *Read) Validate() error {
+	if c.Write != nil && (c.Write.Scheme != "http" && c.Write.Scheme != "https" || c.Write.Host == "") {
+		return fmt.Errorf("--write: %q is no address such as http://127.0.0.1:8081", c.Write)
+	}
+	return nil
+}
+
+// Run serves until ctx ends. It prints the address when it is ready.
+func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
+	listener, err := c.Listen(usualRead)
+	if err != nil {
+		return err
+	}
+	store, err := c.await(ctx, s.Log)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = nil // it was told to end before there was a store
+		}
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	inventory, err := library.Open(ctx, store, &library.InventoryOptions{Dir: c.Data, Logger: s.Log})
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, inventory.Close()) }()
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: health(store)}, Write: c.Write})
+	address := program.AddressOf(listener)
+	fmt.Fprintln(s.Out, address)
+	s.Log.Info("answering", "address", address, "store", named(c.Store), "write", c.Write)
+	err = site.Serve(ctx, listener)
+	s.Log.Info("stopped")
+	return err
+}
+
+// named returns a store as a log may name it: without what is secret in it.
+func named(store string) string {
+	u, err := storeurl.Parse(store)
+	if err != nil || !isURL(store) {
+		return store
+	}
+	return u.String()
+}

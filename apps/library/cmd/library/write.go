@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/program"
+	"github.com/daybook-es/daybook/apps/library/web"
+)
+
+// Where services listen unless somebody says otherwise.
+const (
+	usualRead  = "127.0.0.1:8080"
+	usualWrite = "127.0.0.1:8081"
+)
+
+// Write runs a write service.
+type Write struct {
+	Kept
+	program.Listening
+}
+
+// Run serves until ctx ends. It prints the address when it is ready.
+func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
+	listener, err := c.Listen(usualWrite)
+	if err != nil {
+		return err
+	}
+	address := program.AddressOf(listener)
+	store, err := c.open(ctx, "library write at "+address, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: health(store)}})
+	fmt.Fprintln(s.Out, address)
+	s.Log.Info("taking commands", "address", address, "store", named(c.Store))
+	err = site.Serve(ctx, listener)
+	s.Log.Info("stopped")
+	return err
+}

@@ -1,0 +1,46 @@
+package web
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
+)
+
+// handOn hands a command on to the write service. That the form is one of this site's own
+// was seen to before.
+func (s *ReadSite) handOn(w http.ResponseWriter, r *http.Request) error {
+	s.write.ServeHTTP(w, r)
+	return nil
+}
+
+// handing returns what hands commands on to a write service.
+func (s *ReadSite) handing(to *url.URL) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.SetXForwarded()
+			r.Out.Header.Set(httpapi.CorrelationHeader, daybook.TraceOf(r.In.Context()).Correlation)
+			r.Out.Header.Del("Origin") // it is that of this site, which the write service does not know
+		},
+		ModifyResponse: func(answer *http.Response) error {
+			// Both set what every answer says to a browser.
+			for _, name := range httpapi.GuardHeaders {
+				answer.Header.Del(name)
+			}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			problem := httpapi.UnknownOutcome.Problem("the write service did not answer")
+			if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+				problem = httpapi.Unavailable.Problem("the write service cannot be reached")
+			}
+			problem.Err = err
+			s.Fail(&httpapi.StatusWriter{ResponseWriter: w}, r, problem)
+		},
+	}
+}

@@ -1,0 +1,399 @@
+package web
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/library"
+	"github.com/daybook-es/daybook/store/memstore"
+)
+
+const (
+	emma  = "9780141439587"
+	jane  = "9780141441146"
+	today = library.Day("2026-11-22")
+)
+
+var (
+	quiet = slog.New(slog.DiscardHandler)
+	noon  = today.Time().Add(12 * time.Hour)
+)
+
+// A desk is a library with one service of each kind that a test can ask: read has the
+// address of write, so all of it is at one.
+type desk struct {
+	t         *testing.T
+	store     daybook.Store
+	inventory *library.Inventory
+	writing   *WriteSite
+	reading   *ReadSite
+	url       string // of the read service
+	writeURL  string
+}
+
+// openDesk opens a library on a store until the test ends.
+func openDesk(t *testing.T, store daybook.Store, write WriteOptions, read ReadOptions) *desk {
+	t.Helper()
+	if write.Logger == nil {
+		write.Logger = quiet
+	}
+	read.Logger = quiet
+	if write.Now == nil {
+		write.Now = func() time.Time { return noon }
+	}
+	d := &desk{t: t, store: store, writing: NewWriteSite(store, &write)}
+	commands := httptest.NewServer(d.writing)
+	d.writeURL = commands.URL
+	to, err := url.Parse(commands.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Write = to
+	if d.inventory, err = library.Open(t.Context(), store, &library.InventoryOptions{Now: write.Now, Logger: quiet}); err != nil {
+		t.Fatal(err)
+	}
+	d.reading = NewReadSite(d.inventory, &read)
+	queries := httptest.NewServer(d.reading)
+	d.url = queries.URL
+	t.Cleanup(func() {
+		d.reading.Close()
+		queries.Close()
+		commands.Close()
+		d.inventory.Close()
+	})
+	return d
+}
+
+// An answer is what came of a request.
+type answer struct {
+	*http.Response
+	Body string
+}
+
+// noRedirects shows a test where it is led to.
+var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// ask sends a request. The header is given as names and values by turns.
+func ask(t *testing.T, method, address, body string, header ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := noRedirects.Do(r)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, address, err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s %s: read the answer: %v", method, address, err)
+	}
+	return answer{response, string(read)}
+}
+
+func (d *desk) get(path string, header ...string) answer {
+	d.t.Helper()
+	return ask(d.t, "GET", d.url+path, "", header...)
+}
+
+// send sends a command as JSON.
+func (d *desk) send(path, body string, header ...string) answer {
+	d.t.Helper()
+	return ask(d.t, "POST", d.url+path, body, append([]string{"Content-Type", "application/json"}, header...)...)
+}
+
+// form sends a command as a page does.
+func (d *desk) form(path string, fields url.Values, header ...string) answer {
+	d.t.Helper()
+	return ask(d.t, "POST", d.url+path, fields.Encode(), append([]string{"Content-Type", httpapi.FormBody, "Accept", "text/html"}, header...)...)
+}
+
+// begun gives the library two books, of which ada has one, and waits until that is shown.
+func (d *desk) begun() {
+	d.t.Helper()
+	d.send("/books", `{"isbn": "`+emma+`", "title": "Emma", "author": "Jane Austen", "copies": 2}`)
+	d.send("/books", `{"isbn": "`+jane+`", "title": "Jane Eyre", "author": "Charlotte Brontë", "copies": 1}`)
+	a := d.send("/loans", `{"isbn": "`+emma+`", "reader": "ada"}`)
+	read[library.Page](d.t, d.get("/books", a.token()...), http.StatusOK)
+}
+
+// token returns the header with which a query shows what a command did.
+func (a answer) token() []string {
+	return []string{httpapi.TokenHeader, a.Header.Get(httpapi.TokenHeader)}
+}
+
+// read decodes an answer.
+func read[T any](t *testing.T, a answer, status int) (value T) {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("%s %s answered %d: %s", a.Request.Method, a.Request.URL, a.StatusCode, a.Body)
+	}
+	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
+		t.Fatalf("%s %s: %v: %s", a.Request.Method, a.Request.URL, err, a.Body)
+	}
+	return value
+}
+
+// isProblem checks that an answer is a problem of a kind.
+func (a answer) isProblem(t *testing.T, k httpapi.Kind) httpapi.Problem {
+	t.Helper()
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		t.Fatalf("%s answered %d as %s: %s", a.Request.URL, a.StatusCode, got, a.Body)
+	}
+	p := read[httpapi.Problem](t, a, k.Status)
+	if p.Type != "/problems#"+k.Name || p.Status != k.Status || p.Instance == "" {
+		t.Errorf("%s answered %+v, want the problem %s", a.Request.URL, p, k.Name)
+	}
+	return p
+}
+
+func TestCommands(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	a := d.send("/books", `{"isbn": "0-14-143958-0", "title": "Emma", "author": "Jane Austen", "copies": 1}`)
+	if book := read[library.Book](t, a, http.StatusCreated); book.ISBN != emma || book.Left != 1 || a.Header.Get("Location") != "/books/"+emma {
+		t.Errorf("adding a book answers %+v at %q", book, a.Header.Get("Location"))
+	}
+	tag := a.Header.Get("ETag")
+	if got := d.get("/books/"+emma, a.token()...); got.Header.Get("ETag") != tag || got.Body != a.Body {
+		t.Errorf("the read service shows %s %s; the write service answered %s %s", got.Header.Get("ETag"), got.Body, tag, a.Body)
+	}
+	if p := d.send("/books", `{"isbn": "`+emma+`", "title": "Emma", "author": "Jane Austen", "copies": 1}`).isProblem(t, httpapi.Refused); p.Rule != "added-once" {
+		t.Errorf("adding it again is refused by %q", p.Rule)
+	}
+	if book := read[library.Book](t, d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag), http.StatusOK); book.Copies != 2 {
+		t.Errorf("with one more copy it is %+v", book)
+	}
+	d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
+	loan := d.send("/loans", `{"isbn": "`+emma+`", "reader": "Ada"}`)
+	if book := read[library.Book](t, loan, http.StatusOK); len(book.Loans) != 1 || book.Loans[0].Reader != "ada" || book.Loans[0].Due != today.Plus(library.UsualDays) {
+		t.Errorf("lent, it is %+v", book)
+	}
+	for body, rule := range map[string]string{
+		`{"isbn": "` + emma + `", "reader": "ada"}`:                        "one-copy-each",
+		`{"isbn": "` + emma + `", "reader": "grace", "due": "2026-11-22"}`: "due-in-time",
+	} {
+		if p := d.send("/loans", body).isProblem(t, httpapi.Refused); p.Rule != rule || p.Position == 0 {
+			t.Errorf("%s is refused by %q at %d, want %q", body, p.Rule, p.Position, rule)
+		}
+	}
+	if p := d.send("/loans", `{"isbn": "`+jane+`", "reader": "ada"}`).isProblem(t, httpapi.NotFound); p.Rule != "book-exists" {
+		t.Errorf("a book that is not there is refused by %q", p.Rule)
+	}
+	if p := d.send("/books/"+emma+"/remove", `{}`).isProblem(t, httpapi.Refused); p.Rule != "returned-before-removed" {
+		t.Errorf("removing what is lent is refused by %q", p.Rule)
+	}
+	if p := d.send("/returns", `{"isbn": "`+emma+`", "reader": "grace"}`).isProblem(t, httpapi.Refused); p.Rule != "borrowed-before-returned" {
+		t.Errorf("returning what one does not have is refused by %q", p.Rule)
+	}
+	read[library.Book](t, d.send("/returns", `{"isbn": "`+emma+`", "reader": "ada"}`), http.StatusOK)
+	gone := d.send("/books/"+emma+"/remove", ``)
+	if book := read[library.Book](t, gone, http.StatusOK); !book.Removed {
+		t.Errorf("removed, it is %+v", book)
+	}
+	if history := read[historyAnswer](t, d.get("/books/"+emma+"/history", gone.token()...), http.StatusOK); len(history.Events) != 5 {
+		t.Errorf("a book that was removed has %d events", len(history.Events))
+	}
+}
+
+func TestWhatCannotBeRead(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	for body, kind := range map[string]httpapi.Kind{
+		`{"isbn": "9780141439588", "reader": "ada"}`:                                            httpapi.Invalid,
+		`{"isbn": "` + emma + `", "reader": "a b"}`:                                             httpapi.Invalid,
+		`{"isbn": "` + emma + `"}`:                                                              httpapi.Invalid,
+		`{"isbn": "` + emma + `", "reader": "ada", "due": "tomorrow"}`:                          httpapi.Invalid,
+		`{"isbn": "` + emma + `", "reader": "ada", "until": "x"}`:                               httpapi.Malformed,
+		`{"isbn": "` + emma + `", "isbn": "` + jane + `"}`:                                      httpapi.Malformed,
+		`{"isbn": "` + emma + `", "reader": "ada"} x`:                                           httpapi.Malformed,
+		`{"isbn": "` + emma + `", "reader": "` + strings.Repeat("x", httpapi.MaxCommand) + `"}`: httpapi.TooLarge,
+	} {
+		if p := d.send("/loans", body).isProblem(t, kind); p.Detail == "" {
+			t.Errorf("%.60s is a problem without a detail", body)
+		}
+	}
+	ask(t, "POST", d.url+"/loans", "x", "Content-Type", "text/plain").isProblem(t, httpapi.WrongMediaType)
+	ask(t, "POST", d.url+"/desk", "").isProblem(t, httpapi.WrongMethod)
+	d.send("/books/"+emma+"/copies", `{"isbn": "`+jane+`", "copies": 1}`).isProblem(t, httpapi.Malformed)
+	for path, kind := range map[string]httpapi.Kind{
+		"/books/9780141439588": httpapi.NotFound, "/books/" + emma: httpapi.NotFound, "/books/" + emma + "/history": httpapi.NotFound,
+		"/readers/nobody": httpapi.NotFound, "/readers/a%20b": httpapi.NotFound, "/readers/nobody/history": httpapi.NotFound,
+		"/books?limit=0": httpapi.Malformed, "/books?serach=x": httpapi.Malformed, "/books?show=all": httpapi.Malformed, "/books?after=x": httpapi.Malformed,
+		"/loans?overdue=maybe": httpapi.Malformed, "/loans?after=x": httpapi.Malformed, "/books?as_of=then": httpapi.Malformed, "/nothing": httpapi.NotFound,
+		"/desk": httpapi.NotAcceptable,
+	} {
+		d.get(path).isProblem(t, kind)
+	}
+}
+
+// A command that is sent again under its key is answered with what it did, by whichever
+// write service; the same key for something else is refused.
+func TestIdempotencyKeys(t *testing.T) {
+	store := memstore.New()
+	d := openDesk(t, store, WriteOptions{}, ReadOptions{})
+	d.begun()
+	other := httptest.NewServer(NewWriteSite(store, &WriteOptions{Options: httpapi.Options{Logger: quiet}, Now: func() time.Time { return noon.AddDate(0, 0, 1) }}))
+	defer other.Close()
+	body := `{"isbn": "` + emma + `", "reader": "grace"}`
+	first := d.send("/loans", body, "Idempotency-Key", "k1")
+	again := ask(t, "POST", other.URL+"/loans", body, "Content-Type", "application/json", "Idempotency-Key", "k1")
+	if first.Body != again.Body || again.Header.Get("Daybook-Repeated") != "true" || first.Header.Get("ETag") != again.Header.Get("ETag") {
+		t.Errorf("sent again it answers %v %s, at first %s", again.Header, again.Body, first.Body)
+	}
+	d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`, "Idempotency-Key", "k1").isProblem(t, httpapi.KeyReused)
+}
+
+func TestQueries(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	d.begun()
+	page := d.get("/books?limit=1")
+	if got := read[library.Page](t, page, http.StatusOK); got.Matching != 2 || got.Next != emma || !strings.Contains(page.Header.Get("Link"), "after="+emma) {
+		t.Errorf("the first page is %+v with %q", got, page.Header.Get("Link"))
+	}
+	for _, path := range []string{"/books", "/books/" + emma, "/books/" + emma + "/history", "/loans", "/loans?overdue=true", "/readers/ada", "/readers/ada/history", "/books?as_of=2026-11-22T12:00:00Z"} {
+		a := d.get(path)
+		read[any](t, a, http.StatusOK)
+		if same := d.get(path, "If-None-Match", a.Header.Get("ETag")); same.StatusCode != http.StatusNotModified || same.Body != "" {
+			t.Errorf("%s with its own ETag answers %d %s", path, same.StatusCode, same.Body)
+		}
+	}
+	before := d.get("/readers/ada").Header.Get("ETag")
+	a := d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`)
+	if after := d.get("/readers/ada", a.token()...).Header.Get("ETag"); after != before {
+		t.Error("the tag of a reader changes with what others do")
+	}
+	if got := read[library.Page](t, d.get("/books?as_of=2026-11-22T11:59:59Z"), http.StatusOK); got.Matching != 0 {
+		t.Errorf("before anything was there, there were %d books", got.Matching)
+	}
+}
+
+// A read service that does not follow waits for a token, and then says that it is behind.
+func TestAReaderThatIsBehind(t *testing.T) {
+	store := memstore.New()
+	d := openDesk(t, store, WriteOptions{}, ReadOptions{Options: httpapi.Options{Patience: 30 * time.Millisecond}})
+	d.begun()
+	d.inventory.Close() // it shows what it did, and no more
+	a := d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`)
+	for _, path := range []string{"/books", "/books/" + jane, "/loans", "/readers/ada", "/readers/grace/history"} {
+		p := d.get(path, a.token()...).isProblem(t, httpapi.Lagging)
+		if p.Lag != 1 {
+			t.Errorf("%s lags by %d", path, p.Lag)
+		}
+	}
+	read[library.Page](t, d.get("/books"), http.StatusOK)
+	foreign := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	foreign.begun()
+	token := foreign.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`).token()
+	d.get("/books", token...).isProblem(t, httpapi.ForeignToken)
+}
+
+// Pages work without JavaScript: forms lead on, and one that is refused is shown again.
+func TestForms(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	d.begun()
+	fields := url.Values{"isbn": {emma}, "reader": {"Grace"}, "from": {"desk"}, "key": {"k"}}
+	a := d.form("/loans", fields)
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/desk?isbn="+emma+"&reader=grace" || len(a.Cookies()) != 2 {
+		t.Fatalf("lending leads to %d %q with %v: %s", a.StatusCode, a.Header.Get("Location"), a.Cookies(), a.Body)
+	}
+	var cookies []string
+	for _, c := range a.Cookies() {
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	page := d.get(a.Header.Get("Location"), "Accept", "text/html", "Cookie", strings.Join(cookies, "; "))
+	for _, want := range []string{"The book is lent.", "Emma", "may borrow 4 more"} {
+		if !strings.Contains(page.Body, want) {
+			t.Errorf("the desk does not say %q: %s", want, page.Body)
+		}
+	}
+	fields.Set("isbn", jane)
+	fields.Set("due", "2020-01-01")
+	fields.Set("key", "another")
+	refused := d.form("/loans", fields)
+	for _, want := range []string{"due-in-time", `value="` + jane + `"`, `value="Grace"`, `value="another"`, `value="2020-01-01"`, `href="/desk`} {
+		if refused.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(refused.Body, want) {
+			t.Errorf("a form that is refused answers %d and does not have %s: %s", refused.StatusCode, want, refused.Body)
+		}
+	}
+	for path, fields := range map[string]url.Values{
+		"/books": {"isbn": {"1"}, "title": {"x"}}, "/books/" + emma + "/copies": {"copies": {"many"}}, "/books/" + emma + "/remove": {"reason": {"x"}}, "/returns": {"isbn": {jane}},
+	} {
+		if a := d.form(path, fields); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.Body, `action="`+path+`"`) {
+			t.Errorf("the form %s is not shown again: %d %s", path, a.StatusCode, a.Body)
+		}
+	}
+	for from, want := range map[string]string{"reader": "/readers/grace", "loans": "/loans", "": "/books/" + emma, "https://evil.example": "/books/" + emma} {
+		d.send("/loans", `{"isbn": "`+emma+`", "reader": "grace"}`)
+		if a := d.form("/returns", url.Values{"isbn": {emma}, "reader": {"grace"}, "from": {from}}); a.Header.Get("Location") != want {
+			t.Errorf("a return from %q leads to %d %q, want %q", from, a.StatusCode, a.Header.Get("Location"), want)
+		}
+	}
+	if a := d.form("/returns", fields, "Sec-Fetch-Site", "cross-site"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("another site's form answers %d", a.StatusCode)
+	}
+	d.form("/returns", url.Values{"isbn": {emma}, "reader": {"ada"}}, "Origin", d.url)
+	for _, path := range []string{"/desk", "/books", "/books?as_of=2026-11-22T12:00:00", "/books/" + emma, "/books/" + emma + "?version=1", "/readers/ada", "/readers/ada?as_of=2026-11-23", "/loans", "/loans?overdue=true", "/problems", "/nothing", "/books/" + jane + "?version=9"} {
+		a := d.get(path, "Accept", "text/html")
+		if got := a.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/html") || strings.Contains(a.Body, "internal") && path != "/problems" {
+			t.Errorf("%s is %s: %s", path, got, a.Body)
+		}
+	}
+}
+
+// With the write service away, a command says what may have become of it, and questions
+// are answered.
+func TestTheWriteServiceIsAway(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	d.begun()
+	nobody, err := url.Parse("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer cut.Close()
+	cutURL, err := url.Parse(cut.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, kind := range map[*url.URL]httpapi.Kind{nobody: httpapi.Unavailable, cutURL: httpapi.UnknownOutcome} {
+		alone := httptest.NewServer(NewReadSite(d.inventory, &ReadOptions{Options: httpapi.Options{Logger: quiet}, Write: to}))
+		defer alone.Close()
+		ask(t, "POST", alone.URL+"/loans", `{}`, "Content-Type", "application/json").isProblem(t, kind)
+		read[library.Page](t, ask(t, "GET", alone.URL+"/books", ""), http.StatusOK)
+	}
+	without := httptest.NewServer(NewReadSite(d.inventory, &ReadOptions{Options: httpapi.Options{Logger: quiet}}))
+	defer without.Close()
+	ask(t, "POST", without.URL+"/loans", `{}`).isProblem(t, httpapi.WrongMethod)
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	d.begun()
+	for _, service := range []struct{ url, name string }{{d.url, "read"}, {d.writeURL, "write"}} {
+		if got := read[readiness](t, ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || got.Head != 3 {
+			t.Errorf("%s is %+v", service.name, got)
+		}
+		read[any](t, ask(t, "GET", service.url+"/healthz", ""), http.StatusOK)
+	}
+	for url, want := range map[string]string{d.url: "library_view_position 3", d.writeURL: `library_commands_total{command="BorrowBook",outcome="recorded"} 1`} {
+		if got := ask(t, "GET", url+"/metrics", ""); !strings.Contains(got.Body, want) {
+			t.Errorf("the metrics do not have %s", want)
+		}
+	}
+	d.reading.Close()
+	if got := read[readiness](t, d.get("/readyz"), http.StatusServiceUnavailable); got.Ready || got.Stuck == "" {
+		t.Errorf("a read service that is closing is %+v", got)
+	}
+}
