@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/daybook-es/daybook"
@@ -16,55 +20,100 @@ import (
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/apps/library/web"
 	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/store/natsstore"
+	"github.com/daybook-es/daybook/store/natsstore/embedded"
 )
 
-// Demo runs both services in this process.
+// Demo runs both services in this process, and what they meet in.
 type Demo struct {
-	Store string `default:"data/library-demo/log" placeholder:"URL" help:"Where the events are: a directory (${default}), or the URL of a store."`
+	Data  string `xor:"kept" placeholder:"DIR" help:"Directory of a NATS server in this process, and of the services' copies of the log (data/library-demo)."`
+	Store string `xor:"kept" placeholder:"URL" help:"Where the events are, instead: a directory, or the URL of a store."`
+	Nats  string `placeholder:"HOST:PORT" help:"Where the NATS server listens, for services in other processes: library read --store nats://HOST:PORT?dir=DIR. Without it, it talks to this process alone."`
 	program.Listening
+}
+
+// AfterApply is called by the command line. A default in the tag would count as given
+// beside --store.
+func (c *Demo) AfterApply() error {
+	c.Data = cmp.Or(c.Data, "data/library-demo")
+	return nil
 }
 
 // Run serves until ctx ends. It prints the desk's address when it is ready.
 func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
+	var closing []func() error
+	defer func() {
+		for _, close := range slices.Backward(closing) {
+			err = errors.Join(err, close())
+		}
+	}()
 	desk, err := c.Listen(usualRead)
 	if err != nil {
 		return err
 	}
-	commands, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(err, desk.Close())
-	}
+	defer desk.Close() // the service that has it closes it before
 	address := program.AddressOf(desk)
-	store, err := Kept{c.Store}.open(ctx, "library demo at "+address, s.Log)
+	writer, reader, where, err := c.stores(ctx, "library demo at "+address, s, func(close func() error) { closing = append(closing, close) })
 	if err != nil {
-		return errors.Join(err, desk.Close(), commands.Close())
+		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := begin(ctx, store); err != nil {
-		return errors.Join(err, desk.Close(), commands.Close())
+	if err := begin(ctx, writer); err != nil {
+		return err
 	}
-	inventory, err := library.Open(ctx, store, &library.InventoryOptions{Logger: s.Log})
+	inventory, err := library.Open(ctx, reader, &library.InventoryOptions{Logger: s.Log})
 	if err != nil {
-		return errors.Join(err, desk.Close(), commands.Close())
+		return err
 	}
-	defer func() { err = errors.Join(err, inventory.Close()) }()
+	closing = append(closing, inventory.Close)
 
 	// Two services as two processes would be: they talk over HTTP, and meet in the store.
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: health(store)}
-	to, err := url.Parse(program.AddressOf(commands))
+	commands, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return errors.Join(err, desk.Close(), commands.Close())
+		return err
 	}
-	writing := web.NewWriteSite(store, &web.WriteOptions{Options: common})
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: health(writer)}
+	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
+	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common})
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})
 	services, ending := errgroup.WithContext(ctx)
 	services.Go(func() error { return writing.Serve(ending, commands) })
 	services.Go(func() error { return reading.Serve(ending, desk) })
 	fmt.Fprintln(s.Out, address)
-	s.Log.Info("the desk is open", "address", address, "write", to, "store", named(c.Store))
+	s.Log.Info("the desk is open", "address", address, "write", to, "store", where)
 	err = services.Wait()
 	s.Log.Info("stopped")
 	return err
+}
+
+// stores opens the store of the write service, that of the read service, and says where
+// they are. With the NATS server each has a node of its own, as it would in a process of
+// its own. What is opened is given to closing.
+func (c *Demo) stores(ctx context.Context, owner string, s *program.Streams, closing func(func() error)) (writer, reader daybook.Store, where string, err error) {
+	if c.Store != "" {
+		store, err := Kept{c.Store}.open(ctx, owner, s.Log)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		closing(store.Close)
+		return store, store, named(c.Store), nil
+	}
+	server, err := embedded.Start(filepath.Join(c.Data, "server"), &embedded.Options{Listen: c.Nats})
+	if err != nil {
+		return nil, nil, "", err
+	}
+	closing(server.Close)
+	var nodes []daybook.Store
+	for _, name := range []string{"write", "read"} {
+		node, err := natsstore.Open(ctx, server.URL(), &natsstore.Options{
+			Dir: filepath.Join(c.Data, name), Node: name, NATS: []nats.Option{server.InProcess()}, Synced: server.Synced, Logger: s.Log,
+		})
+		if err != nil {
+			return nil, nil, "", err
+		}
+		closing(node.Close)
+		nodes = append(nodes, node)
+	}
+	return nodes[0], nodes[1], c.Data, nil
 }
 
 // begin gives a library that is empty a few books, readers, and a past: some of what they

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -180,25 +179,24 @@ func TestOneWriterForADirectory(t *testing.T) {
 // The demo is one command: it prints an address, at which there are books to be lent, and
 // stops cleanly; the next goes on with the same library.
 func TestDemo(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "log")
-	var had int
-	for range 2 {
-		demo := start(t, "demo", "--store", store, "--addr", anyPort)
-		had = books(t, demo.up(), "")
-		if had != len(library.Classics) {
-			t.Errorf("the demo has %d books, want %d", had, len(library.Classics))
-		}
-		if status, _ := post(t, demo.address+"/loans", `{"isbn": "9780141439846", "reader": "somebody"}`); status != http.StatusUnprocessableEntity {
-			t.Errorf("lending a book whose only copy is out answers %d", status)
-		}
-		if err := demo.command.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := demo.command.Wait(); err != nil {
-			t.Errorf("the demo ended with %v:\n%s", err, &demo.logged)
-		}
-	}
-	if _, err := os.Stat(store); err != nil {
-		t.Error(err)
+	for _, kept := range []string{"--data", "--store"} {
+		t.Run(kept, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "library")
+			for range 2 {
+				demo := start(t, "demo", kept, dir, "--addr", anyPort)
+				if had := books(t, demo.up(), ""); had != len(library.Classics) {
+					t.Errorf("the demo has %d books, want %d", had, len(library.Classics))
+				}
+				if status, _ := post(t, demo.address+"/loans", `{"isbn": "9780141439846", "reader": "somebody"}`); status != http.StatusUnprocessableEntity {
+					t.Errorf("lending a book whose only copy is out answers %d", status)
+				}
+				if err := demo.command.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				if err := demo.command.Wait(); err != nil {
+					t.Errorf("the demo ended with %v:\n%s", err, &demo.logged)
+				}
+			}
+		})
 	}
 }
