@@ -52,7 +52,7 @@ func TestWhatWasCommittedSurvivesAKilledServer(t *testing.T) {
 	if err := conn.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, stop := range []func() error{server.Kill, server.Halt} {
+	for _, stop := range []func() error{server.Kill, server.Halt, server.Slay} {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}

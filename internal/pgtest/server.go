@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -120,11 +121,7 @@ func (s *Server) Halt() error {
 // Kill ends all of the server's processes at once, and what they had yet to write is
 // not written: when it runs again it recovers, as after a crash. Its cluster stays.
 func (s *Server) Kill() error {
-	text, err := os.ReadFile(filepath.Join(s.dir, "pid"))
-	if err != nil {
-		return err
-	}
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(text)))
+	pid, err := s.pid()
 	if err != nil {
 		return err
 	}
@@ -132,6 +129,38 @@ func (s *Server) Kill() error {
 		return err
 	}
 	return s.Halt()
+}
+
+// Slay ends the server's processes with SIGKILL, the one that looks after the others first:
+// none of them can do anything about it. Where the system does not say which they are, it
+// does what Kill does. Its cluster stays.
+func (s *Server) Slay() error {
+	pid, err := s.pid()
+	if err != nil {
+		return err
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	if err != nil {
+		return s.Kill()
+	}
+	for _, process := range append([]string{strconv.Itoa(pid)}, strings.Fields(string(children))...) {
+		if pid, err = strconv.Atoi(process); err != nil {
+			return err
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) { // it may have ended
+			return err
+		}
+	}
+	return s.Halt()
+}
+
+// pid returns the process that looks after the others.
+func (s *Server) pid() (int, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, "pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(bytes.TrimSpace(text)))
 }
 
 // Stop stops the server and removes its cluster.
