@@ -52,10 +52,11 @@ func Database(t testing.TB) string {
 }
 
 // Own returns a server that no other test uses, for tests that restart it. It skips
-// the test and fails it as [Database] does, and stops the server when the test ends.
-func Own(t testing.TB) *Server {
+// the test and fails it as [Database] does, and stops the server when the test ends. It has
+// settings such as "fsync=on".
+func Own(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	server, err := Start()
+	server, err := Start(settings...)
 	if errors.Is(err, errNone) {
 		t.Skip(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +23,7 @@ import (
 // A Server is a running PostgreSQL server with a cluster of its own.
 type Server struct {
 	dir, bin string
+	settings []string
 	as       *syscall.SysProcAttr // who runs it
 
 	keeper *exec.Cmd      // the shell that runs the server for as long as it can read from life
@@ -31,17 +34,31 @@ type Server struct {
 // closes the pipe, or is dead. Killing this process hard is no way to leave a server
 // behind.
 const keep = `
-"$0" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c shared_buffers=64MB -c max_connections=100 -c log_min_messages=fatal >>"$1/log" 2>&1 &
+dir=$1
+shift
+"$0" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c shared_buffers=64MB -c max_connections=100 -c log_min_messages=fatal "$@" >>"$dir/log" 2>&1 &
 server=$!
-echo $server >"$1/pid"
+echo $server >"$dir/pid"
 read -r line
 kill -INT $server 2>/dev/null
 wait $server
-if test "$line" != stay; then rm -rf "$1"; fi
+if test "$line" != stay; then rm -rf "$dir"; fi
 `
 
-// Start starts a server in a new directory.
-func Start() (*Server, error) {
+// Start starts a server in a new directory, with settings such as "fsync=on".
+func Start(settings ...string) (*Server, error) {
+	s, err := newServer(settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.initialize(), s.Run()); err != nil {
+		return nil, errors.Join(fmt.Errorf("pgtest: start PostgreSQL of %s: %w", s.bin, err), s.Stop(), os.RemoveAll(s.dir))
+	}
+	return s, nil
+}
+
+// newServer returns a server that has a directory, and nothing in it.
+func newServer(settings []string) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -53,10 +70,55 @@ func Start() (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin, as: &syscall.SysProcAttr{Setpgid: true}} // not ended by Ctrl-C in a terminal, before the tests
-	if err := s.begin(); err != nil {
-		return nil, errors.Join(fmt.Errorf("pgtest: start PostgreSQL of %s: %w", bin, err), s.Stop(), os.RemoveAll(dir))
+	for _, setting := range settings {
+		s.settings = append(s.settings, "-c", setting)
+	}
+	if os.Geteuid() == 0 { // as which it refuses to run
+		if s.as.Credential, err = nobody(s.dir); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(dir))
+		}
 	}
 	return s, nil
+}
+
+// Standby returns a standby of the server, which is restarted for that. It has what the
+// server has now, and follows nothing: what is recorded later it does not get.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	standby, err := newServer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	copies := exec.Command("cp", "-a", filepath.Join(s.dir, "data"), standby.dir)
+	copies.SysProcAttr = s.as
+	out, err := copies.CombinedOutput()
+	if err := errors.Join(err, s.Run()); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	signal := filepath.Join(standby.dir, "data", "standby.signal")
+	if err := errors.Join(os.WriteFile(signal, nil, 0o644), standby.Run()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := standby.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return standby
+}
+
+// Address returns where a database of another server, of which this one is a copy, is found
+// on this one.
+func (s *Server) Address(t testing.TB, database string) string {
+	t.Helper()
+	at, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.address(strings.TrimPrefix(at.Path, "/"))
 }
 
 func shortest(a, b string) string {
@@ -66,26 +128,20 @@ func shortest(a, b string) string {
 	return b
 }
 
-// begin makes the cluster and starts the server.
-func (s *Server) begin() error {
-	if os.Geteuid() == 0 { // as which it refuses to run
-		var err error
-		if s.as.Credential, err = nobody(s.dir); err != nil {
-			return err
-		}
-	}
+// initialize makes the cluster.
+func (s *Server) initialize() error {
 	initdb := exec.Command(filepath.Join(s.bin, "initdb"), "-D", filepath.Join(s.dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = s.dir, s.as
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	return s.Run()
+	return nil
 }
 
 // Run starts the server again after [Server.Halt] or [Server.Kill], and returns when
 // it answers.
 func (s *Server) Run() (err error) {
-	s.keeper = exec.Command("/bin/sh", "-c", keep, filepath.Join(s.bin, "postgres"), s.dir)
+	s.keeper = exec.Command("/bin/sh", append([]string{"-c", keep, filepath.Join(s.bin, "postgres"), s.dir}, s.settings...)...)
 	s.keeper.Dir, s.keeper.SysProcAttr = s.dir, s.as
 	if s.life, err = s.keeper.StdinPipe(); err != nil {
 		return err
@@ -131,24 +187,41 @@ func (s *Server) Kill() error {
 	return s.Halt()
 }
 
-// Slay ends the server's processes with SIGKILL, the one that looks after the others first:
-// none of them can do anything about it. Where the system does not say which they are, it
-// does what Kill does. Its cluster stays.
+// Slay ends the server's processes with SIGKILL: none of them can do anything about it.
+// Where the system does not say which they are, it does what Kill does. Its cluster stays.
 func (s *Server) Slay() error {
 	pid, err := s.pid()
 	if err != nil {
 		return err
 	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
-	if err != nil {
-		return s.Kill()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that there are no more of them
+		return err
 	}
-	for _, process := range append([]string{strconv.Itoa(pid)}, strings.Fields(string(children))...) {
-		if pid, err = strconv.Atoi(process); err != nil {
+	listed, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	if err != nil {
+		return errors.Join(syscall.Kill(pid, syscall.SIGCONT), s.Kill())
+	}
+	pids := []int{pid}
+	for _, child := range strings.Fields(string(listed)) {
+		pid, err := strconv.Atoi(child)
+		if err != nil {
 			return err
 		}
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) { // it may have ended
 			return err
+		}
+	}
+	// The cluster is taken for one in use for as long as one of them has its memory.
+	for _, pid := range pids {
+		for range 1000 {
+			memory, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+			if err != nil || strings.HasPrefix(string(memory), "0 ") {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	return s.Halt()

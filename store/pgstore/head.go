@@ -34,6 +34,14 @@ func (h head) point() daybook.Point {
 // latest returns the time that the next stamp must be above.
 func (h head) latest() int64 { return max(h.stamp, h.known) }
 
+// behind returns by how much the clock is behind the last stamp.
+func (h head) behind() time.Duration {
+	if h.latest() <= h.clock {
+		return 0
+	}
+	return time.Duration(h.latest() - h.clock)
+}
+
 // headOf reads the row that a statement returns.
 func headOf(row pgx.Row) (h head, err error) {
 	var log, incarnation [16]byte

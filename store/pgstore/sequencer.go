@@ -103,7 +103,7 @@ func (s *Store) write(w *writer, g *group) {
 		g.looking = over && g.sent != nil
 		err := s.attempt(w, g)
 		if err == nil {
-			s.health.appending(nil, time.Duration(g.head.latest()-g.head.clock))
+			s.health.appending(nil, g.head.behind())
 			g.answer()
 			return
 		}
