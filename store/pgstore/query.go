@@ -113,17 +113,18 @@ func (s *search) named(column string, names []string, columns, filters string) s
 }
 
 // through returns the statement that goes through the events of which a column has a name,
-// or through all. A comparison of whole rows fits one index and no other: there is no
-// choice to be made by statistics.
+// or through all. Equalities, bounds and order are those of one index, and of no other,
+// whatever statistics say. A comparison of whole rows would not do: it does not end a scan,
+// so that what stands behind the name would be read to the end of the index, and it fits
+// every index that begins with the log.
 func (s *search) through(column, name, columns, filters string) string {
-	row, from, to := "e.log, ", paramLog+", ", paramLog+", "
-	order := "e.log " + s.order()
+	within, order := "e.log = "+paramLog, "e.log "+s.order()
 	if column != "" {
-		row, from, to = row+column+", ", from+name+", ", to+name+", "
+		within += " and " + column + " = " + name
 		order += ", " + column + " " + s.order()
 	}
-	return fmt.Sprintf(`select %s from daybook_event e where (%se.position) > (%s%s) and (%[2]se.position) <= (%[5]s%[6]s)%[7]s order by %[8]s, e.position %[9]s limit %[10]s`,
-		columns, row, from, paramLow, to, paramHigh, filters, order, s.order(), paramLimit)
+	return fmt.Sprintf(`select %s from daybook_event e where %s and e.position > %s and e.position <= %s%s order by %s, e.position %s limit %s`,
+		columns, within, paramLow, paramHigh, filters, order, s.order(), paramLimit)
 }
 
 // tagged returns the statement for events that carry all tags of an item.
