@@ -35,8 +35,8 @@ func (c colleague) Append(ctx context.Context, seen daybook.Position, events []d
 			receipt, err = l.node.Append(ctx, seen, events, cond)
 			return err
 		},
-		func(ctx context.Context, session string) error {
-			a, err := l.ask(ctx, session, question{Seen: seen, Clauses: wireClauses(cond), events: events})
+		func(ctx context.Context, e epochRecord) error {
+			a, err := l.ask(ctx, e, question{Epoch: e.Epoch, Seen: seen, Clauses: wireClauses(cond), events: events})
 			switch {
 			case err != nil:
 				return err
@@ -65,7 +65,7 @@ func definite(err error) bool {
 	var unknown *daybook.UnknownError
 	var corrupt *daybook.CorruptError
 	return errors.As(err, &conflict) || errors.As(err, &reused) || errors.As(err, &invalid) ||
-		errors.As(err, &unknown) || errors.As(err, &corrupt) || errors.Is(err, daybook.ErrClosed)
+		errors.As(err, &unknown) || errors.As(err, &corrupt)
 }
 
 // Known implements shared.Colleague.
@@ -77,8 +77,8 @@ func (c colleague) Known(ctx context.Context, stamp int64) (daybook.Position, er
 			p, err = l.node.Known(ctx, stamp)
 			return err
 		},
-		func(ctx context.Context, session string) error {
-			a, err := l.ask(ctx, session, question{Known: &stamp})
+		func(ctx context.Context, e epochRecord) error {
+			a, err := l.ask(ctx, e, question{Epoch: e.Epoch, Known: &stamp})
 			switch {
 			case err != nil:
 				return err
@@ -100,7 +100,7 @@ func (c colleague) Known(ctx context.Context, stamp int64) (daybook.Position, er
 // askOn has something done by whoever holds the epoch: here, or by asking. It goes on
 // until somebody has done it, or found that it cannot be done, or patience ends. It
 // reports whether somebody was asked who may have done it and whose answer did not come.
-func (l *log) askOn(ctx context.Context, here func() error, there func(ctx context.Context, session string) error) (asked bool, err error) {
+func (l *log) askOn(ctx context.Context, here func() error, there func(ctx context.Context, e epochRecord) error) (asked bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.times.patience, errPatience)
 	defer cancel()
 	for pause := time.Duration(0); ; pause = min(2*pause+5*time.Millisecond, l.times.beat/4) {
@@ -125,7 +125,7 @@ func (l *log) askOn(ctx context.Context, here func() error, there func(ctx conte
 		}
 		holder, gone := l.holder(), ""
 		if holder.Session != "" && holder.Session != l.session {
-			err = there(ctx, holder.Session)
+			err = there(ctx, holder)
 			switch {
 			case errors.Is(err, errSilent):
 				asked = true
@@ -146,19 +146,19 @@ func (l *log) askOn(ctx context.Context, here func() error, there func(ctx conte
 // errPatience says that something was tried for as long as the options allow.
 var errPatience = errors.New("there was no quorum, or no answer from the node that holds the epoch, for as long as one was to wait")
 
-// ask asks the node with a session, and waits for the answer as long as the node says that
+// ask asks the node that holds an epoch, and waits for the answer as long as the node says that
 // it is there. The error is errSilent if it does not answer; if it is gone, or
 // cannot be reached from here, neverSent says so.
-func (l *log) ask(ctx context.Context, session string, q question) (answer, error) {
+func (l *log) ask(ctx context.Context, e epochRecord, q question) (answer, error) {
 	b := q.encode()
 	if len(b) > l.GroupBytes() {
 		return answer{}, errTooLong
 	}
 	ctx, silent := context.WithCancelCause(ctx)
 	defer silent(nil)
-	watch := l.watch(ctx, session, func() { silent(errSilent) })
+	watch := l.watch(ctx, e.Session, func() { silent(errSilent) })
 	defer watch()
-	msg, err := l.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: l.subjects.nodes + session, Data: b})
+	msg, err := l.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: l.subjects.nodes + e.Session, Data: b})
 	if err != nil && neverSent(err) {
 		return answer{}, err
 	}
@@ -235,7 +235,13 @@ func (l *log) answer(b []byte) answer {
 	if err != nil {
 		return errorAnswer(&daybook.InvalidError{What: "question", Reason: err.Error()}, nil)
 	}
-	if _, err := l.Ready(); err != nil {
+	// Who asks may have asked the holder of an earlier epoch, and got no answer. Then a node
+	// that held one before that, and does not know that it is over, must not say what is so.
+	turn, err := l.Ready()
+	if err == nil && turn.Epoch < q.Epoch {
+		err = fmt.Errorf("%w %d", errTurn, q.Epoch)
+	}
+	if err != nil {
 		return errorAnswer(err, nil)
 	}
 	ctx, cancel := context.WithTimeout(l.life, l.times.patience)

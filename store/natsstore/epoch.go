@@ -84,11 +84,23 @@ func (l *log) take(ctx context.Context, e epochRecord, c commit) (outcome, error
 // handed to a node of which no answer came.
 func answerOf(asked bool, events []daybook.Event, err error) error {
 	if asked && len(events) > 0 {
-		return &daybook.UnknownError{IDs: idsOf(events), Err: err}
+		return &daybook.UnknownError{IDs: idsOf(events), Err: opaque{err}}
 	}
 	var unavailable *daybook.UnavailableError
 	if errors.As(err, &unavailable) {
 		return unavailable
 	}
+	if errors.Is(err, daybook.ErrClosed) {
+		return daybook.ErrClosed
+	}
 	return &daybook.UnavailableError{Doing: "append", Err: err}
+}
+
+// An opaque error is the reason for one that says something else: nothing is to be found
+// in it but that a context ended.
+type opaque struct{ error }
+
+// Is reports whether the reason is the end of a context.
+func (o opaque) Is(target error) bool {
+	return (target == context.Canceled || target == context.DeadlineExceeded) && errors.Is(o.error, target)
 }

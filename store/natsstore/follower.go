@@ -147,7 +147,7 @@ func (l *log) follow(next uint64) {
 	pause := l.times.beat / 16
 	for l.life.Err() == nil {
 		from := next
-		err := l.read(&next)
+		err := l.read(l.life, &next, l.takeIn)
 		if l.life.Err() != nil {
 			return
 		}
@@ -164,11 +164,12 @@ func (l *log) follow(next uint64) {
 	}
 }
 
-// read reads the stream with one consumer, until that comes to nothing. A consumer that
-// is silent for two beats is given up: its server may be gone.
-func (l *log) read(next *uint64) error {
-	ctx, cancel := context.WithTimeout(l.life, l.times.attempt)
-	consumer, err := l.stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+// read reads the stream with one consumer, message by message from next on, until that
+// comes to nothing. A consumer that is silent for two beats is given up: its server may be
+// gone.
+func (l *log) read(ctx context.Context, next *uint64, take func(ctx context.Context, seq uint64, msg jetstream.Msg) error) error {
+	once, cancel := context.WithTimeout(ctx, l.times.attempt)
+	consumer, err := l.stream.CreateConsumer(once, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       *next,
 		AckPolicy:         jetstream.AckNonePolicy,
@@ -196,30 +197,31 @@ func (l *log) read(next *uint64) error {
 		_ = l.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
 	}()
 	for {
-		msg, err := messages.Next(jetstream.NextContext(l.life))
+		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return err
 		}
-		if err := l.take1(msg, next); err != nil {
+		meta, err := msg.Metadata()
+		if err != nil {
+			return fmt.Errorf("a message says not where it is from: %w", err)
+		}
+		seq := meta.Sequence.Stream
+		if seq < *next {
+			continue
+		}
+		if seq > *next {
+			return fmt.Errorf("message %d comes, and %d was expected", seq, *next)
+		}
+		if err := take(ctx, seq, msg); err != nil {
 			return err
 		}
-		l.trouble.Store(nil)
+		*next = seq + 1
 	}
 }
 
-// take1 takes the next message of the stream.
-func (l *log) take1(msg jetstream.Msg, next *uint64) error {
-	meta, err := msg.Metadata()
-	if err != nil {
-		return fmt.Errorf("a message says not where it is from: %w", err)
-	}
-	seq := meta.Sequence.Stream
-	if seq < *next {
-		return nil
-	}
-	if seq > *next {
-		return fmt.Errorf("message %d comes, and %d was expected", seq, *next)
-	}
+// takeIn takes the next message of the stream.
+func (l *log) takeIn(ctx context.Context, seq uint64, msg jetstream.Msg) error {
+	l.trouble.Store(nil)
 	switch msg.Subject() {
 	case l.subjects.epoch:
 		e, err := decodeEpoch(seq, msg.Data())
@@ -232,11 +234,8 @@ func (l *log) take1(msg jetstream.Msg, next *uint64) error {
 		if err != nil {
 			return err
 		}
-		if err := l.follower.keep(l.life, c); err != nil {
-			return err
-		}
+		return l.follower.keep(ctx, c)
 	}
-	*next = seq + 1
 	return nil
 }
 
@@ -277,7 +276,7 @@ func (l *log) start(ctx context.Context) error {
 	return nil
 }
 
-// Health says why nothing arrives, or returns nil.
+// health says why nothing arrives, or returns nil.
 func (l *log) health() error {
 	if t := l.trouble.Load(); t != nil && !errors.Is(*t, context.Canceled) {
 		return fmt.Errorf("natsstore: nothing arrives from stream %s: %w", l.subjects.stream, *t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,7 +35,8 @@ type subject struct {
 	opts    Options
 	worlds  []vfs.World
 
-	nodes []*Store
+	mu    sync.Mutex // guards nodes
+	nodes []*Store   // nil while closed
 	next  atomic.Uint64
 	seen  atomic.Uint64
 }
@@ -70,30 +72,68 @@ func (s *subject) node(ctx context.Context, i int) (*Store, error) {
 
 func (s *subject) open(t testing.TB) {
 	t.Helper()
-	s.nodes = nil
+	s.nodes = make([]*Store, len(s.dirs))
 	for i := range s.dirs {
-		node, err := s.node(t.Context(), i)
-		if err != nil {
-			t.Fatalf("node %d: %v", i, err)
-		}
-		s.nodes = append(s.nodes, node)
-		t.Cleanup(func() { node.Close() })
+		s.openNode(t, i)
 	}
+	t.Cleanup(func() { s.Close() })
 }
 
-// Close closes all nodes, the one that was asked first last.
+// openNode opens the i-th node.
+func (s *subject) openNode(t testing.TB, i int) {
+	t.Helper()
+	node, err := s.node(t.Context(), i)
+	if err != nil {
+		t.Errorf("node %d: %v", i, err)
+		return
+	}
+	s.mu.Lock()
+	s.nodes[i] = node
+	s.mu.Unlock()
+}
+
+// closeNode closes the i-th node.
+func (s *subject) closeNode(i int) error {
+	s.mu.Lock()
+	node := s.nodes[i]
+	s.nodes[i] = nil
+	s.mu.Unlock()
+	if node == nil {
+		return nil
+	}
+	return node.Close()
+}
+
+// Close closes all nodes.
 func (s *subject) Close() error {
 	var errs []error
-	for _, n := range s.nodes {
-		errs = append(errs, n.Close())
+	for i := range s.dirs {
+		errs = append(errs, s.closeNode(i))
 	}
 	return errors.Join(errs...)
+}
+
+// running returns the nodes that are open.
+func (s *subject) running() []*Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var open []*Store
+	for _, node := range s.nodes {
+		if node != nil {
+			open = append(open, node)
+		}
+	}
+	return open
 }
 
 // asked returns the node that is asked next, or the one after it, once it has come as far
 // as any answer.
 func (s *subject) asked(ctx context.Context, after uint64) (*Store, error) {
-	node := s.nodes[(s.next.Load()+after)%uint64(len(s.nodes))]
+	open := s.running()
+	if len(open) == 0 {
+		return nil, daybook.ErrClosed
+	}
+	node := open[(s.next.Load()+after)%uint64(len(open))]
 	if s.opts.Patience > 0 { // the node may be cut off, and is then asked in vain
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, 10*s.opts.Patience)
@@ -179,7 +219,7 @@ func (s *subject) scavenge(ctx context.Context) error {
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
-	for _, node := range s.nodes {
+	for _, node := range s.running() {
 		if _, err := node.Scavenge(ctx, &logstore.ScavengeOptions{Newest: true}); err != nil {
 			return err
 		}
@@ -189,7 +229,7 @@ func (s *subject) scavenge(ctx context.Context) error {
 
 // settled returns when all nodes have come as far as any answer.
 func (s *subject) settled(ctx context.Context) error {
-	for _, node := range s.nodes {
+	for _, node := range s.running() {
 		if err := node.log.node.Until(ctx, daybook.Position(s.seen.Load())); err != nil {
 			return err
 		}

@@ -18,6 +18,9 @@ import (
 
 // A question is what is asked.
 type question struct {
+	// Epoch is the one that the node holds which is asked, as far as the other one knows.
+	Epoch uint64 `json:"epoch"`
+
 	// Known asks that nothing more be recorded at or before a time, in nanoseconds since
 	// 1970; otherwise events are to be appended.
 	Known *int64 `json:"known,omitempty"`
