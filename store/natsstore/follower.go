@@ -222,6 +222,9 @@ func (l *log) read(ctx context.Context, next *uint64, take func(ctx context.Cont
 // takeIn takes the next message of the stream.
 func (l *log) takeIn(ctx context.Context, seq uint64, msg jetstream.Msg) error {
 	l.trouble.Store(nil)
+	if l.times.lag != nil {
+		l.times.lag()
+	}
 	switch msg.Subject() {
 	case l.subjects.epoch:
 		e, err := decodeEpoch(seq, msg.Data())

@@ -67,6 +67,9 @@ type times struct {
 	// beat is how often a node that owes an answer is asked whether it is there, and twice
 	// that is how long it may take to say so.
 	beat time.Duration
+	// lag, if set, is called before a message of the stream is taken in: tests have nodes
+	// fall behind.
+	lag func()
 }
 
 var _ shared.Log = (*log)(nil)

@@ -33,6 +33,7 @@ type subject struct {
 	dirs    []string
 	gates   []*natstest.Gate
 	opts    Options
+	times   []times // of each node; quick where there are none
 	worlds  []vfs.World
 
 	mu    sync.Mutex // guards nodes
@@ -67,7 +68,11 @@ func (s *subject) node(ctx context.Context, i int) (*Store, error) {
 		o.Patience = 20 * time.Second
 	}
 	o.NATS = []nats.Option{nats.SetCustomDialer(s.gates[i]), nats.ReconnectWait(10 * time.Millisecond)}
-	return open(ctx, s.servers.URL(), &o, s.worlds[i], quick)
+	ts := quick
+	if i < len(s.times) {
+		ts = s.times[i]
+	}
+	return open(ctx, s.servers.URL(), &o, s.worlds[i], ts)
 }
 
 func (s *subject) open(t testing.TB) {

@@ -47,7 +47,7 @@ func (s subjects) sound(c jetstream.StreamConfig) error {
 		wrong = fmt.Sprintf("removes what was read (retention %v)", c.Retention)
 	case c.Discard != jetstream.DiscardNew:
 		wrong = "discards old messages when it is full"
-	case c.MaxMsgs > 0 || c.MaxBytes > 0 && c.Discard != jetstream.DiscardNew || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0:
+	case c.MaxMsgs > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0: // of bytes it may: then it refuses new ones
 		wrong = "has a limit of messages or of their age"
 	case !c.DenyDelete || !c.DenyPurge:
 		wrong = "allows that messages are deleted or purged"
