@@ -28,7 +28,8 @@ func rootImports(t *Tree) []string {
 
 // applicationImports keeps applications something that a stranger can copy:
 // what is internal to another place is not there for them. An application may
-// have internals of its own, and all of them share apps/internal.
+// have internals of its own, and all of them share apps/internal. Their tests may
+// ask for the servers that this tree starts for tests.
 func applicationImports(t *Tree) []string {
 	var complaints []string
 	for _, p := range t.sorted() {
@@ -39,7 +40,8 @@ func applicationImports(t *Tree) []string {
 		for _, f := range p.files {
 			for _, importPath := range f.imports() {
 				to := t.node(importPath)
-				if slices.Contains(strings.Split(to, "/"), "internal") && !strings.HasPrefix(to, own+"/") && !strings.HasPrefix(to, "apps/internal/") {
+				if slices.Contains(strings.Split(to, "/"), "internal") && !strings.HasPrefix(to, own+"/") && !strings.HasPrefix(to, "apps/internal/") &&
+					!(strings.HasSuffix(f.path, "_test.go") && slices.Contains(testServers, to)) {
 					complaints = append(complaints, fmt.Sprintf(
 						"%s imports %s: an application uses public packages only", f.path, to))
 				}
@@ -52,6 +54,9 @@ func applicationImports(t *Tree) []string {
 // engine is where every file, time and random number must come from internal/vfs,
 // so that a test can replay them.
 const engine = "store/logstore"
+
+// testServers start the servers that tests need.
+var testServers = []string{"internal/pgtest", "internal/natstest"}
 
 // outside are the packages that the engine may not import, and the functions
 // that it may not call of those it may.

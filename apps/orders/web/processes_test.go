@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/browser"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
@@ -207,56 +208,56 @@ func TestWhatIsNotSetAsideIsLeftAlone(t *testing.T) {
 // A visitor places an order and watches how the shop sees to it, without ever loading the
 // page again; has the carrier fail; and watches how everything is undone.
 func TestAVisitorWatchesAFulfilment(t *testing.T) {
-	chromium(t)
+	browser.Chromium(t)
 	f := openBusyFront(t)
 	f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
 	v := visitFront(t, f.shopfront)
 	order := func() {
 		t.Helper()
-		v.open("/orders")
-		v.click("#place summary")
-		v.write("#place [name=product1]", "lamp")
-		v.write("#place [name=quantity1]", "2")
-		v.write("#place [name=price1]", "30")
-		v.click("#place button")
-		v.shows("main", "The order is placed.")
+		v.Open("/orders")
+		v.Click("#place summary")
+		v.Write("#place [name=product1]", "lamp")
+		v.Write("#place [name=quantity1]", "2")
+		v.Write("#place [name=price1]", "30")
+		v.Click("#place button")
+		v.Shows("main", "The order is placed.")
 		// A page that is loaded again forgets this.
-		if _, err := chromedp.Run(v.ctx, chromedp.Evaluate[int](`window.watched = 1`)); err != nil {
+		if _, err := chromedp.Run(v.Ctx, chromedp.Evaluate[int](`window.watched = 1`)); err != nil {
 			t.Fatal(err)
 		}
-		v.shows("#fulfilment", "Booking the carrier")
-		v.shows("#status", "paid")
+		v.Shows("#fulfilment", "Booking the carrier")
+		v.Shows("#status", "paid")
 	}
 	order()
 	f.let <- struct{}{}
-	v.shows("#status", "shipped")
-	v.shows("#fulfilment", "Done.")
-	v.shows("#details", simulated.CarrierName)
-	v.click("#history summary")
-	v.until(`document.querySelector("#history img").complete && document.querySelector("#history img").naturalWidth > 100`)
-	v.until(`window.watched === 1`)
-	v.open("/stock/lamp")
-	v.shows("#sums", "8")
+	v.Shows("#status", "shipped")
+	v.Shows("#fulfilment", "Done.")
+	v.Shows("#details", simulated.CarrierName)
+	v.Click("#history summary")
+	v.Until(`document.querySelector("#history img").complete && document.querySelector("#history img").naturalWidth > 100`)
+	v.Until(`window.watched === 1`)
+	v.Open("/stock/lamp")
+	v.Shows("#sums", "8")
 
-	v.open("/providers")
-	v.do(chromedp.SetValue(chromedp.CSS("#next-carrier [name=mood]"), "decline"))
-	v.click("#next-carrier button")
-	v.shows("main", "The provider knows.")
-	v.shows("main", "say no")
+	v.Open("/providers")
+	v.Do(chromedp.SetValue(chromedp.CSS("#next-carrier [name=mood]"), "decline"))
+	v.Click("#next-carrier button")
+	v.Shows("main", "The provider knows.")
+	v.Shows("main", "say no")
 	order()
 	f.let <- struct{}{}
-	v.shows("#status", "refunded")
-	v.shows("#fulfilment", "Everything is undone.")
-	v.shows("#events", "nobody fetches it")
-	v.shows("#events", "Refunded")
-	v.until(`window.watched === 1`)
+	v.Shows("#status", "refunded")
+	v.Shows("#fulfilment", "Everything is undone.")
+	v.Shows("#events", "nobody fetches it")
+	v.Shows("#events", "Refunded")
+	v.Until(`window.watched === 1`)
 
-	v.open("/processes?ended=true")
-	v.shows("#list", "nobody fetches it")
-	v.shows("#standing", "2")
-	v.open("/stock/lamp")
-	v.shows("#events", "Released")
-	v.shows("#sums", "8")
+	v.Open("/processes?ended=true")
+	v.Shows("#list", "nobody fetches it")
+	v.Shows("#standing", "2")
+	v.Open("/stock/lamp")
+	v.Shows("#events", "Released")
+	v.Shows("#sums", "8")
 }
 
 // What is set aside is listed with its cause; it goes on when it is tried again after the
