@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/internal/natstest"
 	"github.com/daybook-es/daybook/internal/pgtest"
 	"github.com/daybook-es/daybook/store/logstore"
 	"github.com/daybook-es/daybook/store/storeurl"
@@ -97,6 +98,8 @@ func TestALogCopiedThroughAllStoresIsTheSame(t *testing.T) {
 	at := source
 	for _, to := range []string{
 		with(t, pgtest.Database(t), log),
+		"nats://embedded?log=from-a-directory&dir=" + filepath.Join(dir, "nats"),
+		natstest.Start(t, 3).URL() + "?log=on-three&dir=" + filepath.Join(dir, "node"),
 		"log://" + filepath.Join(dir, "last"),
 	} {
 		// A copy that was interrupted is gone on with.

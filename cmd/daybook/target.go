@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/natsstore/embedded"
 	"github.com/daybook-es/daybook/store/storeurl"
 )
 
@@ -22,8 +23,12 @@ type Target struct {
 	Log string `arg:"" name:"LOG" help:"Directory in which the log is kept, or the URL of its store."`
 }
 
-// stores are those that the program knows.
-func stores() storeurl.Registry { return storeurl.Stores() }
+// stores are those that the program knows: all, and a NATS server of its own.
+func stores() storeurl.Registry {
+	stores := storeurl.Stores()
+	stores["nats"] = storeurl.NATSWith(embedded.Open)
+	return stores
+}
 
 // elsewhere returns the URL of the target if its log is not kept in a directory.
 func (t Target) elsewhere() (u *storeurl.URL, is bool) {

@@ -117,6 +117,11 @@ func (l *log) open(ctx context.Context, o *Options) (err error) {
 	if l.js, err = jetstream.New(l.conn); err != nil {
 		return fmt.Errorf("natsstore: %w", err)
 	}
+	if o.Existing {
+		if err := l.exists(ctx, o.Log); err != nil {
+			return err
+		}
+	}
 	if err := l.openStream(ctx, o.Replicas); err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ type Options struct {
 	// 3 in a cluster of servers, and otherwise 1. A log that exists has as many as it has.
 	Replicas int
 
+	// Existing has Open refuse servers that have no log of this name, and make none. It is
+	// for programs that only look.
+	Existing bool
+
 	// Require is what a receipt must survive at least. If the servers cannot be shown to
 	// keep that, Open refuses. Zero takes what there is, which every receipt states.
 	Require daybook.Durability

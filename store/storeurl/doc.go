@@ -4,6 +4,8 @@
 //	data/orders                  a directory, kept by package logstore
 //	log:///var/lib/orders        the same; parameter compress=true
 //	postgres://localhost/shop    a PostgreSQL database; parameters log and schema, and those of the driver
+//	nats://one:4222,two:4222?log=orders&dir=data
+//	                             a JetStream cluster; for the parameters see package natsstore
 //	mem://                       memory, gone with the program
 //
 // [Open] knows all of these. A program that wants fewer of them, or one more, has a

@@ -52,7 +52,7 @@ type Registry map[string]Opener
 
 // Stores returns a new registry of the stores of this module.
 func Stores() Registry {
-	return Registry{"log": Log, "mem": Mem, "postgres": Postgres, "postgresql": Postgres}
+	return Registry{"log": Log, "mem": Mem, "nats": NATS, "postgres": Postgres, "postgresql": Postgres}
 }
 
 // Open opens the store at a URL, or in a directory, with [Stores].
