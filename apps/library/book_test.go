@@ -146,3 +146,8 @@ func TestReturn(t *testing.T) {
 		given(t, added, BookAdded{ISBN: jane, Title: "Jane Eyre", Author: "Charlotte Brontë", Copies: 1}, lent(jane, "ada")).When(Return(back, at)).ThenRefused(ErrDoesNotHave)
 	})
 }
+
+// What is kept of a book's past, and what happened since, come to the same as all of it.
+func TestWhatIsKeptOfABook(t *testing.T) {
+	daybooktest.Snapshots(t, Books, added, lent(emma, "ada"), lent(emma, "grace"), BookReturned{emma, "ada"}, CopiesAdded{emma, 3}, BookReturned{emma, "grace"}, BookRemoved{ISBN: emma}, added)
+}

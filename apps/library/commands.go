@@ -89,6 +89,13 @@ func NewBus(store daybook.Store, now func() time.Time, options *command.Options)
 	if now == nil {
 		now = time.Now
 	}
+	var o command.Options
+	if options != nil {
+		o = *options
+	}
+	// Nobody reads all that ever happened to a book that is much sought after each time that
+	// it is lent: what was folded is kept, and only what is new is read.
+	o.Decide = append([]decider.Option{decider.WithSnapshots(decider.NewCache(keptFolds), foldAtMost)}, o.Decide...)
 	return command.NewBus(store, []command.Handler{
 		command.On("AddBook", func(c AddBook, _ command.ID) decider.Plan { return Add(BookAdded(c), now()) }),
 		command.On("AddCopies", func(c AddCopies, _ command.ID) decider.Plan { return AddMore(CopiesAdded(c), now()) }),
@@ -98,5 +105,13 @@ func NewBus(store daybook.Store, now func() time.Time, options *command.Options)
 		}),
 		command.On("ReturnBook", func(c ReturnBook, _ command.ID) decider.Plan { return Return(BookReturned(c), now()) }),
 		command.On("RemoveBook", func(c RemoveBook, _ command.ID) decider.Plan { return Remove(BookRemoved(c), now()) }),
-	}, options)
+	}, &o)
 }
+
+const (
+	// keptFolds is for how many books, and pairs of a book and a reader, what was folded of
+	// their past is kept: some 200 bytes each.
+	keptFolds = 10_000
+	// foldAtMost is how many events a decision folds before what came of it is kept.
+	foldAtMost = 32
+)

@@ -269,7 +269,7 @@ func TestWhateverPeopleDo(t *testing.T) {
 			}
 			return n
 		}
-		for range rapid.IntRange(1, 60).Draw(rt, "commands") {
+		for range rapid.IntRange(1, 200).Draw(rt, "commands") {
 			isbn, reader := rapid.SampledFrom(books).Draw(rt, "book"), rapid.SampledFrom(readers).Draw(rt, "reader")
 			n := rapid.Int64Range(1, 3).Draw(rt, "copies")
 			loan := fmt.Sprint(isbn, reader)

@@ -71,7 +71,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: health(writer)}
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer)}
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common})
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})

@@ -61,24 +61,5 @@ func (k Kept) await(ctx context.Context, log *slog.Logger) (storeurl.Store, erro
 	}
 }
 
-// health returns why nothing is recorded until somebody does something about it, or nil. A
-// disk that is full may have room again, and only the next command can tell.
-func health(store daybook.Store) func() error {
-	unwell, knows := store.(interface{ Health() error })
-	if !knows {
-		return nil
-	}
-	return func() error {
-		err := unwell.Health()
-		if ill := (*logstore.HealthError)(nil); errors.As(err, &ill) && !ill.ReadOnly {
-			return nil
-		}
-		if clock := (*logstore.ClockError)(nil); errors.As(err, &clock) {
-			return nil
-		}
-		return err
-	}
-}
-
 // isURL reports whether a text is the URL of a store, and not a directory.
 func isURL(text string) bool { return strings.Contains(text, "://") }

@@ -48,7 +48,7 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
-	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: health(store)}, Write: c.Write})
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}, Write: c.Write})
 	address := program.AddressOf(listener)
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("answering", "address", address, "store", named(c.Store), "write", c.Write)

@@ -34,7 +34,7 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: health(store)}})
+	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("taking commands", "address", address, "store", named(c.Store))
 	err = site.Serve(ctx, listener)

@@ -123,23 +123,5 @@ func (o *opened) caughtUp(ctx context.Context) error {
 	return o.Wait(ctx, now)
 }
 
-// health returns why nothing is recorded until the shop is opened again, or nil. A disk
-// that is full may have room again, and only the next command can tell. With a clock that
-// jumped the shop goes on; the store's log says so.
-func (o *opened) health() error {
-	store, is := o.store.(interface{ Health() error })
-	if !is {
-		return nil
-	}
-	err := store.Health()
-	if unwell := (*logstore.HealthError)(nil); errors.As(err, &unwell) && !unwell.ReadOnly {
-		return nil
-	}
-	if clock := (*logstore.ClockError)(nil); errors.As(err, &clock) {
-		return nil
-	}
-	return err
-}
-
 // close closes the views, then the store. It is for defer: it adds to err.
 func (o *opened) close(err *error) { *err = errors.Join(*err, o.Shop.Close(), o.store.Close()) }

@@ -37,7 +37,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	defer shop.close(&err)
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: shop.health},
+		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store)},
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)
