@@ -97,7 +97,7 @@ func (h *harness) appendFor(p peers.Peer, together, writers int) (int64, time.Du
 
 // brief is one line for who watches.
 func (p *Part) brief(in, metric string) (line string) {
-	for _, k := range peers.Kinds {
+	for _, k := range allKinds() {
 		if v, ok := p.get(in, k.Key, metric); ok {
 			line += fmt.Sprintf("  %s %.4g", k.Key, v)
 		}

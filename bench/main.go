@@ -59,6 +59,9 @@ var works = []struct {
 	{"views", viewsWork},
 	{"aside", asideWork},
 	{"rebuild", rebuildWork},
+	{"postgres", postgresWork},
+	{"nats", natsWork},
+	{"elsewhere", elsewhereWork},
 }
 
 func main() {

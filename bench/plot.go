@@ -25,6 +25,8 @@ const (
 var colours = map[string]string{
 	"logstore": "#1f5fbf", "bare": "#c9ced6", plainKey: "#c9ced6", replayKey: "#c9ced6", byHandKey: "#4c9f70", "pebble": "#d9822b", "sqlite": "#4c9f70", "bbolt": "#b5a642",
 	"jetstream": "#8a6bb8", "pg": "#c05a5a", "pg-group": "#dd9a9a",
+	"pgstore": "#1f5fbf", "pg-plain": "#c05a5a", "pg-locked": "#dd9a9a", "emmett": "#d9822b",
+	"natsstore": "#1f5fbf", "natsstore-far": "#6c97d8", "js-publish": "#8a6bb8",
 }
 
 // A block of a plot is bars on one scale.
@@ -63,7 +65,7 @@ func (c chapter) blocks(p *Part, metrics []string) (blocks []block) {
 			}
 			for _, key := range keys {
 				if v, ok := p.get(in, key, metric); ok {
-					b.bars = append(b.bars, bar{peerName(key), colours[key], key == "logstore", v})
+					b.bars = append(b.bars, bar{peerName(key), colours[key], key == c.us(), v})
 				}
 			}
 			blocks = append(blocks, b)
