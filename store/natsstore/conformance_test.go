@@ -2,6 +2,7 @@ package natsstore
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -88,21 +89,25 @@ func conformance(servers *natstest.Cluster, nodes int, opts Options) storetest.S
 }
 
 func TestOneNodeIsAStore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, conformance(natstest.StartWith(t, 1, unsynced), 1, Options{}))
 }
 
 func TestTwoNodesAreAStore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, conformance(natstest.StartWith(t, 1, unsynced), 2, Options{}))
 }
 
 func TestTwoNodesGiveTheAnswersOfTheModel(t *testing.T) {
+	t.Parallel()
 	storetest.Compare(t, memstore.New(), conformance(natstest.StartWith(t, 1, unsynced), 2, Options{SegmentBytes: 20000, Stride: 1000}), 2, 1000)
 }
 
 func TestThreeServersAreAStore(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster of three servers on one disk takes a minute")
+	if os.Getenv("DAYBOOK_KILLS") == "" {
+		t.Skip("three servers that sync on one disk take minutes; DAYBOOK_KILLS has them run")
 	}
+	t.Parallel()
 	storetest.Run(t, conformance(natstest.Start(t, 3), 2, Options{}))
 }
 

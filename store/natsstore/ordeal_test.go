@@ -32,6 +32,14 @@ func rounds(t testing.TB, few int) int {
 	return n
 }
 
+// elections lets a test run beside others: it mostly waits for servers to elect who leads them, which takes seconds each time.
+func elections(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("servers take their time over elections")
+	}
+}
+
 // An ordeal is clients that append on all nodes of a log while something is done to the nodes, to the servers and to the ways
 // between them. In the end what every client was answered must be explained by what is in the log, and everybody must have
 // the same.
@@ -215,6 +223,7 @@ func inTurn(t *testing.T, node *Store) {
 
 // Nodes take the epoch from each other, are cut off, get no answers, are closed and opened again.
 func TestContendingNodesAnswerAsOneLog(t *testing.T) {
+	t.Parallel()
 	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 3, Options{SegmentBytes: 20000, Patience: 5 * time.Second})
 	o := begin(t, s, 8, 1)
 	rng := rand.New(rand.NewPCG(1, 100))
@@ -250,11 +259,12 @@ func TestContendingNodesAnswerAsOneLog(t *testing.T) {
 
 // The server that leads the stream is stopped, and started again when another one has taken its place.
 func TestNothingIsLostWhenTheLeaderIsKilled(t *testing.T) {
+	elections(t)
 	servers := natstest.Start(t, 3)
 	s := newSubject(t, servers, 2, Options{})
 	o := begin(t, s, 8, 2)
 	var longest time.Duration
-	for range rounds(t, 2) {
+	for range rounds(t, 1) {
 		o.progress(t, 50)
 		leader := servers.Leader(s.nodes[0].log.subjects.stream)
 		began := time.Now()
@@ -268,20 +278,41 @@ func TestNothingIsLostWhenTheLeaderIsKilled(t *testing.T) {
 	t.Logf("%d events; at most %v until twenty appends were acknowledged after a kill", len(log), longest)
 }
 
-// The power of all servers fails at once, as far as a process can tell: none comes to an orderly end.
-func TestNothingIsLostWhenAllServersAreKilled(t *testing.T) {
-	servers := natstest.Start(t, 3)
+// Servers in processes of their own, the leader among them, are stopped for a while in the middle of whatever they do. One that
+// led goes on as if it still did.
+func TestAPausedLeaderDoesNoHarm(t *testing.T) {
+	elections(t)
+	servers := natstest.StartProcesses(t, 3)
 	s := newSubject(t, servers, 2, Options{})
-	o := begin(t, s, 4, 3)
+	o := begin(t, s, 8, 4)
+	for range rounds(t, 1) {
+		o.progress(t, 30)
+		leader := servers.Leader(s.nodes[0].log.subjects.stream)
+		servers.Pause(leader, true)
+		o.progress(t, 10)
+		servers.Pause(leader, false)
+	}
+	o.progress(t, 30)
+	o.end(t)
+}
+
+// All servers are killed at the same moment, under load.
+func TestNothingIsLostWhenAllServersAreKilled(t *testing.T) {
+	elections(t)
+	servers := natstest.StartProcesses(t, 3)
+	s := newSubject(t, servers, 2, Options{})
+	o := begin(t, s, 8, 3)
 	for range rounds(t, 1) {
 		o.progress(t, 50)
 		for i := range servers.Len() {
-			servers.Stop(i)
+			servers.Pause(i, true)
+		}
+		for i := range servers.Len() {
+			servers.Kill(i)
 		}
 		for i := range servers.Len() {
 			servers.Start(i)
 		}
-		servers.WaitReady()
 	}
 	o.progress(t, 50)
 	o.end(t)

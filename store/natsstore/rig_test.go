@@ -28,7 +28,7 @@ var quick = times{attempt: 500 * time.Millisecond, beat: 250 * time.Millisecond}
 // one node, and what is read next is read on another, which must have come as far as any
 // answer before it is asked.
 type subject struct {
-	servers *natstest.Cluster
+	servers servers
 	log     string
 	dirs    []string
 	gates   []*natstest.Gate
@@ -42,10 +42,16 @@ type subject struct {
 	seen  atomic.Uint64
 }
 
+// servers are where the log of a subject is kept.
+type servers interface {
+	URL() string
+	Synced(ctx context.Context, names []string) error
+}
+
 var logs atomic.Uint64
 
 // newSubject opens a new log on some nodes.
-func newSubject(t testing.TB, servers *natstest.Cluster, nodes int, opts Options, worlds ...vfs.World) *subject {
+func newSubject(t testing.TB, servers servers, nodes int, opts Options, worlds ...vfs.World) *subject {
 	t.Helper()
 	s := &subject{servers: servers, log: fmt.Sprintf("log-%d", logs.Add(1)), opts: opts, worlds: worlds}
 	for i := range nodes {
