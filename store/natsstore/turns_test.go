@@ -1,6 +1,7 @@
 package natsstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -245,4 +246,69 @@ func TestVerifyComparesACopyWithTheStream(t *testing.T) {
 	}
 	s.openNode(t, 0)
 	settle(t, s)
+}
+
+// An append that the stream has taken, and of which no answer comes for as long as one is patient, is unknown; asked again it
+// tells.
+func TestACommitWhoseAnswerDoesNotComeIsUnknown(t *testing.T) {
+	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 1, Options{Patience: 300 * time.Millisecond})
+	node := s.nodes[0]
+	mustAppend(t, node, placed("order-1"))
+	s.gates[0].Hold(true)
+	event := placed("order-1")
+	_, err := node.Append(t.Context(), []daybook.Event{event}, nil)
+	var unknown *daybook.UnknownError
+	if !errors.As(err, &unknown) || unknown.IDs[0] != event.ID {
+		t.Fatalf("an append of which no answer comes: %v", err)
+	}
+	s.gates[0].Hold(false)
+	for {
+		receipt, err := node.Append(t.Context(), []daybook.Event{event}, nil)
+		var unavailable *daybook.UnavailableError
+		if errors.As(err, &unavailable) || errors.As(err, &unknown) {
+			continue // the connection comes back
+		}
+		if err != nil || !receipt.Repeated || receipt.Position != 2 {
+			t.Errorf("asked again: %+v, %v", receipt, err)
+		}
+		return
+	}
+}
+
+// Who asked the holder of an epoch, and got no answer, is not answered by one that held an earlier one and does not know that it
+// is over: what was asked first may be recorded.
+func TestANodeAnswersForItsOwnEpochOnly(t *testing.T) {
+	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 1, Options{})
+	node := s.nodes[0]
+	mustAppend(t, node, placed("order-1"))
+	e := epochIn(t, node)
+	for _, c := range []struct {
+		epoch uint64
+		kind  string
+	}{{e.Epoch - 1, kindConflict}, {e.Epoch, kindConflict}, {e.Epoch + 1, kindTurn}} {
+		q := question{Epoch: c.epoch, Clauses: wireClauses(daybook.New("order-1")), events: []daybook.Event{placed("order-1")}}
+		if a := node.log.answer(q.encode()); a.Error == nil || a.Error.Kind != c.kind {
+			t.Errorf("the holder of epoch %d, asked for epoch %d, answers %+v", e.Epoch, c.epoch, a.Error)
+		}
+	}
+}
+
+// *Wrong last sequence* is said of a message that is stored already as well as of one that never will be.
+func TestAnErrorIsNotBelievedUntilTheStreamIsRead(t *testing.T) {
+	l := newSubject(t, natstest.StartWith(t, 1, unsynced), 1, Options{}).nodes[0].log
+	msg := l.message(l.subjects.epoch, encodeJSON(epochRecord{Epoch: 1}))
+	for _, try := range []string{"sent", "sent again"} {
+		if seq, what, err := l.put(soon(t), msg, 1); seq != 2 || what != stored {
+			t.Errorf("%s, it is message %d, and its outcome %d: %v", try, seq, what, err)
+		}
+	}
+	if _, what, err := l.put(soon(t), l.message(l.subjects.epoch, encodeJSON(epochRecord{Epoch: 1})), 1); what != passed {
+		t.Errorf("another message for its place has outcome %d: %v", what, err)
+	}
+	l.conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, what, err := l.put(ctx, l.message(l.subjects.epoch, nil), 2); what == stored || what == passed {
+		t.Errorf("without a connection the outcome is %d: %v", what, err)
+	}
 }
