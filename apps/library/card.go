@@ -1,9 +1,10 @@
 package library
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/daybook-es/daybook"
 )
 
 // A Card is the number of a reader's card: 1 to 32 letters, digits, dots, hyphens and
@@ -18,11 +19,11 @@ const maxCard = 32
 func (c Card) Validate() error {
 	switch {
 	case c == "":
-		return errors.New("reader: is missing")
+		return &daybook.InvalidError{What: "reader's card", Reason: "is missing"}
 	case len(c) > maxCard:
-		return fmt.Errorf("reader: a card's number has at most %d characters", maxCard)
+		return &daybook.InvalidError{What: "reader's card", Value: string(c), Reason: fmt.Sprintf("has %d signs, and at most %d are allowed", len(c), maxCard)}
 	case strings.Trim(string(c), "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "":
-		return fmt.Errorf("reader: %q is no card's number; it is made of letters from a to z, digits, dots, hyphens and underscores", string(c))
+		return &daybook.InvalidError{What: "reader's card", Value: string(c), Reason: "is not made of letters from a to z, digits, dots, hyphens and underscores"}
 	}
 	return nil
 }

@@ -1,8 +1,9 @@
 package library
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/daybook-es/daybook"
 )
 
 // A Day is a day of the calendar, in UTC, such as "2026-12-20". Days are compared as text.
@@ -26,7 +27,7 @@ func (d Day) Time() time.Time {
 // Validate returns what is wrong with a day that somebody wrote; nil if nothing is.
 func (d Day) Validate() error {
 	if d.Time().IsZero() {
-		return fmt.Errorf("due: %q is no day such as 2026-12-20", string(d))
+		return &daybook.InvalidError{What: "due", Value: string(d), Reason: "is no day such as 2026-12-20"}
 	}
 	return nil
 }

@@ -1,9 +1,10 @@
 package library
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/daybook-es/daybook"
 )
 
 // An ISBN is the number of a book: thirteen digits without hyphens, the last of which
@@ -15,32 +16,36 @@ type ISBN string
 
 // ParseISBN returns the number that a text says, of ten or of thirteen digits, with or
 // without hyphens and spaces. An ISBN of ten digits is told by its thirteen. The error says
-// why a text is none.
+// why a text is none, and is a [*daybook.InvalidError].
 func ParseISBN(text string) (ISBN, error) {
 	digits := strings.ToUpper(strings.NewReplacer("-", "", " ", "", "\u2010", "", "\u2011", "", "\u2013", "").Replace(text))
 	switch len(digits) {
 	case 10:
 		if !isNumber(digits[:9]) || !isNumber(digits[9:]) && digits[9] != 'X' {
-			return "", fmt.Errorf("%q is no ISBN: it is not made of digits", text)
+			return "", wrongISBN(text, "is not made of digits")
 		}
 		if want := checkOf9(digits[:9]); digits[9] != want {
-			return "", fmt.Errorf("%q is no ISBN: after %s comes %c, so a digit is mistyped", text, digits[:9], want)
+			return "", wrongISBN(text, "is none: after %s comes %c, so a digit is mistyped", digits[:9], want)
 		}
 		twelve := "978" + digits[:9]
 		return ISBN(twelve + string(checkOf12(twelve))), nil
 	case 13:
 		switch {
 		case !isNumber(digits):
-			return "", fmt.Errorf("%q is no ISBN: it is not made of digits", text)
+			return "", wrongISBN(text, "is not made of digits")
 		case !strings.HasPrefix(digits, "978") && !strings.HasPrefix(digits, "979"):
-			return "", fmt.Errorf("%q is no ISBN: one of 13 digits begins with 978 or 979", text)
+			return "", wrongISBN(text, "has 13 digits, and does not begin with 978 or 979")
 		}
 		if want := checkOf12(digits[:12]); digits[12] != want {
-			return "", fmt.Errorf("%q is no ISBN: after %s comes %c, so a digit is mistyped", text, digits[:12], want)
+			return "", wrongISBN(text, "is none: after %s comes %c, so a digit is mistyped", digits[:12], want)
 		}
 		return ISBN(digits), nil
 	}
-	return "", fmt.Errorf("%q is no ISBN: it has %d characters that count, and should have 10 or 13", text, len(digits))
+	return "", wrongISBN(text, "has %d signs that count, and should have 10 or 13", len(digits))
+}
+
+func wrongISBN(text, reason string, args ...any) error {
+	return &daybook.InvalidError{What: "ISBN", Value: text, Reason: fmt.Sprintf(reason, args...)}
 }
 
 // checkOf9 returns the last character of an ISBN of ten that begins with these nine
@@ -81,12 +86,10 @@ func (i ISBN) Ten() (string, bool) {
 // Validate returns why it is no ISBN; nil if it is one.
 func (i ISBN) Validate() error {
 	if i == "" {
-		return errors.New("isbn: is missing")
+		return &daybook.InvalidError{What: "ISBN", Reason: "is missing"}
 	}
-	if _, err := ParseISBN(string(i)); err != nil {
-		return fmt.Errorf("isbn: %w", err)
-	}
-	return nil
+	_, err := ParseISBN(string(i))
+	return err
 }
 
 // UnmarshalText reads an ISBN in whatever way it is written. What is none is kept as it is,

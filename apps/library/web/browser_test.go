@@ -182,7 +182,7 @@ func TestAVisitorWithoutJavaScript(t *testing.T) {
 	v.DoWithoutScripts()
 	v.Open("/desk")
 	v.lend("9780141441147", "grace")
-	v.Shows("#problem", "a digit is mistyped")
+	v.Shows("#problem", "so a digit is mistyped")
 	v.Expect("Failed to load resource: the server responded with a status of 422")
 	v.At("[name=isbn]", chromedp.Clear(chromedp.CSS("[name=isbn]")))
 	v.Write("[name=isbn]", jane)

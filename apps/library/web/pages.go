@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -125,13 +126,25 @@ type loanView struct {
 	Overdue bool
 }
 
-func (s *ReadSite) loansAt(loans []library.Loan, from string) []loanView {
-	today := s.inventory.Today()
+// loansOn returns loans as they stand on a day.
+func loansOn(today library.Day, loans []library.Loan) []loanView {
 	views := make([]loanView, len(loans))
 	for i, l := range loans {
 		views[i] = loanView{l, l.Overdue(today)}
 	}
 	return views
+}
+
+// dayOf returns which day it was at a moment: that of which the moment is, or else when what
+// is shown changed last.
+func (s *ReadSite) dayOf(m library.Moment, changed time.Time) library.Day {
+	switch {
+	case m == (library.Moment{}):
+		return s.inventory.Today()
+	case !m.AsOf.IsZero():
+		return library.DayOf(m.AsOf)
+	}
+	return library.DayOf(changed)
 }
 
 // A pastView says that a page shows the past, and leads back.
@@ -176,7 +189,7 @@ func (s *ReadSite) desk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Context()
+	ctx, today := r.Context(), s.inventory.Today()
 	totals, shown, err := s.inventory.Totals(ctx)
 	if err != nil {
 		return err
@@ -187,8 +200,8 @@ func (s *ReadSite) desk(w http.ResponseWriter, r *http.Request) error {
 	}
 	body := deskView{
 		Totals:  totals,
-		Overdue: loansView{Books: true, Readers: true, From: "desk", Loans: s.loansAt(overdue.Loans, "desk")},
-		Lend:    handling{Key: uuid.NewString(), From: "desk", Due: s.inventory.Today().Plus(library.UsualDays)},
+		Overdue: loansView{Books: true, Readers: true, From: "desk", Loans: loansOn(today, overdue.Loans)},
+		Lend:    handling{Key: uuid.NewString(), From: "desk", Due: today.Plus(library.UsualDays)},
 		Take:    handling{Key: uuid.NewString(), From: "desk"},
 	}
 	fields := &httpapi.Fields{Values: asked}
@@ -203,7 +216,7 @@ func (s *ReadSite) desk(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case err == nil:
 			body.Reader = &reader
-			body.ReaderLoans = loansView{Books: true, From: "desk", Loans: s.loansAt(reader.Loans, "desk")}
+			body.ReaderLoans = loansView{Books: true, From: "desk", Loans: loansOn(today, reader.Loans)}
 		case !errors.Is(err, library.ErrNoSuchReader):
 			return err
 		}
@@ -302,7 +315,7 @@ func (s *ReadSite) bookPage(w http.ResponseWriter, r *http.Request, book library
 	}
 	body.Ten, _ = book.ISBN.Ten()
 	body.Past = pastOf("the book", addressOf(book.ISBN), m)
-	body.Readers = loansView{Readers: true, From: "book", Loans: s.loansAt(book.Loans, "book")}
+	body.Readers = loansView{Readers: true, From: "book", Loans: loansOn(s.dayOf(m, book.ChangedAt), book.Loans)}
 	if body.Past != nil {
 		body.Readers.From = ""
 	}
@@ -339,7 +352,7 @@ func (s *ReadSite) readerPage(w http.ResponseWriter, r *http.Request, reader lib
 			body.titles[isbn] = book.Title
 		}
 	}
-	body.At = loansView{Books: true, From: "reader", Loans: s.loansAt(reader.Loans, "reader")}
+	body.At = loansView{Books: true, From: "reader", Loans: loansOn(s.dayOf(m, m.KnownAt), reader.Loans)}
 	v := view{Title: "Reader " + string(reader.Card), Nav: "loans", Shown: shown, Body: body}
 	if body.Past != nil {
 		body.At.From = ""
@@ -359,7 +372,7 @@ type loanListView struct {
 }
 
 func (s *ReadSite) loansPage(w http.ResponseWriter, r *http.Request, asked url.Values, f library.LoanFilter, page library.LoanPage, shown library.Shown) error {
-	body := loanListView{Overdue: f.Overdue, Matching: page.Matching, At: loansView{Books: true, Readers: true, From: "loans", Loans: s.loansAt(page.Loans, "loans")}}
+	body := loanListView{Overdue: f.Overdue, Matching: page.Matching, At: loansView{Books: true, Readers: true, From: "loans", Loans: loansOn(s.inventory.Today(), page.Loans)}}
 	body.First, body.Next = paging("/loans", asked, page.Next)
 	return s.render(w, r, "loans", view{Title: "Loans", Nav: "loans", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook/apps/library/internal/crowd"
+	"github.com/daybook-es/daybook/internal/natstest"
 	"github.com/daybook-es/daybook/internal/pgtest"
 )
 
@@ -42,19 +44,31 @@ func TestACrowdAndProcessesThatAreKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes many seconds")
 	}
-	url := pgtest.Database(t)
-	inCrowd(t, url, func(int) string { return url })
+	database := pgtest.Database(t)
+	inCrowd(t, database, func(int) string { return database })
 }
 
-// inCrowd runs a crowd against services that have the store at a URL: the test itself, and
-// each of the services at one of its own.
-func inCrowd(t *testing.T, url string, at func(service int) string) {
+// The same on three NATS servers, with a node of the log for each service.
+func TestACrowdAndNodesThatAreKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes many seconds")
+	}
+	cluster, dir := natstest.Start(t, 3), t.TempDir()
+	at := func(service int) string {
+		return cluster.URL() + "?" + url.Values{"dir": {filepath.Join(dir, strconv.Itoa(service))}}.Encode()
+	}
+	inCrowd(t, at(-1), at)
+}
+
+// inCrowd runs a crowd against services that have the same store, each at a URL of its own,
+// as the test itself has it.
+func inCrowd(t *testing.T, own string, at func(service int) string) {
 	t.Helper()
 	c := crowd.Crowd{Readers: 64, Hands: 2, Turns: 8, Every: 400 * time.Millisecond, Down: 50 * time.Millisecond}
 	if os.Getenv("DAYBOOK_SOAK_SEED") != "" {
 		c.Turns, c.Every, c.Down = 60, time.Second, 200*time.Millisecond
 	}
-	store, err := stores.Open(t.Context(), url, nil)
+	store, err := stores.Open(t.Context(), own, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

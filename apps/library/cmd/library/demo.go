@@ -90,12 +90,13 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 // its own. What is opened is given to closing.
 func (c *Demo) stores(ctx context.Context, owner string, s *program.Streams, closing func(func() error)) (writer, reader daybook.Store, where string, err error) {
 	if c.Store != "" {
-		store, err := Kept{c.Store}.open(ctx, owner, s.Log)
+		kept := Kept{c.Store}
+		store, err := kept.open(ctx, owner, false, s.Log)
 		if err != nil {
 			return nil, nil, "", err
 		}
 		closing(store.Close)
-		return store, store, named(c.Store), nil
+		return store, store, kept.named(), nil
 	}
 	server, err := embedded.Start(filepath.Join(c.Data, "server"), &embedded.Options{Listen: c.Nats})
 	if err != nil {

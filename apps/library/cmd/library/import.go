@@ -28,7 +28,7 @@ func (c *Import) Run(ctx context.Context, s *program.Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, catalogue.Close()) }()
-	store, err := c.open(ctx, fmt.Sprintf("library import, process %d", os.Getpid()), s.Log)
+	store, err := c.open(ctx, fmt.Sprintf("library import, process %d", os.Getpid()), false, s.Log)
 	if err != nil {
 		return err
 	}

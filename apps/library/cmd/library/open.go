@@ -6,51 +6,50 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/natsstore/embedded"
 	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // Kept says where the library is kept.
 type Kept struct {
-	Store string `default:"data/library/log" placeholder:"URL" help:"Where the events are: a directory (${default}), or the URL of a store."`
+	Store string `default:"data/library/log" placeholder:"URL" help:"Where the events are: a directory (${default}), or the URL of a store, such as postgres://HOST/DATABASE or nats://HOST:4222?dir=DIR."`
 }
 
-// stores are those that the program knows.
-var stores = storeurl.Stores()
+// stores are those that the program knows: all that there are, and one with a NATS server
+// in this process.
+var stores = func() storeurl.Registry {
+	all := storeurl.Stores()
+	all["nats"] = storeurl.NATSWith(embedded.Open)
+	return all
+}()
 
-// open opens the store to record in it. Others who find a directory open are told of the
-// owner.
-func (k Kept) open(ctx context.Context, owner string, log *slog.Logger) (storeurl.Store, error) {
-	store, err := stores.Open(ctx, k.Store, &storeurl.Options{Owner: owner, Logger: log})
-	if locked := (*logstore.LockedError)(nil); errors.As(err, &locked) {
-		return nil, fmt.Errorf("one program at a time records in a directory, and this one is taken by %s; a store such as PostgreSQL or NATS takes any number", orSomebody(locked.Owner))
+// open opens the store, as soon as it can be reached: services are started in any order. A
+// directory in which there is nothing yet is waited for by those who only read; anything
+// else that is wrong with one is not waited for. Others who find a directory open are told
+// of the owner.
+func (k Kept) open(ctx context.Context, owner string, readOnly bool, log *slog.Logger) (storeurl.Store, error) {
+	u, err := stores.Parse(k.Store)
+	if err != nil {
+		return nil, err
 	}
-	return store, err
-}
-
-func orSomebody(owner string) string {
-	if owner == "" {
-		return "another"
-	}
-	return owner
-}
-
-// await opens the store to read it, as soon as there is one: services are started in any
-// order.
-func (k Kept) await(ctx context.Context, log *slog.Logger) (storeurl.Store, error) {
+	directory := u.Scheme == "log"
+	// Where any number of processes may record, it matters to nobody who is the first.
+	options := &storeurl.Options{Owner: owner, ReadOnly: readOnly && directory, Logger: log}
 	pause := 50 * time.Millisecond
 	for told := false; ; told = true {
-		store, err := stores.Open(ctx, k.Store, &storeurl.Options{ReadOnly: true, Logger: log})
-		away := (*daybook.UnavailableError)(nil)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &away) {
+		store, err := stores.Open(ctx, k.Store, options)
+		locked, invalid := (*logstore.LockedError)(nil), (*daybook.InvalidError)(nil)
+		switch {
+		case errors.As(err, &locked):
+			return nil, fmt.Errorf("one program at a time records in a directory, and this one is taken by %s; a store such as PostgreSQL or NATS takes any number", orSomebody(locked.Owner))
+		case err == nil, errors.As(err, &invalid), directory && !(readOnly && errors.Is(err, fs.ErrNotExist)):
 			return store, err
-		}
-		if !told {
-			log.InfoContext(ctx, "waiting for the store", "error", err)
+		case !told:
+			log.WarnContext(ctx, "waiting for the store", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -61,5 +60,18 @@ func (k Kept) await(ctx context.Context, log *slog.Logger) (storeurl.Store, erro
 	}
 }
 
-// isURL reports whether a text is the URL of a store, and not a directory.
-func isURL(text string) bool { return strings.Contains(text, "://") }
+func orSomebody(owner string) string {
+	if owner == "" {
+		return "another"
+	}
+	return owner
+}
+
+// named returns the store as a log may name it: without what is secret in it.
+func (k Kept) named() string {
+	u, err := stores.Parse(k.Store)
+	if err != nil || u.Scheme == "log" {
+		return k.Store
+	}
+	return u.String()
+}

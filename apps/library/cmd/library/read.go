@@ -10,7 +10,6 @@ import (
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/apps/library/web"
-	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 // Read runs a read service.
@@ -35,7 +34,8 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := c.await(ctx, s.Log)
+	address := program.AddressOf(listener)
+	store, err := c.open(ctx, "library read at "+address, true, s.Log)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = nil // it was told to end before there was a store
@@ -49,19 +49,9 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
 	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}, Write: c.Write})
-	address := program.AddressOf(listener)
 	fmt.Fprintln(s.Out, address)
-	s.Log.Info("answering", "address", address, "store", named(c.Store), "write", c.Write)
+	s.Log.Info("answering", "address", address, "store", c.named(), "write", c.Write)
 	err = site.Serve(ctx, listener)
 	s.Log.Info("stopped")
 	return err
-}
-
-// named returns a store as a log may name it: without what is secret in it.
-func named(store string) string {
-	u, err := storeurl.Parse(store)
-	if err != nil || !isURL(store) {
-		return store
-	}
-	return u.String()
 }

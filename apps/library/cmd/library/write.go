@@ -29,14 +29,17 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return err
 	}
 	address := program.AddressOf(listener)
-	store, err := c.open(ctx, "library write at "+address, s.Log)
+	store, err := c.open(ctx, "library write at "+address, false, s.Log)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = nil // it was told to end before there was a store
+		}
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}})
 	fmt.Fprintln(s.Out, address)
-	s.Log.Info("taking commands", "address", address, "store", named(c.Store))
+	s.Log.Info("taking commands", "address", address, "store", c.named())
 	err = site.Serve(ctx, listener)
 	s.Log.Info("stopped")
 	return err
