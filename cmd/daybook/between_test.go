@@ -96,12 +96,13 @@ func TestALogCopiedThroughAllStoresIsTheSame(t *testing.T) {
 	want, _ := run(t, "digest", source)
 	const log = "log=from+a+directory"
 	at := source
-	for _, to := range []string{
+	copies := []string{
 		with(t, pgtest.Database(t), log),
 		"nats://embedded?log=from-a-directory&dir=" + filepath.Join(dir, "nats"),
 		natstest.Start(t, 3).URL() + "?log=on-three&dir=" + filepath.Join(dir, "node"),
 		"log://" + filepath.Join(dir, "last"),
-	} {
+	}
+	for _, to := range copies {
 		// A copy that was interrupted is gone on with.
 		half(t, at, to)
 		if got, errs := run(t, "copy", at, to); got != want || strings.Contains(errs, "stub") {
@@ -118,6 +119,26 @@ func TestALogCopiedThroughAllStoresIsTheSame(t *testing.T) {
 	first, _ := run(t, "export", source)
 	if last, _ := run(t, "export", at); last != first {
 		t.Error("the export of the last copy is not that of the first log")
+	}
+	// What is forgotten in a database is scavenged there, and in the log it was copied from
+	// likewise: they stay the same.
+	database := copies[0]
+	for _, at := range []string{source, database} {
+		args := []string{"scavenge", at}
+		if at == source {
+			args = append(args, "--newest")
+		}
+		if said, _ := run(t, args...); !strings.Contains(said, "became") {
+			t.Errorf("scavenging says %q", said)
+		}
+	}
+	if a, _ := run(t, "digest", source); a == want {
+		t.Error("nothing was scavenged")
+	} else if b, _ := run(t, "digest", database); a != b {
+		t.Errorf("scavenged, the digests are %s and %s", a, b)
+	}
+	if _, errs := run(t, "copy", source, at); !strings.Contains(errs, "only in one of the two") {
+		t.Errorf("a copy of what was scavenged since says %q", errs)
 	}
 	if _, errs, code := runs(t, "verify", filepath.Join(dir, "last")); code != exitDone {
 		t.Errorf("the last copy is not sound: %s", errs)

@@ -67,7 +67,7 @@ var groups = []kong.Group{
 
 const description = `Look after logs of events.
 
-LOG is the directory in which a log is kept, or the URL of its store: log://DIR, postgres://HOST/DATABASE or nats://HOST?dir=DIR. The commands for backups and files take directories only. Each command has a help of its own: daybook COMMAND --help.
+LOG is the directory in which a log is kept, or the URL of its store: log://DIR, postgres://HOST/DATABASE or nats://HOST?dir=DIR. Commands about files take directories only. Each command has a help of its own: daybook COMMAND --help.
 
   echo '{"stream":"order-42","type":"OrderPlaced","data":{"cents":4200}}' | daybook append LOG --create
   daybook read LOG --stream order-42
