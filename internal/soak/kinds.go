@@ -42,6 +42,8 @@ func kinds(root string) ([]kind, error) {
 		{name: "kills", unit: "kills", dir: engine, test: "TestAKilledProcessLosesNothingThatWasAcknowledged", share: 2},
 		{name: "publishers", unit: "lives", dir: "publish", test: "TestWhateverFailsEverythingIsSentInOrderPerKey", share: 1},
 		{name: "kills of publishers", unit: "kills", dir: "publish", test: "TestKilledProcessesSendEverythingInOrderPerKey", share: 1},
+		{name: "kills of a library's processes", unit: "kills", dir: "apps/library/cmd/library", test: "TestACrowdAndProcessesThatAreKilled", share: 1},
+		{name: "kills of a library's nodes", unit: "kills", dir: "apps/library/cmd/library", test: "TestACrowdAndNodesThatAreKilled", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
 		{name: "random histories beside the owner", unit: "operations", dir: engine, test: "TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel", share: 1},
 	}

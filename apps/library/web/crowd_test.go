@@ -74,5 +74,5 @@ func TestACrowdAtTheDesk(t *testing.T) {
 			return NewReadSite(inventory, &ReadOptions{Options: httpapi.Options{Logger: quiet}}), func() { inventory.Close() }
 		}))
 	}
-	crowd.Crowd{Readers: 64, Hands: 2, Turns: 12, Every: 40 * time.Millisecond, Down: 10 * time.Millisecond}.Run(t, store, writes, reads)
+	crowd.Crowd{Readers: 64, Hands: 2, Turns: 12, Every: 40 * time.Millisecond, Down: 10 * time.Millisecond, Seed: 6}.Run(t, store, writes, reads)
 }

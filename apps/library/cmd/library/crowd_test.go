@@ -64,9 +64,13 @@ func TestACrowdAndNodesThatAreKilled(t *testing.T) {
 // as the test itself has it.
 func inCrowd(t *testing.T, own string, at func(service int) string) {
 	t.Helper()
-	c := crowd.Crowd{Readers: 64, Hands: 2, Turns: 8, Every: 400 * time.Millisecond, Down: 50 * time.Millisecond}
-	if os.Getenv("DAYBOOK_SOAK_SEED") != "" {
-		c.Turns, c.Every, c.Down = 60, time.Second, 200*time.Millisecond
+	c := crowd.Crowd{Readers: 64, Hands: 2, Turns: 8, Every: 400 * time.Millisecond, Down: 50 * time.Millisecond, Seed: 6}
+	if text, soaking := os.LookupEnv("DAYBOOK_SOAK_SEED"); soaking {
+		seed, err := strconv.ParseUint(text+os.Getenv("DAYBOOK_SOAK_PIECE"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Turns, c.Every, c.Down, c.Seed = 60, time.Second, 200*time.Millisecond, seed
 	}
 	store, err := stores.Open(t.Context(), own, nil)
 	if err != nil {

@@ -7,6 +7,8 @@ package crowd
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +34,8 @@ type Crowd struct {
 	Turns int
 	// Every is how often a service is killed, and Down for how long it is away.
 	Every, Down time.Duration
+	// Seed decides what they want, and what is killed, though not who comes first.
+	Seed uint64
 }
 
 // books is how many books there are.
@@ -63,14 +67,15 @@ func (c Crowd) Run(t *testing.T, store daybook.Store, writes, reads []Service) {
 	kills := 0
 	var killing sync.WaitGroup
 	killing.Go(func() {
-		all := append(append([]Service(nil), writes...), reads...)
+		all := slices.Concat(writes, reads)
+		chance := rand.New(rand.NewPCG(c.Seed, 0))
 		for {
 			select {
 			case <-crowded.Done():
 				return
 			case <-time.After(c.Every):
 			}
-			s := all[rand.IntN(len(all))]
+			s := all[chance.IntN(len(all))]
 			s.Kill()
 			time.Sleep(c.Down)
 			s.Restart()
@@ -81,7 +86,7 @@ func (c Crowd) Run(t *testing.T, store daybook.Store, writes, reads []Service) {
 	var crowd sync.WaitGroup
 	for n := range told {
 		crowd.Go(func() {
-			p := newPatron(t, n, n/c.Hands, writes, reads)
+			p := newPatron(t, n, n/c.Hands, rand.New(rand.NewPCG(c.Seed, uint64(n+1))), writes, reads)
 			for turn := range c.Turns {
 				p.turn(turn)
 			}
@@ -105,6 +110,7 @@ func (c Crowd) Run(t *testing.T, store daybook.Store, writes, reads []Service) {
 			done++
 		}
 	}
+	t.Attr("cases", strconv.Itoa(kills))
 	t.Logf("%d kills, %d loans and returns, %d answers", kills, done, len(answers))
 	if kills == 0 || done < c.Readers || len(answers) != len(told)*c.Turns {
 		t.Errorf("%d answers were expected, and at least %d loans and returns, and a kill", len(told)*c.Turns, c.Readers)

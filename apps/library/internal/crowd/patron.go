@@ -27,10 +27,10 @@ type patron struct {
 	said          []said
 }
 
-func newPatron(t *testing.T, number, reader int, writes, reads []Service) *patron {
+func newPatron(t *testing.T, number, reader int, chance *rand.Rand, writes, reads []Service) *patron {
 	return &patron{
 		t: t, number: number, card: library.Card(fmt.Sprintf("reader-%d", reader)), writes: writes, reads: reads,
-		chance: rand.New(rand.NewPCG(uint64(number), 6)),
+		chance: chance,
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
 }
