@@ -81,50 +81,48 @@ func (s *search) order() string {
 func (s *search) item(it daybook.Item, columns string) string {
 	switch {
 	case it.IsAll():
-		return s.through("", "", columns, "")
+		return s.through("e.log = "+paramLog, columns, "")
 	case len(it.IDs) > 0:
 		ids := s.ids(it.IDs)
 		it.IDs = nil
-		return fmt.Sprintf(`select %s from daybook_event e where e.log = %s and e.id = any(%s) and e.position > %s and e.position <= %s%s order by e.position %s limit %s`,
-			columns, paramLog, ids, paramLow, paramHigh, s.filters(it, ""), s.order(), paramLimit)
+		return s.through(fmt.Sprintf("e.log + 0 = %s and e.id = any(%s)", paramLog, ids), columns, s.filters(it, ""))
 	case len(it.Tags) > 0:
 		return s.tagged(it, columns)
 	case len(it.Streams) > 0:
 		names := distinct(it.Streams)
 		it.Streams = nil
-		return s.named("e.stream", names, columns, " and e.stream is not null"+s.filters(it, ""))
+		return s.named("e.stream", names, columns, s.filters(it, ""))
 	case len(it.Types) > 0:
 		names := typeNames(it.Types)
 		it.Types = nil
 		return s.named("e.type", names, columns, s.filters(it, ""))
 	default:
-		return s.named("split_part(e.stream, '-', 1)", distinct(it.Categories), columns, " and e.stream is not null")
+		return s.named("split_part(e.stream, '-', 1)", distinct(it.Categories), columns, "")
 	}
 }
 
 // named returns the statement for events of which a column has one of some names.
 func (s *search) named(column string, names []string, columns, filters string) string {
 	if len(names) == 1 {
-		return s.through(column, s.param(names[0])+"::text", columns, filters)
+		return s.through(s.is(column, s.param(names[0])), columns, filters)
 	}
-	inner := s.through(column, "asked.name", columns, filters)
+	inner := s.through(s.is(column, "asked.name"), columns, filters)
 	return fmt.Sprintf(`select e.* from unnest(%s::text[]) asked (name) cross join lateral (%s) e order by e.position %s limit %s`,
 		s.param(names), inner, s.order(), paramLimit)
 }
 
-// through returns the statement that goes through the events of which a column has a name,
-// or through all. Equalities, bounds and order are those of one index, and of no other,
-// whatever statistics say. A comparison of whole rows would not do: it does not end a scan,
-// so that what stands behind the name would be read to the end of the index, and it fits
-// every index that begins with the log.
-func (s *search) through(column, name, columns, filters string) string {
-	within, order := "e.log = "+paramLog, "e.log "+s.order()
-	if column != "" {
-		within += " and " + column + " = " + name
-		order += ", " + column + " " + s.order()
-	}
-	return fmt.Sprintf(`select %s from daybook_event e where %s and e.position > %s and e.position <= %s%s order by %s, e.position %s limit %s`,
-		columns, within, paramLow, paramHigh, filters, order, s.order(), paramLimit)
+// is returns the condition that a column has a name, in the form that its index has: see the
+// migration that makes it. Equalities and bounds are those of one index, and of no other,
+// whatever statistics say. A comparison of whole rows would not do: it does not end a scan.
+func (s *search) is(column, name string) string {
+	return fmt.Sprintf("e.log + 0 = %s and %s = %s", paramLog, column, name)
+}
+
+// through returns the statement that goes in order through the events that satisfy a
+// condition, for which there is an index.
+func (s *search) through(condition, columns, filters string) string {
+	return fmt.Sprintf(`select %s from daybook_event e where %s and e.position > %s and e.position <= %s%s order by e.position %s limit %s`,
+		columns, condition, paramLow, paramHigh, filters, s.order(), paramLimit)
 }
 
 // tagged returns the statement for events that carry all tags of an item.

@@ -5,6 +5,8 @@ set enable_seqscan = off;
 set enable_bitmapscan = off;
 set enable_hashjoin = off;
 set enable_mergejoin = off;
+set enable_sort = off;
+set enable_incremental_sort = off;
 set jit = off;
 -- For the same reason a plan does not depend on the values of parameters. Without this the
 -- planner compares what it estimates with and without them, finds that ten elements are less

@@ -2,6 +2,6 @@
 select asked.name, newest.version, newest.position
 from unnest($2::text[]) asked (name) cross join lateral (
     select e.version, e.position from daybook_event e
-    where e.log = $1 and e.stream = asked.name and e.stream is not null
-    order by e.log desc, e.stream desc, e.version desc limit 1
+    where e.log + 0 = $1 and e.stream = asked.name
+    order by e.version desc limit 1
 ) newest;

@@ -44,11 +44,15 @@ create table daybook_event (
     digest       bytea,                         -- of a stub: the SHA-256 of the event that it was
     primary key (log, position)
 );
-create unique index daybook_event_id on daybook_event (log, id);
-create unique index daybook_event_version on daybook_event (log, stream, version) where stream is not null;
-create index daybook_event_stream on daybook_event (log, stream, position) where stream is not null;
-create index daybook_event_category on daybook_event (log, split_part(stream, '-', 1), position) where stream is not null;
-create index daybook_event_type on daybook_event (log, type, position);
+-- Each question is one for one of these indexes, and gets its answer in the order of the
+-- index. They begin with log + 0 rather than log, and so do the questions, so that a planner
+-- that has no statistics, or old ones, has no other choice: it might go through the whole log
+-- by the primary key in the hope of finding something soon.
+create unique index daybook_event_id on daybook_event ((log + 0), id);
+create unique index daybook_event_version on daybook_event ((log + 0), stream, version) where stream is not null;
+create index daybook_event_stream on daybook_event ((log + 0), stream, position) where stream is not null;
+create index daybook_event_category on daybook_event ((log + 0), split_part(stream, '-', 1), position) where stream is not null;
+create index daybook_event_type on daybook_event ((log + 0), type, position);
 
 -- Which events carry a tag, by the hash of the tag, which a stub keeps.
 create table daybook_tag (
