@@ -35,8 +35,9 @@ func callers(b *testing.B, n int, do func(caller, i int) error) {
 	b.ReportMetric(float64(b.N)/time.Since(begun).Seconds(), "appends/s")
 }
 
-// The server syncs what it commits. The peer does what a table of events takes at least: one
-// INSERT for each append, a sequence, an id and a version that are unique, an index of tags.
+// The server syncs what it commits. The peers do what a table of events takes at least: one
+// INSERT for each append, an id and a version that are unique, an index of tags. One of them
+// takes positions from a sequence, so that readers skip events; the other one from a row.
 func BenchmarkAppend(b *testing.B) {
 	server := pgtest.Own(b, "fsync=on")
 	data := []byte(`{"order":"42","lines":[{"sku":"abc","count":2},{"sku":"def","count":1}],"customer":"ada@example.com","total":4200}`)
@@ -64,8 +65,29 @@ func BenchmarkAppend(b *testing.B) {
 				return err
 			})
 		})
+		b.Run(fmt.Sprintf("locked/%d", n), func(b *testing.B) {
+			database := server.Database(b)
+			run(b, database, `create table event (position bigint primary key, id uuid unique, stream text, version bigint, type text, tags text[], data jsonb, recorded_at timestamptz default now(), unique (stream, version));
+				create index on event using gin (tags);
+				create table log (position bigint);
+				insert into log values (0)`)
+			pool, err := pgxpool.New(b.Context(), database+fmt.Sprintf("&pool_max_conns=%d", n))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer pool.Close()
+			callers(b, n, func(caller, i int) error {
+				stream := fmt.Sprintf("order-%d", i)
+				_, err := pool.Exec(b.Context(), locked, uuid.Must(uuid.NewV7()).String(), stream, []string{stream}, string(data))
+				return err
+			})
+		})
 	}
 }
+
+// locked makes the order of positions that of the commits, for one append.
+const locked = `with head as materialized (update log set position = position + 1 returning position)
+	insert into event (position, id, stream, version, type, tags, data) select position, $1, $2, 1, 'Placed', $3, $4 from head`
 
 func BenchmarkReplay(b *testing.B) {
 	const events = 200_000

@@ -16,6 +16,8 @@ import (
 type group struct {
 	requests []*request
 
+	waiting int // how many were in the queue when these were answered
+
 	// What the database answered, once the head is locked.
 	head    head
 	byID    map[uuid.UUID]placed

@@ -83,9 +83,9 @@ func (s *search) item(it daybook.Item, columns string) string {
 	case it.IsAll():
 		return s.through("e.log = "+paramLog, columns, "")
 	case len(it.IDs) > 0:
-		ids := s.ids(it.IDs)
+		ids := it.IDs
 		it.IDs = nil
-		return s.through(fmt.Sprintf("e.log + 0 = %s and e.id = any(%s)", paramLog, ids), columns, s.filters(it, ""))
+		return s.identified(ids, columns, s.filters(it, ""))
 	case len(it.Tags) > 0:
 		return s.tagged(it, columns)
 	case len(it.Streams) > 0:
@@ -109,6 +109,13 @@ func (s *search) named(column string, names []string, columns, filters string) s
 	inner := s.through(s.is(column, "asked.name"), columns, filters)
 	return fmt.Sprintf(`select e.* from unnest(%s::text[]) asked (name) cross join lateral (%s) e order by e.position %s limit %s`,
 		s.param(names), inner, s.order(), paramLimit)
+}
+
+// identified returns the statement for events that have one of some ids.
+func (s *search) identified(ids []uuid.UUID, columns, filters string) string {
+	inner := s.through(s.is("e.id", "asked.id"), columns, filters)
+	return fmt.Sprintf(`select e.* from (select distinct id from unnest(%s) asked (id)) asked cross join lateral (%s) e order by e.position %s limit %s`,
+		s.ids(ids), inner, s.order(), paramLimit)
 }
 
 // is returns the condition that a column has a name, in the form that its index has: see the

@@ -31,9 +31,10 @@ const (
 	firstRetry, lastRetry = 10 * time.Millisecond, time.Second
 
 	// Those who were answered just now are given a moment to hand over their next appends;
-	// otherwise half of them would be in each of two groups, and a commit would serve half
-	// as many as it could. Whoever appends again at once is back within some 20 µs.
-	lingerMost = 200 * time.Microsecond
+	// otherwise half of all would be in each of two groups, and a commit would serve half as
+	// many as it could. Whoever appends again at once is back within some 20 µs, unless the
+	// machine is busy. It is a quarter of what the last group took at most, and this.
+	lingerMost = time.Millisecond
 )
 
 // sequence writes what was handed over, group by group, until the store is closed.
@@ -42,16 +43,18 @@ func (s *Store) sequence(ctx context.Context) {
 	s.work(func(ctx context.Context) { s.notify(ctx, news) })
 	w := &writer{store: s}
 	defer w.hangUp()
-	last := 0
+	expected, took := 0, time.Duration(0)
 	for {
 		select {
 		case r := <-s.queue:
 			if r.taken.Swap(true) {
 				continue
 			}
-			g := s.gather(r, last)
-			last = len(g.requests)
+			g := s.gather(r, expected, min(took/4, lingerMost))
+			begun := time.Now()
 			s.write(w, g)
+			took = time.Since(begun)
+			expected = len(g.requests) + g.waiting
 			if g.recorded > 0 {
 				g.head.position = g.recorded
 				s.seen.saw(g.head)
@@ -64,9 +67,9 @@ func (s *Store) sequence(ctx context.Context) {
 	}
 }
 
-// gather makes a group of a request and of those that wait behind it. It waits a moment for
-// as many as were answered last.
-func (s *Store) gather(first *request, expected int) *group {
+// gather makes a group of a request and of those that wait behind it. If those are fewer
+// than were expected it waits for them, at most so long.
+func (s *Store) gather(first *request, expected int, linger time.Duration) *group {
 	g := &group{requests: []*request{first}}
 	events, bytes := len(first.events), first.bytes
 	var begun time.Time
@@ -85,7 +88,7 @@ func (s *Store) gather(first *request, expected int) *group {
 		}
 		if yields++; yields == 1 {
 			begun = time.Now()
-		} else if time.Since(begun) > lingerMost {
+		} else if time.Since(begun) > linger {
 			break
 		}
 		runtime.Gosched()
@@ -104,6 +107,7 @@ func (s *Store) write(w *writer, g *group) {
 		err := s.attempt(w, g)
 		if err == nil {
 			s.health.appending(nil, g.head.behind())
+			g.waiting = len(s.queue)
 			g.answer()
 			return
 		}

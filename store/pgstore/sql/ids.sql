@@ -1,2 +1,5 @@
 -- $1 log, $2 ids
-select id, position, stream, version, type, recorded_at, stub from daybook_event where log + 0 = $1 and id = any($2::uuid[]);
+select e.id, e.position, e.stream, e.version, e.type, e.recorded_at, e.stub
+from unnest($2::uuid[]) asked (id) cross join lateral (
+    select * from daybook_event e where e.log + 0 = $1 and e.id = asked.id limit 1
+) e;

@@ -45,14 +45,15 @@ create table daybook_event (
     primary key (log, position)
 );
 -- Each question is one for one of these indexes, and gets its answer in the order of the
--- index. They begin with log + 0 rather than log, and so do the questions, so that a planner
--- that has no statistics, or old ones, has no other choice: it might go through the whole log
--- by the primary key in the hope of finding something soon.
-create unique index daybook_event_id on daybook_event ((log + 0), id);
-create unique index daybook_event_version on daybook_event ((log + 0), stream, version) where stream is not null;
-create index daybook_event_stream on daybook_event ((log + 0), stream, position) where stream is not null;
-create index daybook_event_category on daybook_event ((log + 0), split_part(stream, '-', 1), position) where stream is not null;
-create index daybook_event_type on daybook_event ((log + 0), type, position);
+-- index. They begin with what they are of and have log + 0 rather than log, and so do the
+-- questions: then no other index fits. A planner that has no statistics, or old ones, or plans
+-- while the table is empty, would otherwise go through the whole log by the primary key, or
+-- by an index of something else, in the hope of finding something soon.
+create unique index daybook_event_id on daybook_event (id, (log + 0));
+create unique index daybook_event_version on daybook_event (stream, (log + 0), version) where stream is not null;
+create index daybook_event_stream on daybook_event (stream, (log + 0), position) where stream is not null;
+create index daybook_event_category on daybook_event (split_part(stream, '-', 1), (log + 0), position) where stream is not null;
+create index daybook_event_type on daybook_event (type, (log + 0), position);
 
 -- Which events carry a tag, by the hash of the tag, which a stub keeps.
 create table daybook_tag (
