@@ -57,7 +57,19 @@ type opened struct {
 // open opens the shop. Others who find it open are told of the owner: an address that
 // begins with "http://", or what program it is. The options may be nil.
 func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options *orders.Options) (*opened, error) {
-	store, err := d.log(ctx, &storeurl.Options{Owner: owner, Logger: log})
+	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log}, options)
+}
+
+// openExisting opens the shop if there is one, as open does.
+func (d Data) openExisting(ctx context.Context, owner string, log *slog.Logger) (*opened, error) {
+	if err := d.exists(); err != nil {
+		return nil, err
+	}
+	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log, Existing: true}, nil)
+}
+
+func (d Data) openStore(ctx context.Context, how *storeurl.Options, options *orders.Options) (*opened, error) {
+	store, err := d.log(ctx, how)
 	var locked *logstore.LockedError
 	if errors.As(err, &locked) {
 		return nil, d.taken(locked.Owner)
@@ -68,7 +80,7 @@ func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options 
 	if options == nil {
 		options = new(orders.Options)
 	}
-	options.Logger = log
+	options.Logger = how.Logger
 	views, err := d.views(ctx, store)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())

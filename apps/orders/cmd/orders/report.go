@@ -49,10 +49,7 @@ func (c *Report) ask(ctx context.Context, s *program.Streams) (_ printer, err er
 		}
 		return shop.ReportAsOf(ctx, c.AsOf.Time)
 	}
-	if err := c.exists(); err != nil {
-		return nil, err
-	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.Log, nil)
+	shop, err := c.openExisting(ctx, fmt.Sprintf("orders report, process %d", os.Getpid()), s.Log)
 	if err != nil {
 		return nil, err
 	}
