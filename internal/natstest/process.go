@@ -32,11 +32,13 @@ func Main(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// beServer is a server until somebody kills it, or whoever started it is gone.
+// beServer is a server until somebody kills it, or whoever started it is gone, for whose
+// sake it holds on to its standard input.
 func beServer(of string) error {
 	fields := strings.Split(of, "|")
 	port, err := strconv.Atoi(fields[1])
@@ -67,9 +69,8 @@ func beServer(of string) error {
 	}
 	go s.Start()
 	// The pipe ends with the process that started this one.
-	if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
-		return fmt.Errorf("nothing is to be read")
-	}
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	s.Shutdown()
 	return nil
 }
 
@@ -80,6 +81,7 @@ type Processes struct {
 	dir    string
 	ports  []int
 	routes []int
+	by     []string // the program that runs them, with its arguments
 
 	mu   sync.Mutex
 	cmds []*exec.Cmd // nil while killed
@@ -87,9 +89,12 @@ type Processes struct {
 
 // StartProcesses starts n servers, whose streams are in directories of the test's own. They
 // are killed when the test ends.
-func StartProcesses(tb testing.TB, n int) *Processes {
+func StartProcesses(tb testing.TB, n int) *Processes { return StartProcessesBy(tb, n) }
+
+// StartProcessesBy starts n servers by way of another program, such as strace.
+func StartProcessesBy(tb testing.TB, n int, by ...string) *Processes {
 	tb.Helper()
-	p := &Processes{tb: tb, dir: tb.TempDir(), cmds: make([]*exec.Cmd, n)}
+	p := &Processes{tb: tb, dir: tb.TempDir(), cmds: make([]*exec.Cmd, n), by: by}
 	for range n {
 		p.ports, p.routes = append(p.ports, freePort(tb)), append(p.routes, freePort(tb))
 	}
@@ -108,14 +113,15 @@ func StartProcesses(tb testing.TB, n int) *Processes {
 func (p *Processes) Start(i int) {
 	p.tb.Helper()
 	fields := []string{strconv.Itoa(i), strconv.Itoa(p.ports[i]), filepath.Join(p.dir, fmt.Sprintf("server-%d", i))}
-	for _, route := range p.routes {
+	for _, route := range p.routes[:len(p.ports)*min(1, len(p.ports)-1)] { // a single one is no cluster
 		fields = append(fields, strconv.Itoa(route))
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	cmd := exec.Command(exe)
+	command := append(p.by[:len(p.by):len(p.by)], exe)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), serverOf+"="+strings.Join(fields, "|"))
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {

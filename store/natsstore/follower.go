@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -281,6 +282,9 @@ func (l *log) start(ctx context.Context) error {
 
 // health says why nothing arrives, or returns nil.
 func (l *log) health() error {
+	if !l.conn.IsConnected() {
+		return fmt.Errorf("natsstore: there is no connection to NATS: it is %s", strings.ToLower(l.conn.Status().String()))
+	}
 	if t := l.trouble.Load(); t != nil && !errors.Is(*t, context.Canceled) {
 		return fmt.Errorf("natsstore: nothing arrives from stream %s: %w", l.subjects.stream, *t)
 	}

@@ -98,7 +98,7 @@ func connect(servers string, o *Options) (*nats.Conn, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectBufSize(-1),
-		nats.PingInterval(5 * time.Second),
+		nats.PingInterval(2 * time.Second), // a server that is paused is left in some six seconds
 	}, o.NATS...)
 	conn, err := nats.Connect(servers, options...)
 	if err != nil {
