@@ -20,9 +20,9 @@
 // Most programs use this package at their edges only. They declare facts and decide
 // on them with package decider, take commands from outside with package command, build
 // read models with package projection, and tell others what was recorded with package
-// publish. They open a store with package store/logstore, which keeps a directory on the
-// local disk, with store/pgstore, which keeps a PostgreSQL database, or with store/memstore,
-// which keeps everything in memory.
+// publish. They open a store with package store/storeurl, which takes its URL, or with the
+// package of one kind: store/logstore for a directory on the local disk, store/pgstore for
+// a PostgreSQL database, store/natsstore for NATS JetStream, store/memstore for memory.
 //
 // What every store promises is stated here in prose, and in package
 // store/storetest as tests that every store of this module passes.
@@ -41,5 +41,7 @@
 //   - [*CorruptError]: what is stored is damaged, and where.
 //   - [*LifeError]: a point is of another log or incarnation.
 //   - [*UnreadableError]: this program has no kind for a recorded event.
+//   - [*DifferenceError]: two logs that were compared do not hold the same.
+//   - [ErrReadOnly]: the store is open for reading; it is wrapped in an UnavailableError.
 //   - [ErrClosed]: this program has closed the store.
 package daybook

@@ -11,6 +11,10 @@ import (
 // ErrClosed is returned by every method of a store that was closed.
 var ErrClosed = errors.New("daybook: the store is closed")
 
+// ErrReadOnly is why a store that was opened for reading records nothing. It is wrapped in
+// an [*UnavailableError].
+var ErrReadOnly = errors.New("daybook: the log is open for reading only; append where it is open for writing")
+
 // An InvalidError reports something that can never be recorded, or never be asked,
 // as it is. Trying again cannot help.
 type InvalidError struct {

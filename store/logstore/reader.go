@@ -16,10 +16,6 @@ import (
 
 var _ daybook.Store = (*Reader)(nil)
 
-// ErrReadOnly is why a [Reader] records nothing. Its Append wraps it in a
-// [*daybook.UnavailableError].
-var ErrReadOnly = errors.New("logstore: the log is open for reading only; append where it is open for writing")
-
 // A Reader reads a log beside the store that has it open, in the same process or in
 // another one on the same machine, or a log that nobody has open. Make it with
 // [OpenReader]. It writes nothing in the log's directory, needs no lock and holds nobody
@@ -114,12 +110,12 @@ func openReader(world vfs.World, dir string, options *Options) (*Reader, error) 
 }
 
 // Append implements [daybook.Store]: it records nothing. The error is a
-// [*daybook.UnavailableError] that wraps [ErrReadOnly].
+// [*daybook.UnavailableError] that wraps [daybook.ErrReadOnly].
 func (r *Reader) Append(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error) {
 	if r.store.isClosed() {
 		return daybook.Receipt{}, daybook.ErrClosed
 	}
-	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: ErrReadOnly}
+	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: daybook.ErrReadOnly}
 }
 
 // Read implements [daybook.Store].

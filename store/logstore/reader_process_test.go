@@ -100,7 +100,7 @@ func TestAReaderRecordsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	unavailable := (*daybook.UnavailableError)(nil)
-	if _, err := r.Append(t.Context(), []daybook.Event{{Type: "Placed"}}, nil); !errors.As(err, &unavailable) || !errors.Is(err, ErrReadOnly) {
+	if _, err := r.Append(t.Context(), []daybook.Event{{Type: "Placed"}}, nil); !errors.As(err, &unavailable) || !errors.Is(err, daybook.ErrReadOnly) {
 		t.Errorf("error %v", err)
 	}
 	if log, err := everything(r); err != nil || len(log) != 3 {

@@ -67,7 +67,7 @@ func TestWhoReadsOnlyRecordsNothing(t *testing.T) {
 		"scavenge":          func() error { _, err := reader.Scavenge(t.Context()); return err },
 		"a new incarnation": func() error { _, err := reader.NewIncarnation(t.Context(), "a test"); return err },
 	} {
-		if err := record(); !errors.As(err, new(*daybook.UnavailableError)) || !errors.Is(err, ErrReadOnly) {
+		if err := record(); !errors.As(err, new(*daybook.UnavailableError)) || !errors.Is(err, daybook.ErrReadOnly) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -24,7 +24,9 @@ type Options struct {
 
 	// ReadOnly opens a log that is there in order to read it, whatever synchronous read
 	// models it is kept with. Everything that records is a [*daybook.UnavailableError] that
-	// wraps [ErrReadOnly].
+	// wraps [daybook.ErrReadOnly]. Two things are written to the database all the same: that
+	// nothing is recorded any more at a time about which a reading asks what was known then,
+	// and a new incarnation where one is due.
 	ReadOnly bool
 
 	// Require is the least durability that receipts must state. Open refuses a server that

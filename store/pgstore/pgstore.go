@@ -154,16 +154,13 @@ func (s *Store) usable(ctx context.Context, doing string) error {
 	return nil
 }
 
-// ErrReadOnly is why a store records nothing that was opened with [Options].ReadOnly.
-var ErrReadOnly = errors.New("pgstore: the log is open for reading only")
-
 // records returns the error of a call that would record something, if it must not or cannot.
 func (s *Store) records(ctx context.Context, doing string) error {
 	if err := s.usable(ctx, doing); err != nil {
 		return err
 	}
 	if s.options.ReadOnly {
-		return &daybook.UnavailableError{Doing: doing + " " + s.where, Err: ErrReadOnly}
+		return &daybook.UnavailableError{Doing: doing + " " + s.where, Err: daybook.ErrReadOnly}
 	}
 	return nil
 }

@@ -2,10 +2,8 @@ package storeurl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/natsstore"
 )
 
@@ -19,27 +17,8 @@ func NATS(ctx context.Context, u *URL, o *Options) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", u, err) // which does not say where
 	}
-	return lookedAt(o)(store, nil)
+	return o.guarded(store), nil
 }
-
-// lookedAt returns what takes the appends from a store that is only to be read.
-func lookedAt(o *Options) func(Store, error) (Store, error) {
-	return func(store Store, err error) (Store, error) {
-		if err != nil || !o.ReadOnly {
-			return store, err
-		}
-		return readOnly{store}, nil
-	}
-}
-
-// A readOnly store takes no appends.
-type readOnly struct{ Store }
-
-func (readOnly) Append(context.Context, []daybook.Event, daybook.Condition) (daybook.Receipt, error) {
-	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: errReadOnly}
-}
-
-var errReadOnly = errors.New("the store was opened to be read")
 
 // NATSWith returns an opener that is [NATS] for all URLs but nats://embedded?dir=DIR: these
 // it opens with a function, which is that of package natsstore/embedded. So only programs
@@ -59,6 +38,10 @@ func NATSWith[S Store](embedded func(ctx context.Context, dir string, o *natssto
 		if err := u.Done(); err != nil {
 			return nil, err
 		}
-		return lookedAt(o)(opened(embedded(ctx, dir, options)))
+		store, err := embedded(ctx, dir, options)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", u, err) // which does not say where
+		}
+		return o.guarded(store), nil
 	}
 }

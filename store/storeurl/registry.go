@@ -25,8 +25,9 @@ type Options struct {
 	// Existing refuses a store in which there is no log yet, and makes none.
 	Existing bool
 
-	// ReadOnly opens a store to look at what is in it, as Existing does, and takes no
-	// appends. A directory is opened beside the process that records in it.
+	// ReadOnly opens a store to look at what is in it, as Existing does. An append is a
+	// [*daybook.UnavailableError] that wraps [daybook.ErrReadOnly]. A directory is opened
+	// beside the process that records in it.
 	ReadOnly bool
 
 	// Owner says who opens the store, such as "orders at http://localhost:8080, process
@@ -75,7 +76,8 @@ func (r Registry) Parse(url string) (*URL, error) {
 }
 
 // Open opens the store at a URL. Text without :// is the path of a directory, and so of
-// scheme log.
+// scheme log. An error says what is wrong with the URL, or is that of the package that keeps
+// the store, which [errors.As] finds; the URL's secrets are not in its text.
 func (r Registry) Open(ctx context.Context, url string, o *Options) (Store, error) {
 	u, err := r.Parse(url)
 	if err != nil {

@@ -90,6 +90,12 @@ func TestAReaderIsBesideTheOwnerAndMakesNoLog(t *testing.T) {
 	if info, err := reader.Info(t.Context()); err != nil || info.Head != receipt.Point {
 		t.Errorf("the reader is at %v (%v), want %v", info.Head, err, receipt.Point)
 	}
+	for _, looked := range []storeurl.Store{reader, open(t, "mem://", &storeurl.Options{ReadOnly: true})} {
+		_, err := looked.Append(t.Context(), []daybook.Event{{Type: "Noted"}}, nil)
+		if !errors.As(err, new(*daybook.UnavailableError)) || !errors.Is(err, daybook.ErrReadOnly) {
+			t.Errorf("an append to %T, opened to be read: %v", looked, err)
+		}
+	}
 	_, err := storeurl.Open(t.Context(), dir, nil)
 	if locked := (*logstore.LockedError)(nil); !errors.As(err, &locked) || locked.Owner != "the test" {
 		t.Errorf("the second owner is told %v", err)
