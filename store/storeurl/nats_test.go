@@ -2,6 +2,8 @@ package storeurl_test
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +29,7 @@ func TestALogInAClusterIsNamedByItsURL(t *testing.T) {
 		t.Errorf("the other node is at %d (%v), want %d", at, err, receipt.Position)
 	}
 	var unavailable *daybook.UnavailableError
-	if _, err := other.Append(t.Context(), []daybook.Event{{Type: "Noted"}}, nil); !errors.As(err, &unavailable) {
+	if _, err := other.Append(t.Context(), []daybook.Event{{Type: "Noted"}}, nil); !errors.As(err, &unavailable) || !errors.Is(err, daybook.ErrReadOnly) {
 		t.Errorf("an append to a store that was opened to be read: %v", err)
 	}
 	for url, want := range map[string]string{
@@ -55,6 +57,15 @@ func TestAServerIsTakenInOnlyWhereAProgramAddsIt(t *testing.T) {
 	}
 	stores := storeurl.Stores()
 	stores["nats"] = storeurl.NATSWith(embedded.Open)
+	// Who looks makes nothing.
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	if store, err := stores.Open(t.Context(), "nats://embedded?dir="+nowhere, &storeurl.Options{ReadOnly: true}); err == nil {
+		store.Close()
+		t.Error("a log that is not there was opened for reading")
+	}
+	if _, err := os.Stat(nowhere); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("looking for a log made its directory: %v", err)
+	}
 	var receipt daybook.Receipt
 	for range 2 {
 		store, err := stores.Open(t.Context(), url, nil)

@@ -13,8 +13,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -38,10 +42,13 @@ type Options struct {
 	Listen string
 }
 
-// A Server is a NATS server in this process. Make it with [Start].
+// A Server is a NATS server in this process. Make it with [Start]. It is safe for use by
+// many goroutines.
 type Server struct {
 	server *server.Server
 	synced bool
+	lock   io.Closer // of the directory
+	close  func() error
 }
 
 // Most payload of a message: the most that NATS recommends.
@@ -51,7 +58,9 @@ const payload = 8 << 20
 const patience = 30 * time.Second
 
 // Start starts a server that keeps its streams in a directory, which is made if it is not
-// there. Only one server at a time may have it. When it returns, the server is ready.
+// there. One server at a time has it: while another one does, in this process or in another
+// one, the error is a [*daybook.UnavailableError]. When it returns, the server is ready; one
+// that is not within half a minute is an error, too.
 func Start(dir string, o *Options) (*Server, error) {
 	if dir == "" {
 		return nil, &daybook.InvalidError{What: "directory of a server", Reason: "has no name"}
@@ -71,12 +80,17 @@ func Start(dir string, o *Options) (*Server, error) {
 			return nil, err
 		}
 	}
+	lock, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
 	s, err := server.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("embedded: make a server: %w", err)
+		return nil, errors.Join(fmt.Errorf("embedded: make a server: %w", err), lock.Close())
 	}
 	go s.Start()
-	started := &Server{server: s, synced: !o.Unsynced}
+	started := &Server{server: s, synced: !o.Unsynced, lock: lock}
+	started.close = sync.OnceValue(started.shutdown)
 	if !s.ReadyForConnections(patience) || !s.JetStreamEnabled() {
 		return nil, errors.Join(fmt.Errorf("embedded: the server in %s does not start", dir), started.Close())
 	}
@@ -90,7 +104,8 @@ func (s *Server) URL() string { return s.server.ClientURL() }
 // InProcess returns the option that connects to the server within this process.
 func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.server) }
 
-// Synced is what [natsstore.Options] ask whether the server syncs.
+// Synced is for [natsstore.Options]: it returns nil if the log is kept by this server alone
+// and the server syncs before it acknowledges, and otherwise says which of the two is not so.
 func (s *Server) Synced(_ context.Context, servers []string) error {
 	if !s.synced {
 		return errors.New("the server in this process was told not to sync")
@@ -101,11 +116,15 @@ func (s *Server) Synced(_ context.Context, servers []string) error {
 	return nil
 }
 
-// Close ends the server. What it acknowledged is kept.
-func (s *Server) Close() error {
+// Close ends the server, and returns when it has ended. What it acknowledged is kept. Closing
+// again does nothing.
+func (s *Server) Close() error { return s.close() }
+
+// shutdown ends the server, and then lets go of its directory.
+func (s *Server) shutdown() error {
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
-	return nil
+	return s.lock.Close()
 }
 
 // A Store is a node with a server of its own. Make it with [Open].
@@ -115,19 +134,25 @@ type Store struct {
 }
 
 // Open opens a log that a server in this process keeps: the server has the directory
-// "server" in dir, and the node "node". The options' Dir and NATS are not used. What is
-// acknowledged is synced.
+// "server" in dir, and the node "node". The options' Dir, NATS and Synced are not used. What
+// is acknowledged is synced, so receipts say disk. One process at a time has the directory.
+// The errors are those of [natsstore.Open], or say why the server does not start.
 func Open(ctx context.Context, dir string, o *natsstore.Options) (*Store, error) {
 	if dir == "" {
 		return nil, &daybook.InvalidError{What: "directory of a log", Reason: "has no name"}
 	}
-	s, err := Start(filepath.Join(dir, "server"), nil)
-	if err != nil {
-		return nil, err
-	}
 	var own natsstore.Options
 	if o != nil {
 		own = *o
+	}
+	if own.Existing {
+		if _, err := os.Stat(filepath.Join(dir, "server")); errors.Is(err, fs.ErrNotExist) {
+			return nil, &daybook.InvalidError{What: "directory of a log", Value: dir, Reason: "has no server, and so no log"}
+		}
+	}
+	s, err := Start(filepath.Join(dir, "server"), nil)
+	if err != nil {
+		return nil, err
 	}
 	own.Dir, own.Synced, own.NATS = filepath.Join(dir, "node"), s.Synced, []nats.Option{s.InProcess()}
 	store, err := natsstore.Open(ctx, s.URL(), &own)
