@@ -7,5 +7,5 @@
 // that are started and scaled on their own.
 //
 // Read events.go, book.go, lending.go and commands.go, in that order, for what is written,
-// and inventory.go, questions.go and past.go for what is read.
+// and shelves.go, inventory.go, questions.go and past.go for what is read.
 package library

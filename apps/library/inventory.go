@@ -66,7 +66,7 @@ const saveEvery = time.Minute
 //
 // The caller closes the inventory, and the store after it.
 func Open(ctx context.Context, store daybook.Store, options *InventoryOptions) (*Inventory, error) {
-	i := &Inventory{store: store}
+	i := &Inventory{store: store, pasts: newPastCache()}
 	if options != nil {
 		i.options = *options
 	}

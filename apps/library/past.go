@@ -3,7 +3,6 @@ package library
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/past"
@@ -45,9 +44,13 @@ const pasts = 8
 
 // A pastCache keeps the read models of the moments that were asked for last.
 type pastCache struct {
-	mu    sync.Mutex
-	kept  map[pastKey]*memview.View[shelves]
-	order []pastKey // from the one that was built first
+	building chan struct{} // holds one while the others are looked at
+	kept     map[pastKey]*memview.View[shelves]
+	order    []pastKey // from the one that was built first
+}
+
+func newPastCache() pastCache {
+	return pastCache{building: make(chan struct{}, 1), kept: make(map[pastKey]*memview.View[shelves])}
 }
 
 // A pastKey names a moment, as far as the log had come: facts about it may be recorded
@@ -74,25 +77,23 @@ func (i *Inventory) past(ctx context.Context, m Moment) (*memview.View[shelves],
 	if !m.KnownAt.IsZero() {
 		key.knownAt = m.KnownAt.UnixNano()
 	}
-	i.pasts.mu.Lock()
-	view := i.pasts.kept[key]
-	i.pasts.mu.Unlock()
-	if view != nil {
+	// One at a time is built, so that questions about the past take one processor at most from
+	// those about now; who waited may find that it was the same moment.
+	select {
+	case i.pasts.building <- struct{}{}:
+		defer func() { <-i.pasts.building }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if view, there := i.pasts.kept[key]; there {
 		return view, nil
 	}
-	view = newView()
+	view := newView()
 	if err := projection.Build(ctx, i.store, view, projection.Moment{At: head.Position, AsOf: m.AsOf, KnownAt: m.KnownAt}); err != nil {
 		return nil, err
 	}
-	i.pasts.mu.Lock()
-	defer i.pasts.mu.Unlock()
-	if i.pasts.kept == nil {
-		i.pasts.kept = make(map[pastKey]*memview.View[shelves])
-	}
-	if _, built := i.pasts.kept[key]; !built {
-		i.pasts.order = append(i.pasts.order, key)
-	}
 	i.pasts.kept[key] = view
+	i.pasts.order = append(i.pasts.order, key)
 	if len(i.pasts.order) > pasts {
 		delete(i.pasts.kept, i.pasts.order[0])
 		i.pasts.order = i.pasts.order[1:]
