@@ -12,3 +12,7 @@ set jit = off;
 -- planner compares what it estimates with and without them, finds that ten elements are less
 -- than the hundred that it assumes otherwise, and plans every statement anew each time.
 set plan_cache_mode = force_generic_plan;
+-- What a role, a database or an address may set otherwise. Names would be other names in
+-- another encoding, and whoever waits for a lock is to see what was committed meanwhile.
+set client_encoding = 'UTF8';
+set default_transaction_isolation = 'read committed';
