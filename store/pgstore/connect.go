@@ -111,10 +111,16 @@ func (s *Store) examine(ctx context.Context, conn *pgx.Conn) error {
 	case encoding != "UTF8":
 		return fmt.Errorf("%w: the encoding of the database is %s, and names need UTF8", errRefused, encoding)
 	}
-	durability := durabilityOf(fsync, sync, names)
+	return s.promise(fsync, sync, names)
+}
+
+// promise takes note of what survives a commit on a server that is set up so, or refuses it
+// if that is less than is required.
+func (s *Store) promise(fsync, synchronousCommit, standbys string) error {
+	durability := durabilityOf(fsync, synchronousCommit, standbys)
 	if durability < s.options.Require {
 		return fmt.Errorf("%w: durability %s is required, and with fsync = %s, synchronous_commit = %s, synchronous_standby_names = '%s' a commit is durable in the sense of %s",
-			errRefused, s.options.Require, fsync, sync, names, durability)
+			errRefused, s.options.Require, fsync, synchronousCommit, standbys, durability)
 	}
 	s.durability.Store(uint32(durability))
 	return nil

@@ -30,7 +30,7 @@
 //
 // Receipts state what the server is set up for: quorum where a commit waits until a
 // synchronous standby has flushed it, else disk, and memory with fsync or synchronous_commit
-// off. [Options.Require] refuses less. A standby is refused: a reader there may see what
+// off, as each group of appends finds it. [Options.Require] refuses less. A standby is refused: a reader there may see what
 // never happened.
 //
 // # Time

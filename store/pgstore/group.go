@@ -20,6 +20,7 @@ type group struct {
 
 	// What the database answered, once the head is locked.
 	head    head
+	lasting [3]string // the settings that say which commits last
 	byID    map[uuid.UUID]placed
 	streams map[string]daybook.StreamState
 	newest  [][]int64 // of each request's searches
@@ -48,9 +49,6 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 	if w.store.seen.beyond(g.head) {
 		return errors.Join(errRewound, g.end(ctx, w))
 	}
-	if err := w.store.synchronous.are(g.head.synchronous); err != nil {
-		return errors.Join(err, g.end(ctx, w))
-	}
 	if g.sent != nil {
 		// Whoever has the lock knows that the transaction of the attempt before has ended. If
 		// it was kept, its first event is where the plan had it.
@@ -64,6 +62,12 @@ func (g *group) transact(ctx context.Context, w *writer) error {
 	}
 	if g.looking {
 		return errors.Join(errUndone, g.end(ctx, w))
+	}
+	if err := w.store.synchronous.are(g.head.synchronous); err != nil {
+		return errors.Join(err, g.end(ctx, w))
+	}
+	if err := w.store.promise(g.lasting[0], g.lasting[1], g.lasting[2]); err != nil {
+		return errors.Join(err, g.end(ctx, w))
 	}
 	if err := g.decide(ctx, w); err != nil {
 		return err
@@ -103,6 +107,7 @@ func (g *group) ask(ctx context.Context, w *writer) error {
 	j := w.journey(ctx)
 	j.send(beginSQL)
 	j.send(lockSQL, number)
+	j.send(durabilitySQL)
 	if len(ids) > 0 {
 		j.send(idsSQL, number, ids)
 	}
@@ -145,6 +150,9 @@ func (g *group) hear(j *journey, ids, streams bool) error {
 	}
 	if !locked {
 		return fmt.Errorf("%w: the log is gone", errRefused)
+	}
+	if _, err := j.answer(func(v [][]byte) { g.lasting = [3]string{string(v[0]), string(v[1]), string(v[2])} }); err != nil {
+		return fmt.Errorf("ask for the durability: %w", err)
 	}
 	if ids {
 		if _, err := j.answer(g.hearID); err != nil {

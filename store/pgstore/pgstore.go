@@ -41,7 +41,7 @@ type Store struct {
 
 	synchronous roster
 
-	durability atomic.Uint32 // as the newest connection found it
+	durability atomic.Uint32 // as the newest connection or group of appends found it
 	queue      chan *request
 	arrivals   arrivals
 	seen       seen

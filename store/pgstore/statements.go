@@ -20,6 +20,8 @@ var (
 	findSQL string
 	//go:embed sql/begin.sql
 	beginSQL string
+	//go:embed sql/durability.sql
+	durabilitySQL string
 	//go:embed sql/lock.sql
 	lockSQL string
 	//go:embed sql/head.sql

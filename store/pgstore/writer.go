@@ -34,7 +34,7 @@ func (w *writer) dial(ctx context.Context) error {
 	if _, err := conn.PgConn().Exec(ctx, writerSQL).ReadAll(); err != nil {
 		return err
 	}
-	for _, text := range []string{beginSQL, lockSQL, idsSQL, streamsSQL, aboutSQL, betweenSQL, recordSQL, tagSQL, advanceSQL, commitSQL} {
+	for _, text := range []string{beginSQL, lockSQL, idsSQL, streamsSQL, aboutSQL, betweenSQL, recordSQL, tagSQL, advanceSQL, commitSQL, durabilitySQL} {
 		if err := w.know(ctx, text); err != nil {
 			return err
 		}
