@@ -20,7 +20,10 @@ type kind struct {
 	share int // of the time
 }
 
-const engine = "store/logstore"
+const (
+	engine  = "store/logstore"
+	cluster = "store/natsstore"
+)
 
 // kinds returns the kinds of work in the module at a directory: tests that the environment makes do more, and every
 // fuzz target there is.
@@ -44,6 +47,10 @@ func kinds(root string) ([]kind, error) {
 		{name: "kills of publishers", unit: "kills", dir: "publish", test: "TestKilledProcessesSendEverythingInOrderPerKey", share: 1},
 		{name: "kills of a library's processes", unit: "kills", dir: "apps/library/cmd/library", test: "TestACrowdAndProcessesThatAreKilled", share: 1},
 		{name: "kills of a library's nodes", unit: "kills", dir: "apps/library/cmd/library", test: "TestACrowdAndNodesThatAreKilled", share: 1},
+		{name: "nodes that contend", unit: "disturbances", dir: cluster, test: "TestContendingNodesAnswerAsOneLog", share: 1},
+		{name: "kills of a cluster's leader", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenTheLeaderIsKilled", share: 1},
+		{name: "pauses of a cluster's leader", unit: "pauses", dir: cluster, test: "TestAPausedLeaderDoesNoHarm", share: 1},
+		{name: "kills of a whole cluster", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenAllServersAreKilled", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
 		{name: "random histories beside the owner", unit: "operations", dir: engine, test: "TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel", share: 1},
 	}

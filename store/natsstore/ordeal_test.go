@@ -19,17 +19,33 @@ import (
 	"github.com/daybook-es/daybook/internal/natstest"
 )
 
-// rounds returns how often something is done: as often as DAYBOOK_KILLS says, or a few times.
+// rounds returns how often something is done: as often as DAYBOOK_KILLS says, or a few times; `make soak` has ten times as many in
+// each of its pieces.
 func rounds(t testing.TB, few int) int {
-	text := os.Getenv("DAYBOOK_KILLS")
-	if text == "" {
-		return few
+	n, err := few, error(nil)
+	if text := os.Getenv("DAYBOOK_KILLS"); text != "" {
+		n, err = strconv.Atoi(text)
+	} else if os.Getenv("DAYBOOK_SOAK_SEED") != "" {
+		n = 10 * few
 	}
-	n, err := strconv.Atoi(text)
 	if err != nil {
-		t.Fatalf("DAYBOOK_KILLS=%s is no number", text)
+		t.Fatalf("DAYBOOK_KILLS is no number: %v", err)
 	}
+	t.Attr("cases", strconv.Itoa(n))
 	return n
+}
+
+// seed returns what a test's clients and disturbances are drawn by: its own number, or that of a piece of `make soak`.
+func seed(t testing.TB, own uint64) uint64 {
+	text := os.Getenv("DAYBOOK_SOAK_SEED")
+	if text == "" {
+		return own
+	}
+	soaked, err := strconv.ParseUint(text+os.Getenv("DAYBOOK_SOAK_PIECE"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return soaked
 }
 
 // elections lets a test run beside others: it mostly waits for servers to elect who leads them, which takes seconds each time.
@@ -225,8 +241,8 @@ func inTurn(t *testing.T, node *Store) {
 func TestContendingNodesAnswerAsOneLog(t *testing.T) {
 	t.Parallel()
 	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 3, Options{SegmentBytes: 20000, Patience: 5 * time.Second})
-	o := begin(t, s, 8, 1)
-	rng := rand.New(rand.NewPCG(1, 100))
+	o := begin(t, s, 8, seed(t, 1))
+	rng := rand.New(rand.NewPCG(seed(t, 1), 100))
 	for range rounds(t, 30) {
 		i := rng.IntN(3)
 		switch rng.IntN(6) {
@@ -262,7 +278,7 @@ func TestNothingIsLostWhenTheLeaderIsKilled(t *testing.T) {
 	elections(t)
 	servers := natstest.Start(t, 3)
 	s := newSubject(t, servers, 2, Options{})
-	o := begin(t, s, 8, 2)
+	o := begin(t, s, 8, seed(t, 2))
 	var longest time.Duration
 	for range rounds(t, 1) {
 		o.progress(t, 50)
@@ -284,7 +300,7 @@ func TestAPausedLeaderDoesNoHarm(t *testing.T) {
 	elections(t)
 	servers := natstest.StartProcesses(t, 3)
 	s := newSubject(t, servers, 2, Options{})
-	o := begin(t, s, 8, 4)
+	o := begin(t, s, 8, seed(t, 4))
 	for range rounds(t, 1) {
 		o.progress(t, 30)
 		leader := servers.Leader(s.nodes[0].log.subjects.stream)
@@ -301,7 +317,7 @@ func TestNothingIsLostWhenAllServersAreKilled(t *testing.T) {
 	elections(t)
 	servers := natstest.StartProcesses(t, 3)
 	s := newSubject(t, servers, 2, Options{})
-	o := begin(t, s, 8, 3)
+	o := begin(t, s, 8, seed(t, 3))
 	for range rounds(t, 1) {
 		o.progress(t, 50)
 		for i := range servers.Len() {

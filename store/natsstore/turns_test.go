@@ -312,3 +312,60 @@ func TestAnErrorIsNotBelievedUntilTheStreamIsRead(t *testing.T) {
 		t.Errorf("without a connection the outcome is %d: %v", what, err)
 	}
 }
+
+// A node that joins later reads the stream, in which everything still is, and answers like one that has scavenged.
+func TestANodeThatJoinsLaterAnswersAlike(t *testing.T) {
+	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 1, Options{SegmentBytes: 4000})
+	first := s.nodes[0]
+	var events []daybook.Event
+	for i := range 40 {
+		e := placed([]string{"order-1", "order-2"}[i%2])
+		events = append(events, e)
+		mustAppend(t, first, e)
+	}
+	mustAppend(t, first, daybook.Deleted("order-1"))
+	s.saw(41)
+	if err := s.scavenge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.dirs, s.gates, s.worlds, s.nodes = append(s.dirs, t.TempDir()), append(s.gates, new(natstest.Gate)), append(s.worlds, s.worlds[0]), append(s.nodes, nil)
+	s.openNode(t, 1)
+	stubs := 0
+	for _, q := range []daybook.Query{daybook.All(), daybook.Stream("order-1"), daybook.Stream("order-2"), {{IDs: idsOf(events)}}} {
+		var read [2][]daybook.Recorded
+		for i, node := range s.nodes {
+			reading, err := node.Read(t.Context(), q, daybook.Span{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read[i], err = reading.Collect(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range max(len(read[0]), len(read[1])) {
+			if len(read[0]) != len(read[1]) || read[0][n].Digest() != read[1][n].Digest() || read[0][n].Forgotten != read[1][n].Forgotten {
+				t.Fatalf("%v: %d events are read on the node that has scavenged, and %d on the other", q, len(read[0]), len(read[1]))
+			}
+			if read[0][n].Stub != nil {
+				stubs++
+			}
+		}
+	}
+	if stubs != 20 {
+		t.Errorf("%d events are stubs", stubs)
+	}
+	for i, node := range s.nodes {
+		if err := node.takeOver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if receipt := mustAppend(t, node, events[0]); !receipt.Repeated || receipt.Position != 1 {
+			t.Errorf("node %d answers the repeat of what was forgotten with %+v", i, receipt)
+		}
+		if _, err := node.Append(t.Context(), nil, daybook.New("order-1")); err != nil {
+			t.Errorf("node %d: a deleted stream is not new: %v", i, err)
+		}
+		if v, err := node.Verify(t.Context()); err != nil || v.Position != 41 {
+			t.Errorf("node %d, compared with the stream: %+v, %v", i, v, err)
+		}
+	}
+}
