@@ -88,6 +88,9 @@ func (s *Server) Database(t testing.TB) string {
 	return s.address(name)
 }
 
+// URL returns the address of the database that every server has.
+func (s *Server) URL() string { return s.address("postgres") }
+
 // address returns where a client finds a database of the server.
 func (s *Server) address(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + database, RawQuery: url.Values{"host": {s.dir}}.Encode()}

@@ -52,6 +52,9 @@ func kinds(root string) ([]kind, error) {
 		{name: "pauses of a cluster's leader", unit: "pauses", dir: cluster, test: "TestAPausedLeaderDoesNoHarm", share: 1},
 		{name: "kills of a whole cluster", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenAllServersAreKilled", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
+		{name: "hostile transactions", unit: "appends", dir: "store/pgstore", test: "TestNoReaderSkipsAnEventWhateverOtherTransactionsDo", share: 1},
+		{name: "kills of a database", unit: "kills", dir: "store/pgstore", test: "TestNoKillLosesAnEventOrDoublesOne", share: 1},
+		{name: "random histories in PostgreSQL", unit: "operations", dir: "store/pgstore", test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 1},
 		{name: "random histories beside the owner", unit: "operations", dir: engine, test: "TestAReaderBesideTheOwnerGetsTheAnswersOfTheModel", share: 1},
 	}
 	targets, err := fuzzTargets(root)

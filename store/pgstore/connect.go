@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/daybook-es/daybook"
 )
@@ -124,6 +125,30 @@ func (s *Store) promise(fsync, synchronousCommit, standbys string) error {
 	}
 	s.durability.Store(uint32(durability))
 	return nil
+}
+
+// mostLost is how many connections in a row a question may lose: after a server went down, all
+// that there were are lost.
+const mostLost = 20
+
+// persist asks again, at once, as long as what was lost was the connection. The server may be
+// there all the same.
+func (s *Store) persist(ctx context.Context, ask func() error) error {
+	for tries := 1; ; tries++ {
+		err := ask()
+		if err == nil || tries == mostLost || ctx.Err() != nil || s.closed.Load() || !lost(err) {
+			return err
+		}
+	}
+}
+
+// lost reports whether an error says that a connection was lost that there was.
+func lost(err error) bool {
+	failed, never := (*pgconn.PgError)(nil), (*pgconn.ConnectError)(nil)
+	if errors.As(err, &failed) {
+		return failed.Code == "57P01" || failed.Code == "57P02" // the server goes down, or has crashed
+	}
+	return !errors.As(err, &never) && !errors.Is(err, pgx.ErrNoRows) && !errors.As(err, new(*daybook.CorruptError))
 }
 
 // durabilityOf says what survives a commit on a server that is set up so.

@@ -218,6 +218,10 @@ func (g *group) record(ctx context.Context, w *writer) error {
 		j.send(tagSQL, number, tags.hashes, tags.positions)
 	}
 	j.send(advanceSQL, number, g.plan.at, g.plan.stamp, g.plan.about)
+	statements := []string{"record events", "advance the head"}
+	if len(tags.hashes) > 0 {
+		statements = slices.Insert(statements, 1, "record tags")
+	}
 	j.send(commitSQL)
 	if j.err != nil { // it could not be encoded, and nothing was sent
 		return j.failed(j.err)
@@ -225,10 +229,6 @@ func (g *group) record(ctx context.Context, w *writer) error {
 	g.sent = g.plan
 	if err := j.depart(); err != nil {
 		return j.failed(err)
-	}
-	statements := []string{"record events", "advance the head"}
-	if len(tags.hashes) > 0 {
-		statements = slices.Insert(statements, 1, "record tags")
 	}
 	for _, what := range statements {
 		if _, err := j.answer(nil); err != nil {

@@ -52,7 +52,11 @@ func headOf(row pgx.Row) (h head, err error) {
 
 // head reads the head of the log.
 func (s *Store) head(ctx context.Context) (head, error) {
-	h, err := headOf(s.pool.QueryRow(ctx, headSQL, s.number))
+	var h head
+	err := s.persist(ctx, func() (err error) {
+		h, err = headOf(s.pool.QueryRow(ctx, headSQL, s.number))
+		return err
+	})
 	h.clock = s.clock(h.clock)
 	if err == nil {
 		s.seen.saw(h)

@@ -1,11 +1,13 @@
 package pgstore
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/daybook-es/daybook"
@@ -75,6 +77,48 @@ func TestDurabilityIsFoundOutAndStated(t *testing.T) {
 	if got := durabilityOf("off", "on", "ANY 1 (*)"); got != daybook.Memory {
 		t.Errorf("without fsync the durability is %v", got)
 	}
+}
+
+// A commit waits for a standby that does not answer.
+func TestWhatNoStandbyHasIsNotAcknowledged(t *testing.T) {
+	server := pgtest.Own(t, "fsync=on")
+	database := server.Database(t)
+	s := open(t, database, Options{})
+	run(t, database, "alter system set synchronous_standby_names = 'nobody'")
+	run(t, database, "select pg_reload_conf()")
+	waitFor(t, database, "show synchronous_standby_names", "nobody")
+	e := daybook.Event{ID: uuid.New(), Stream: "order-1", Type: "Placed"}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	receipt, err := s.Append(ctx, []daybook.Event{e}, nil)
+	if !errors.As(err, new(*daybook.UnknownError)) {
+		t.Errorf("without a standby: %+v, %v", receipt, err)
+	}
+	if info, err := s.Info(t.Context()); err != nil || info.Head.Position != 0 || info.Durability != daybook.Quorum {
+		t.Errorf("what no standby has is seen: %+v, %v", info, err)
+	}
+	run(t, database, "alter system reset synchronous_standby_names")
+	run(t, database, "select pg_reload_conf()")
+	if receipt, err = s.Append(t.Context(), []daybook.Event{e}, nil); err != nil || !receipt.Repeated || receipt.Position != 1 {
+		t.Errorf("appended again: %+v, %v", receipt, err)
+	}
+}
+
+// waitFor waits until a database answers a question so.
+func waitFor(t *testing.T, database, question, want string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	wait(t, question, func() bool {
+		var got string
+		if err := conn.QueryRow(t.Context(), question).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got == want
+	})
 }
 
 func TestWhatNoLogCanBeKeptInIsRefused(t *testing.T) {

@@ -152,7 +152,12 @@ func (r *reader) selected(ctx context.Context) iter.Seq2[daybook.Recorded, error
 			if len(hidden) > mostBatch {
 				clear(hidden)
 			}
-			rows, whole, err := r.batch(ctx, text, args, low, high, wanted, known)
+			var rows []row
+			var whole bool
+			err := r.store.persist(ctx, func() (err error) {
+				rows, whole, err = r.batch(ctx, text, args, low, high, wanted, known)
+				return err
+			})
 			if err == nil {
 				err = r.learn(ctx, hidden, rows)
 			}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -150,7 +152,14 @@ func TestStoreOverACableThatIsCutAtEachAppend(t *testing.T) {
 
 func TestRandomHistoriesGetTheAnswersOfTheModel(t *testing.T) {
 	subject := conformance(t)
-	for seed := range uint64(2) {
-		storetest.Compare(t, memstore.New(), subject, seed, 1500)
+	operations, base := asked(t, "DAYBOOK_OPERATIONS", 500, 1500), uint64(0)
+	if seed := os.Getenv("DAYBOOK_SOAK_SEED"); seed != "" { // another one for each piece of each soak
+		soak, _ := strconv.ParseUint(seed, 10, 64)
+		piece, _ := strconv.ParseUint(os.Getenv("DAYBOOK_SOAK_PIECE"), 10, 64)
+		base = (soak<<20 + piece + 1) << 20
 	}
+	for seed := range uint64(2) {
+		storetest.Compare(t, memstore.New(), subject, base+seed, operations)
+	}
+	t.Attr("cases", strconv.Itoa(2*operations))
 }

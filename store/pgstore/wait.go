@@ -75,6 +75,15 @@ func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Positio
 // look returns the head, and the newest position after another one of what q selects, which
 // may be above the head.
 func (s *Store) look(ctx context.Context, q daybook.Query, after int64) (at, newest int64, err error) {
+	err = s.persist(ctx, func() error {
+		at, newest, err = s.lookOnce(ctx, q, after)
+		return err
+	})
+	return at, newest, err
+}
+
+// lookOnce asks on one connection.
+func (s *Store) lookOnce(ctx context.Context, q daybook.Query, after int64) (at, newest int64, err error) {
 	var batch pgx.Batch
 	batch.Queue(headSQL, s.number).QueryRow(func(row pgx.Row) error {
 		h, err := headOf(row)

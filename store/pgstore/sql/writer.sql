@@ -2,5 +2,3 @@
 -- statements holds the others up for the first, and within one for the second.
 set idle_in_transaction_session_timeout = '2s';
 set statement_timeout = '8s';
--- There is one plan for each statement here, whatever its parameters.
-set plan_cache_mode = force_generic_plan;
