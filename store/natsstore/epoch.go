@@ -4,27 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/daybook-es/daybook"
 )
 
 // ends returns the last epoch and the last commit of the stream, as its leader has them.
-// Either is zero if there is none.
+// Either is zero if there is none. No epoch lies between the two: a takeover or a promise
+// could have come in after the one question and before the other, with a commit behind it.
 func (l *log) ends(ctx context.Context) (e epochRecord, c commit, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.times.attempt)
 	defer cancel()
-	msg, found, err := l.lastOn(ctx, l.subjects.epoch)
-	if err == nil && found {
-		e, err = decodeEpoch(msg.Sequence, msg.Data)
-	}
-	if err != nil {
+	if e, err = l.lastEpoch(ctx); err != nil {
 		return e, c, err
 	}
-	msg, found, err = l.lastOn(ctx, l.subjects.commit)
-	if err == nil && found {
-		c, err = decodeCommit(msg.Sequence, msg.Header, msg.Data)
+	for {
+		msg, found, err := l.lastOn(ctx, l.subjects.commit)
+		if err == nil && found {
+			c, err = decodeCommit(msg.Sequence, msg.Header, msg.Data)
+		}
+		if err != nil || c.seq < e.seq {
+			return e, c, err
+		}
+		again, err := l.lastEpoch(ctx)
+		if err != nil || again.seq == e.seq {
+			return e, c, err
+		}
+		e = again
 	}
-	return e, c, err
+}
+
+// lastEpoch returns the last epoch of the stream, zero if there is none.
+func (l *log) lastEpoch(ctx context.Context) (epochRecord, error) {
+	msg, found, err := l.lastOn(ctx, l.subjects.epoch)
+	if err != nil || !found {
+		return epochRecord{}, err
+	}
+	return decodeEpoch(msg.Sequence, msg.Data)
 }
 
 // acquire makes it this node's turn, if it is nobody's, or that of a session that does
@@ -77,7 +95,17 @@ func (l *log) take(ctx context.Context, e epochRecord, c commit) (outcome, error
 	defer l.publishing.Unlock()
 	last := max(1, e.seq, c.seq)
 	next := epochRecord{Epoch: e.Epoch + 1, Session: l.session, Node: l.name, From: c.last, Stamp: e.Stamp}
-	return l.putEpoch(ctx, next, last)
+	msg := l.message(l.subjects.epoch, encodeJSON(next))
+	// The last message is one of the two. That the other one is the last of its kind is said
+	// besides: a leader that has yet to learn what was acknowledged may have answered with
+	// an earlier one, and the turn would begin in front of a commit, or break a promise.
+	subject, seq := l.subjects.epoch, e.seq
+	if e.seq > c.seq {
+		subject, seq = l.subjects.commit, c.seq
+	}
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(seq, 10))
+	msg.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, subject)
+	return l.putEpoch(ctx, next, msg, last)
 }
 
 // answerOf returns what an append is answered that could not be done: *unknown* if it was

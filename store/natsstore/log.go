@@ -237,14 +237,15 @@ func (l *log) Promise(ctx context.Context, stamp int64) error {
 	ctx, cancel := context.WithTimeout(ctx, l.times.patience)
 	defer cancel()
 	e.Stamp = stamp
-	_, err = l.putEpoch(ctx, e, last)
+	_, err = l.putEpoch(ctx, e, l.message(l.subjects.epoch, encodeJSON(e)), last)
 	return err
 }
 
-// putEpoch stores an epoch behind the last message of the stream. If it returns an error
-// and the epoch is this node's, that is over, unless it was definitely not stored.
-func (l *log) putEpoch(ctx context.Context, e epochRecord, last uint64) (outcome, error) {
-	seq, what, err := l.put(ctx, l.message(l.subjects.epoch, encodeJSON(e)), last)
+// putEpoch stores an epoch, which is in a message, behind the last message of the stream.
+// If it returns an error and the epoch is this node's, that is over, unless it was
+// definitely not stored.
+func (l *log) putEpoch(ctx context.Context, e epochRecord, msg *nats.Msg, last uint64) (outcome, error) {
+	seq, what, err := l.put(ctx, msg, last)
 	if what == stored {
 		e.seq = seq
 		l.note(e)
@@ -278,7 +279,7 @@ func (l *log) handBack() {
 	defer cancel()
 	l.lose(e.Epoch)
 	e.Session, e.Node = "", ""
-	if _, err := l.putEpoch(ctx, e, last); err != nil {
+	if _, err := l.putEpoch(ctx, e, l.message(l.subjects.epoch, encodeJSON(e)), last); err != nil {
 		l.logger.Info("the epoch could not be handed back", "err", err)
 	}
 }
