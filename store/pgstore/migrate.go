@@ -40,7 +40,7 @@ func (s *Store) migrate(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 		if done > len(files) {
-			return fmt.Errorf("a newer version of Daybook has changed its tables here: migration %d is done, and this version has %d", done, len(files))
+			return fmt.Errorf("%w: a newer version of Daybook has changed its tables here: migration %d is done, and this version has %d", errRefused, done, len(files))
 		}
 		for i, file := range files[done:] {
 			statements, err := migrations.ReadFile(path.Join("sql/migrations", file.Name()))

@@ -129,11 +129,14 @@ func TestWhatNoLogCanBeKeptInIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	latin := strings.Replace(database, "/"+config.Database, "/latin", 1)
-	if _, err := Open(t.Context(), latin, nil); err == nil || !strings.Contains(err.Error(), "LATIN1") {
+	if _, err := Open(t.Context(), latin, nil); err == nil || !strings.Contains(err.Error(), "LATIN1") || errors.As(err, new(*daybook.UnavailableError)) {
 		t.Errorf("a database of another encoding: %v", err)
 	}
-	if _, err := Open(t.Context(), "postgres://nobody:secret@127.0.0.1:1/x?connect_timeout=2", nil); err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("a server that is not there: %v", err)
+	if _, err := Open(t.Context(), "postgres://nobody:secret@127.0.0.1:1/x?connect_timeout=2", nil); !errors.As(err, new(*daybook.UnavailableError)) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a server that is not there: %v, want that it is unavailable", err)
+	}
+	if _, err := Open(t.Context(), strings.Replace(database, "/"+config.Database, "/nowhere", 1), nil); err == nil || errors.As(err, new(*daybook.UnavailableError)) {
+		t.Errorf("a database that is not there: %v, want that trying again is of no use", err)
 	}
 }
 

@@ -48,6 +48,7 @@ type Store struct {
 	health     health
 
 	writing, listening sync.Once
+	starting           sync.Mutex // held while a goroutine begins, or the store is closed to new ones
 	working            sync.WaitGroup
 	closed             atomic.Bool
 	closing            chan struct{} // closed by Close
@@ -61,7 +62,10 @@ type Store struct {
 // and listen. Close ends the use of the store.
 //
 // Open refuses a server older than PostgreSQL 15, a standby, a database whose encoding is
-// not UTF8, and a durability below the one that Options require; the error says which.
+// not UTF8, and a durability below the one that Options require; the error says which. Names
+// that cannot be are a [*daybook.InvalidError]. If the server is not there or not ready, the
+// error is a [*daybook.UnavailableError], and Open may be tried again; no other error passes
+// by itself. The context is for opening only.
 //
 // Synchronous read models that the log did not have before are built first, from the events
 // that are there. A log that has others than the Options name is refused, because they would
@@ -99,7 +103,7 @@ func openLog(ctx context.Context, url string, options *Options) (*Store, error) 
 		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("pgstore: open %s: %w", s.where, err)
+		return nil, s.notOpened(err)
 	}
 	switch {
 	case filled.MaxConns > 0:
@@ -112,6 +116,14 @@ func openLog(ctx context.Context, url string, options *Options) (*Store, error) 
 		return nil, fmt.Errorf("pgstore: open %s: %w", s.where, err)
 	}
 	return s, nil
+}
+
+// notOpened returns the error of an Open that the server did not allow.
+func (s *Store) notOpened(err error) error {
+	if passes(err) {
+		return &daybook.UnavailableError{Doing: "open " + s.where, Err: err}
+	}
+	return fmt.Errorf("pgstore: open %s: %w", s.where, err)
 }
 
 // String says where the log is, without a password.
@@ -134,7 +146,9 @@ func (s *Store) Info(ctx context.Context) (daybook.Info, error) {
 // ErrClosed. Closing again does nothing. The error is always nil.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
+		s.starting.Lock()
 		s.closed.Store(true)
+		s.starting.Unlock()
 		close(s.closing)
 		s.working.Wait()
 		s.pool.Close()
@@ -178,6 +192,11 @@ func (s *Store) promised() daybook.Durability { return daybook.Durability(s.dura
 
 // work begins a goroutine that ends when the store is closed, unless it is closed already.
 func (s *Store) work(do func(ctx context.Context)) {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.closed.Load() {
+		return
+	}
 	s.working.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()

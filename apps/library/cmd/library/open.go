@@ -28,9 +28,9 @@ var stores = func() storeurl.Registry {
 }()
 
 // open opens the store, as soon as it can be reached: services are started in any order. A
-// directory in which there is nothing yet is waited for by those who only read; anything
-// else that is wrong with one is not waited for. Others who find a directory open are told
-// of the owner.
+// directory in which there is nothing yet is waited for by those who only read, and a server
+// that is not there by everybody; anything else that is wrong does not pass by itself. Others
+// who find a directory open are told of the owner.
 func (k Kept) open(ctx context.Context, owner string, readOnly bool, log *slog.Logger) (storeurl.Store, error) {
 	u, err := stores.Parse(k.Store)
 	if err != nil {
@@ -42,11 +42,11 @@ func (k Kept) open(ctx context.Context, owner string, readOnly bool, log *slog.L
 	pause := 50 * time.Millisecond
 	for told := false; ; told = true {
 		store, err := stores.Open(ctx, k.Store, options)
-		locked, invalid := (*logstore.LockedError)(nil), (*daybook.InvalidError)(nil)
+		locked, away := (*logstore.LockedError)(nil), (*daybook.UnavailableError)(nil)
 		switch {
 		case errors.As(err, &locked):
 			return nil, fmt.Errorf("one program at a time records in a directory, and this one is taken by %s; a store such as PostgreSQL or NATS takes any number", orSomebody(locked.Owner))
-		case err == nil, errors.As(err, &invalid), directory && !(readOnly && errors.Is(err, fs.ErrNotExist)):
+		case err == nil, !errors.As(err, &away) && !(directory && readOnly && errors.Is(err, fs.ErrNotExist)):
 			return store, err
 		case !told:
 			log.WarnContext(ctx, "waiting for the store", "error", err)
