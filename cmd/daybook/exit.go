@@ -56,7 +56,7 @@ func (c *console) exit(ctx context.Context, err error) int {
 	case errors.Is(err, errDamaged), errors.As(err, &differs):
 		code = exitDamaged
 	case errors.As(err, &corrupt):
-		code, hint = exitDamaged, "verify says all that is damaged, and repair mends it"
+		code, hint = exitDamaged, "of a log in a directory, verify says all that is damaged, and repair mends it"
 	case errors.As(err, &locked):
 		hint = "this needs the log to itself; read, follow, export, digest, backup, verify and stats do not, nor does copy from it"
 	case ctx.Err() != nil:

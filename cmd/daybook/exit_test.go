@@ -28,7 +28,7 @@ func TestTheExitStatusSaysWhatKindOfErrorItWas(t *testing.T) {
 		{fmt.Errorf("line 7: %w", &daybook.ConflictError{Failures: []daybook.Failure{{Clause: daybook.New("a")[0], Position: 3}}}), 3,
 			"daybook: line 7: conflict: expected stream a to be new (see position 3)\n"},
 		{unknown, 4, "daybook: unknown: the append of " + uuid.Max.String() + " may have been recorded: the disk is gone\n"},
-		{&daybook.CorruptError{Where: "x at 7", Position: 3, Err: errors.New("a checksum")}, 1, "daybook: corrupt: x at 7 (sound up to position 3): a checksum\ndaybook: verify says all that is damaged, and repair mends it\n"},
+		{&daybook.CorruptError{Where: "x at 7", Position: 3, Err: errors.New("a checksum")}, 1, "daybook: corrupt: x at 7 (sound up to position 3): a checksum\ndaybook: of a log in a directory, verify says all that is damaged, and repair mends it\n"},
 		{errDamaged, 1, "daybook: what is stored is damaged\n"},
 		{&daybook.ReusedError{ID: uuid.Max, Position: 7}, 2, "daybook: reused: event " + uuid.Max.String() + " is recorded already at position 7, and not as this append has it\n"},
 		{errors.Join(errors.New("one"), daybook.ErrClosed), 2, "daybook: one\ndaybook: the store is closed\n"},

@@ -47,7 +47,7 @@ func (t Target) directory() (string, error) {
 		return "", err
 	}
 	if u.Scheme != "log" {
-		return "", fmt.Errorf("%s: this is for logs that are kept in directories; see daybook copy", u)
+		return "", fmt.Errorf("%s: this is for logs that are kept in directories, to which daybook copy copies others", u)
 	}
 	return u.Directory()
 }

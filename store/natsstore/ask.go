@@ -146,9 +146,9 @@ func (l *log) askOn(ctx context.Context, here func() error, there func(ctx conte
 // errPatience says that something was tried for as long as the options allow.
 var errPatience = errors.New("there was no quorum, or no answer from the node that holds the epoch, for as long as one was to wait")
 
-// ask asks the node that holds an epoch, and waits for the answer as long as the node says that
-// it is there. The error is errSilent if it does not answer; if it is gone, or
-// cannot be reached from here, neverSent says so.
+// ask asks the node that holds an epoch, and waits for the answer as long as the node says
+// that it is there. The error is errSilent if it does not answer; if it is gone, or cannot be
+// reached from here, neverSent says so.
 func (l *log) ask(ctx context.Context, e epochRecord, q question) (answer, error) {
 	b := q.encode()
 	if len(b) > l.GroupBytes() {

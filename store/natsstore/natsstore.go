@@ -34,8 +34,8 @@ var (
 // has to be fetched without end.
 //
 // The URL is one of NATS, such as nats://one:4222,nats://two:4222. Behind a question mark
-// it may have parameters that set what the options leave open: dir, log, node, replicas and require as
-// there; monitor, addresses for [Monitors] with commas between; and for the connection
+// it may have parameters, which go before the options: dir, log, node, replicas and require
+// as there; monitor, addresses for [Monitors] with commas between; and for the connection
 // creds and nkey (files of credentials, or of the seed of a key), ca (a file of roots to
 // trust) and cert (files of a certificate and its key, with a comma between). TLS is asked
 // for as anywhere in NATS: by tls:// in place of nats://, or by the server.
@@ -239,7 +239,8 @@ func (s *Store) takeOver(ctx context.Context) error {
 // Scavenge gives back the space of what is forgotten in this node's own copy, as
 // [logstore.Store.Scavenge] does. The stream, and the copies of other nodes, stay as they
 // are: what must be gone everywhere is erased by its key. All nodes answer alike, whether
-// they have scavenged or not.
+// they have scavenged or not, but to who asks for what is forgotten: there it is an event on
+// one and a stub on another.
 func (s *Store) Scavenge(ctx context.Context, o *logstore.ScavengeOptions) (*logstore.Scavenged, error) {
 	return s.node.Scavenge(ctx, o)
 }

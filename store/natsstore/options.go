@@ -30,8 +30,9 @@ type Options struct {
 	// means a new id. A log that exists has the one that it has.
 	ID uuid.UUID
 
-	// Replicas is how many servers keep the log, 1 or 3 or 5, where this node makes it. Zero means
-	// 3 in a cluster of servers, and otherwise 1. A log that exists has as many as it has.
+	// Replicas is how many servers keep the log, 1 or 3 or 5, where this node makes it. Zero
+	// means 3 in a cluster of servers, and otherwise 1. A log that exists has as many as it
+	// has.
 	Replicas int
 
 	// Existing has Open refuse servers that have no log of this name, and make none. It is
