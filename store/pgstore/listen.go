@@ -52,7 +52,7 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.arrivals.arrived(at)
+		s.arrivals.stands(at)
 		told, cancel := context.WithTimeout(ctx, poll)
 		for err == nil {
 			if n, failed := conn.WaitForNotification(told); failed != nil {

@@ -85,17 +85,17 @@ func (s *search) item(it daybook.Item, columns string) string {
 	case len(it.IDs) > 0:
 		ids := it.IDs
 		it.IDs = nil
-		return s.identified(ids, columns, s.filters(it, ""))
+		return s.identified(ids, columns, s.filters(it))
 	case len(it.Tags) > 0:
 		return s.tagged(it, columns)
 	case len(it.Streams) > 0:
 		names := distinct(it.Streams)
 		it.Streams = nil
-		return s.named("e.stream", names, columns, s.filters(it, ""))
+		return s.named("e.stream", names, columns, s.filters(it))
 	case len(it.Types) > 0:
 		names := typeNames(it.Types)
 		it.Types = nil
-		return s.named("e.type", names, columns, s.filters(it, ""))
+		return s.named("e.type", names, columns, s.filters(it))
 	default:
 		return s.named("split_part(e.stream, '-', 1)", distinct(it.Categories), columns, "")
 	}
@@ -137,11 +137,11 @@ func (s *search) tagged(it daybook.Item, columns string) string {
 	first := s.param(tagHash(it.Tags[0]))
 	return fmt.Sprintf(`select e.* from (select t.position from daybook_tag t where t.log = %s and t.hash = %s and t.position > %s and t.position <= %s order by t.position %s) t`+
 		` cross join lateral (select %s from daybook_event e where e.log = %[1]s and e.position = t.position%[7]s offset 0) e order by t.position %[5]s limit %[8]s`,
-		paramLog, first, paramLow, paramHigh, s.order(), columns, s.filters(it, it.Tags[0]), paramLimit)
+		paramLog, first, paramLow, paramHigh, s.order(), columns, s.filters(it), paramLimit)
 }
 
-// filters returns what else an event must satisfy. The hash of one tag has been looked at.
-func (s *search) filters(it daybook.Item, looked string) string {
+// filters returns what else an event must satisfy.
+func (s *search) filters(it daybook.Item) string {
 	var filters strings.Builder
 	if len(it.IDs) > 0 {
 		fmt.Fprintf(&filters, " and e.id = any(%s)", s.ids(it.IDs))
@@ -159,12 +159,11 @@ func (s *search) filters(it daybook.Item, looked string) string {
 		return filters.String()
 	}
 	// Of a stub there are only the hashes, of an event there are the tags themselves.
-	fmt.Fprintf(&filters, " and (e.stub is not null or e.tags @> %s::text[])", s.param(it.Tags))
-	for _, tag := range it.Tags {
-		if tag != looked {
-			fmt.Fprintf(&filters, " and exists (select from daybook_tag o where o.log = %s and o.hash = %s and o.position = e.position)", paramLog, s.param(tagHash(tag)))
-		}
+	stubs := make([]string, len(it.Tags))
+	for i, tag := range it.Tags {
+		stubs[i] = hashed(daybook.HashName(daybook.TagName, tag))
 	}
+	fmt.Fprintf(&filters, " and e.tags @> case when e.stub is null then %s::text[] else %s::text[] end", s.param(it.Tags), s.param(stubs))
 	return filters.String()
 }
 

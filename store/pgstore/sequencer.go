@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -58,7 +59,7 @@ func (s *Store) sequence(ctx context.Context) {
 			if g.recorded > 0 {
 				g.head.position = g.recorded
 				s.seen.saw(g.head)
-				s.arrivals.arrived(g.recorded)
+				s.arrivals.stands(g.recorded)
 				tell(news, g.recorded)
 			}
 		case <-ctx.Done():
@@ -112,6 +113,10 @@ func (s *Store) write(w *writer, g *group) {
 			return
 		}
 		w.hangUp()
+		if g.sent == nil && len(g.requests) > 1 && ofOne(err) {
+			s.divide(w, g)
+			return
+		}
 		s.options.Logger.Warn("pgstore: a group of appends failed", "log", s.where, "err", err, "appends", len(g.requests), "outcome known", g.sent == nil)
 		if g.sent == nil && (over || !passes(err)) || time.Since(begun) > s.options.patience+lookTime {
 			s.health.appending(err, 0)
@@ -120,6 +125,18 @@ func (s *Store) write(w *writer, g *group) {
 		}
 		time.Sleep(retry)
 		retry = min(2*retry, lastRetry)
+	}
+}
+
+// divide writes the halves of a group one after the other, so that in the end only what
+// cannot be written fails.
+func (s *Store) divide(w *writer, g *group) {
+	half := len(g.requests) / 2
+	for _, requests := range [][]*request{g.requests[:half], g.requests[half:]} {
+		part := &group{requests: requests}
+		if s.write(w, part); part.recorded > 0 {
+			g.head, g.recorded = part.head, part.recorded
+		}
 	}
 }
 
@@ -168,6 +185,14 @@ func passes(err error) bool {
 		return failed.Code != "25006" // a database that cannot be written
 	}
 	return failed.Code == "53300" // too many connections
+}
+
+// ofOne reports whether an error may be about one append of a group: a value that cannot be
+// kept, a row that a constraint or a trigger refuses, a condition that is too much for a
+// statement.
+func ofOne(err error) bool {
+	failed := (*pgconn.PgError)(nil)
+	return errors.As(err, &failed) && slices.Contains([]string{"22", "23", "54", "P0"}, failed.Code[:2])
 }
 
 // fail answers the requests of a group that was given up.

@@ -24,14 +24,29 @@ func (a *arrivals) next() <-chan struct{} {
 	return a.changed
 }
 
-// arrived tells that the head is at a position. Zero tells that it may be anywhere.
+// arrived tells that the head has come to a position. Zero tells that it may be anywhere.
 func (a *arrivals) arrived(head int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if head > 0 && head <= a.head {
-		return
+		return // it was told already
 	}
-	a.head = max(a.head, head)
+	a.tell(max(a.head, head))
+}
+
+// stands tells that the head was found at a position, which is below the one before if the
+// log was put back: from there on it rises again.
+func (a *arrivals) stands(head int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if head != a.head {
+		a.tell(head)
+	}
+}
+
+// tell wakes those who wait. The lock is held.
+func (a *arrivals) tell(head int64) {
+	a.head = head
 	close(a.changed)
 	a.changed = make(chan struct{})
 }
