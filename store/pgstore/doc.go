@@ -30,8 +30,8 @@
 //
 // Receipts state what the server is set up for: quorum where a commit waits until a
 // synchronous standby has flushed it, else disk, and memory with fsync or synchronous_commit
-// off, as each group of appends finds it. [Options.Require] refuses less. A standby is refused: a reader there may see what
-// never happened.
+// off, as each group of appends finds it. [Options.Require] refuses less. A standby is
+// refused: a reader there may see what never happened.
 //
 // # Time
 //
@@ -44,7 +44,7 @@
 // # Incarnations
 //
 // A database that was restored, recovered to a moment in the past, or promoted from a
-// standby may have lost what others have seen. The row keeps by which cluster, timeline and
+// standby may have lost what others have seen. The row keeps by which cluster, timeline, database and
 // table it was written; where a new connection finds others, and where the log ends before
 // what this process has seen, a new incarnation begins. [Store.NewIncarnation] is for what
 // cannot be seen. An upgrade by dump or pg_upgrade begins one, too.

@@ -225,3 +225,27 @@ func TestHealthSaysThatTheClockIsBehind(t *testing.T) {
 		t.Errorf("when the clock has caught up: %v", err)
 	}
 }
+
+// The tables of a database that was made from another one have the same numbers there, and
+// the two go on apart.
+func TestADatabaseMadeFromAnotherBeginsANewIncarnation(t *testing.T) {
+	database := pgtest.Database(t)
+	s := open(t, database, Options{})
+	receipt, err := s.Append(t.Context(), []daybook.Event{{Stream: "order-1", Type: "Placed"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close() // who is connected is in the way of a copy
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := func(name string) string { return strings.Replace(database, "/"+config.Database, "/"+name, 1) }
+	run(t, elsewhere("postgres"), "create database "+config.Database+"_copy template "+config.Database)
+	for name, same := range map[string]bool{config.Database: true, config.Database + "_copy": false} {
+		info, err := open(t, elsewhere(name), Options{}).Info(t.Context())
+		if err != nil || info.Head.Log != receipt.Log || (info.Head.Incarnation == receipt.Incarnation) != same || info.Head.Position != 1 {
+			t.Errorf("%s is at %+v (%v), and the log was at %+v", name, info.Head, err, receipt.Point)
+		}
+	}
+}

@@ -9,7 +9,7 @@ create table daybook_log (
     stamp       bigint not null, -- recorded_at of the newest event; the lowest value if there is none
     known       bigint not null, -- what was known up to this time was asked for: nothing is recorded at it any more
     about       bigint not null, -- position of the newest event about a stream, or zero: then nothing is forgotten
-    origin      text   not null, -- the cluster, its timeline and this table, by which a copy is told from the original
+    origin      text   not null, -- the cluster, its timeline, the database and this table, by which a copy is told from the original
     synchronous text   not null default '' -- the read models that are changed by whoever appends: NAME/VERSION, in order
 )
 -- Each group of appends updates its row: room for new versions of it on its page keeps the
