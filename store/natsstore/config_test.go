@@ -81,6 +81,7 @@ func TestAStreamThatCouldLoseEventsIsRefused(t *testing.T) {
 		func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 },
 		func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
 		func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 10 },
+		func(c *jetstream.StreamConfig) { c.MaxMsgSize = 100_000 },
 		func(c *jetstream.StreamConfig) { c.DenyDelete = false },
 		func(c *jetstream.StreamConfig) { c.DenyPurge = false },
 		func(c *jetstream.StreamConfig) { c.DenyPurge, c.AllowRollup = false, true },

@@ -18,7 +18,7 @@ type outcome int
 const (
 	stored  outcome = iota
 	passed          // another message is in its place, so it never will be stored
-	refused         // it was not stored, and was never sent to where it could be
+	refused         // it was not stored: it never came to where it could be, or there was no room
 	unknown         // nobody knows: it may be on its way
 )
 
@@ -66,10 +66,10 @@ func (l *log) put(ctx context.Context, msg *nats.Msg, last uint64) (uint64, outc
 		if err == nil {
 			err = fmt.Errorf("it was stored as message %d, and not behind %d", seq, last)
 		}
-		why, sent = err, sent || !neverSent(err)
-		if errors.Is(err, nats.ErrMaxPayload) {
+		if !sent && (errors.Is(err, nats.ErrMaxPayload) || noRoom(err)) {
 			return 0, refused, err
 		}
+		why, sent = err, sent || !neverSent(err) && !noRoom(err)
 		once, cancel = context.WithTimeout(ctx, l.times.attempt)
 		there, found, err := l.at(once, last+1)
 		cancel()
@@ -91,6 +91,23 @@ func (l *log) put(ctx context.Context, msg *nats.Msg, last uint64) (uint64, outc
 			return 0, refused, why
 		}
 	}
+}
+
+// noRoom reports whether a stream has answered that a message was not stored, because the
+// stream, the account or the server is full, or the message too long for it.
+func noRoom(err error) bool {
+	var answered *jetstream.APIError
+	if !errors.As(err, &answered) {
+		return false
+	}
+	switch answered.ErrorCode {
+	case 10002, // the account has no room
+		10023, // the server has none
+		10054, // the message is longer than the stream takes
+		10077: // the stream has none
+		return true
+	}
+	return false
 }
 
 // neverSent reports whether an error says that the message has reached nobody.

@@ -84,7 +84,14 @@ func (l *log) openStream(ctx context.Context, replicas int) error {
 			return !errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), fmt.Errorf("stream %s: %w", l.subjects.stream, err)
 		}
 		l.stream = stream
-		return false, l.subjects.sound(stream.CachedInfo().Config)
+		c := stream.CachedInfo().Config
+		if most := int(c.MaxMsgSize); most > 0 {
+			l.payload = min(l.payload, most)
+		}
+		if l.payload < leastPayload {
+			return false, &daybook.InvalidError{What: "stream", Value: l.subjects.stream, Reason: fmt.Sprintf("takes messages of %d bytes, and at least %d are needed (max_msg_size)", l.payload, leastPayload)}
+		}
+		return false, l.subjects.sound(c)
 	})
 }
 
