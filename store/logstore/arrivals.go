@@ -3,6 +3,7 @@ package logstore
 import (
 	"fmt"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/internal/shared"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
 	"github.com/daybook-es/daybook/store/logstore/internal/index"
@@ -35,7 +36,9 @@ func (q *sequencer) beginTurn(t shared.Turn) (bool, error) {
 func (q *sequencer) takeIn() bool {
 	frames, err := q.journal.arrived(q.tail.head)
 	if err == nil && len(frames) > 0 {
-		err = q.admit(frames)
+		if err = q.admit(frames); err != nil {
+			err = &daybook.CorruptError{Where: "the log that the nodes share", Position: q.tail.head, Err: err}
+		}
 	}
 	if err != nil {
 		q.store.setHealth(&HealthError{Dir: q.store.home.dir, Err: fmt.Errorf("what other nodes recorded does not arrive: %w", err)})

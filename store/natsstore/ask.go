@@ -41,17 +41,27 @@ func (c colleague) Append(ctx context.Context, seen daybook.Position, events []d
 			case err != nil:
 				return err
 			case a.Error != nil:
-				return a.Error.err(events, cond)
+				err = a.Error.err(events, cond)
 			case a.Receipt == nil:
-				return errors.New("an append was answered without a receipt")
+				err = errors.New("an append was answered without a receipt")
+			default:
+				receipt, err = a.Receipt.receipt(events)
 			}
-			receipt, err = a.Receipt.receipt(events)
+			if err != nil && !definite(err) && !errors.Is(err, errTurn) && !errors.As(err, new(*daybook.UnavailableError)) {
+				return fmt.Errorf("%w in a way that can be understood: %w", errSilent, err)
+			}
 			return err
 		})
+	if err == nil || definite(err) {
+		if came := l.until(ctx, restsOn(receipt, err)); came != nil && !errors.Is(came, daybook.ErrClosed) {
+			return daybook.Receipt{}, answerOf(err == nil, events, came)
+		}
+	}
 	if err == nil {
 		return receipt, nil
 	}
-	if definite(err) {
+	// A stream that is damaged says nothing of what a node was asked that did not answer.
+	if definite(err) && !(asked && errors.As(err, new(*daybook.CorruptError))) {
 		return daybook.Receipt{}, err
 	}
 	return daybook.Receipt{}, answerOf(asked, events, err)
@@ -66,6 +76,19 @@ func definite(err error) bool {
 	var corrupt *daybook.CorruptError
 	return errors.As(err, &conflict) || errors.As(err, &reused) || errors.As(err, &invalid) ||
 		errors.As(err, &unknown) || errors.As(err, &corrupt)
+}
+
+// restsOn returns the position up to which this node must have come to give an answer.
+func restsOn(receipt daybook.Receipt, err error) daybook.Position {
+	var conflict *daybook.ConflictError
+	var reused *daybook.ReusedError
+	switch {
+	case errors.As(err, &conflict):
+		return conflict.At.Position
+	case errors.As(err, &reused):
+		return reused.Position
+	}
+	return receipt.Position
 }
 
 // Known implements shared.Colleague.
@@ -137,7 +160,10 @@ func (l *log) askOn(ctx context.Context, here func() error, there func(ctx conte
 			}
 			gone = holder.Session
 		}
-		if err = errors.Join(l.acquire(ctx, gone), err); err == nil || errors.Is(err, daybook.ErrClosed) {
+		if err = errors.Join(l.acquire(ctx, gone), err); errors.As(err, new(*daybook.CorruptError)) {
+			return asked, err
+		}
+		if err == nil || errors.Is(err, daybook.ErrClosed) {
 			pause = 0
 		}
 	}
@@ -220,7 +246,12 @@ func (l *log) serve() error {
 			return
 		}
 		go func() {
-			b := encodeJSON(l.answer(msg.Data))
+			a := l.answer(msg.Data)
+			b := encodeJSON(a)
+			if len(b) > l.payload && a.Error != nil && a.Error.Kind != kindUnknown {
+				// Nothing was recorded. Who asked finds the same out, in a turn of its own.
+				b = encodeJSON(errorAnswer(fmt.Errorf("%w for an answer of %d bytes", errTurn, len(b)), nil))
+			}
 			if err := msg.Respond(b); err != nil {
 				l.logger.Warn("an answer to another node is lost", "err", err)
 			}

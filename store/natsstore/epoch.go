@@ -74,10 +74,14 @@ func (l *log) acquire(ctx context.Context, gone string) error {
 		if head > c.last {
 			return fmt.Errorf("stream %s ends at position %d, and this node has come to %d: either its leader has yet to learn what was acknowledged, or it is lost", l.subjects.stream, c.last, head)
 		}
-		if err := l.node.Until(ctx, c.last); err != nil {
+		if err := l.until(ctx, c.last); err != nil {
 			return err
 		}
-		what, err := l.take(ctx, e, c)
+		stray, err := l.sameLog(ctx)
+		if err != nil {
+			return err
+		}
+		what, err := l.take(ctx, e, c, stray)
 		if what == stored {
 			l.logger.Info("this node holds the epoch", "epoch", e.Epoch+1, "before", e.holder())
 			return nil
@@ -88,12 +92,37 @@ func (l *log) acquire(ctx context.Context, gone string) error {
 	}
 }
 
+// sameLog makes sure that the stream is still that of the log, and was not made again
+// under a node that runs. It returns the sequence of the last message that is neither an
+// epoch nor a commit: the first one, unless somebody else has put something in.
+func (l *log) sameLog(ctx context.Context) (last uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.times.attempt)
+	defer cancel()
+	msg, found, err := l.lastOn(ctx, l.subjects.identity)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		return 0, fmt.Errorf("stream %s has no identity yet", l.subjects.stream)
+	}
+	last = msg.Sequence
+	if last > 1 {
+		if msg, found, err = l.at(ctx, 1); err != nil || !found {
+			return 0, errors.Join(err, fmt.Errorf("stream %s does not begin with its identity", l.subjects.stream))
+		}
+	}
+	if id, err := decodeIdentity(msg.Data); err != nil || id != l.identity {
+		return 0, &daybook.CorruptError{Where: "stream " + l.subjects.stream, Err: errors.Join(errors.New("it was made again, and is of another log than this node was opened with"), err)}
+	}
+	return last, nil
+}
+
 // take stores the next epoch, which is this node's, behind the last message that there
 // was.
-func (l *log) take(ctx context.Context, e epochRecord, c commit) (outcome, error) {
+func (l *log) take(ctx context.Context, e epochRecord, c commit, stray uint64) (outcome, error) {
 	l.publishing.Lock()
 	defer l.publishing.Unlock()
-	last := max(1, e.seq, c.seq)
+	last := max(stray, e.seq, c.seq)
 	next := epochRecord{Epoch: e.Epoch + 1, Session: l.session, Node: l.name, From: c.last, Stamp: e.Stamp}
 	msg := l.message(l.subjects.epoch, encodeJSON(next))
 	// The last message is one of the two. That the other one is the last of its kind is said

@@ -239,6 +239,10 @@ func (l *log) takeIn(ctx context.Context, seq uint64, msg jetstream.Msg) error {
 			return err
 		}
 		return l.follower.keep(ctx, c)
+	default:
+		if seq > 1 {
+			l.logger.Warn("somebody else has put a message into the stream, which says nothing", "message", seq, "subject", msg.Subject())
+		}
 	}
 	return nil
 }
@@ -274,10 +278,37 @@ func (l *log) start(ctx context.Context) error {
 		l.note(e)
 	}
 	l.busy.Go(func() { l.follow(next) })
-	if err := l.node.Until(ctx, last.last); err != nil {
+	if err := l.until(ctx, last.last); err != nil {
 		return fmt.Errorf("come to the end of the stream: %w", err)
 	}
 	return nil
+}
+
+// until returns when the node has come to a position. If what lies before it cannot be
+// taken in, the error is a [*daybook.CorruptError], at once; if nothing has come for as
+// long as one is to wait, a [*daybook.UnavailableError] that says why.
+func (l *log) until(ctx context.Context, p daybook.Position) error {
+	patience := max(l.times.patience, openPatience)
+	head, end := l.node.Head(), time.Now().Add(patience)
+	for {
+		once, cancel := context.WithTimeout(ctx, l.times.beat)
+		err := l.node.Until(once, p)
+		cancel()
+		if err == nil || ctx.Err() != nil || errors.Is(err, daybook.ErrClosed) {
+			return err
+		}
+		trouble := errors.Join(l.health(), l.copyHealth())
+		var corrupt *daybook.CorruptError
+		if errors.As(trouble, &corrupt) {
+			return corrupt
+		}
+		if now := l.node.Head(); now > head {
+			head, end = now, time.Now().Add(patience)
+		}
+		if time.Now().After(end) {
+			return &daybook.UnavailableError{Doing: "follow", Err: errors.Join(fmt.Errorf("position %d does not arrive, and this node has come to %d", p, head), trouble)}
+		}
+	}
 }
 
 // health says why nothing arrives, or returns nil.

@@ -37,12 +37,13 @@ type log struct {
 	durability daybook.Durability
 	payload    int // the most bytes of a message, headers included
 
-	node     shared.Node
-	life     context.Context // ends when the log is closed
-	end      context.CancelFunc
-	busy     sync.WaitGroup
-	follower *follower
-	closing  sync.Once
+	node       shared.Node
+	copyHealth func() error    // of the node's own copy
+	life       context.Context // ends when the log is closed
+	end        context.CancelFunc
+	busy       sync.WaitGroup
+	follower   *follower
+	closing    sync.Once
 
 	// publishing is held while a message of this node is on its way to the stream: there is
 	// one at a time.

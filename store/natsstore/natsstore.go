@@ -31,7 +31,7 @@ var (
 // node has everything that the log had when it was called, which for a new node may take
 // a while. The context is for opening only; if it has no deadline, what the servers have
 // to answer is waited for as long as Options.Patience says, ten seconds at least, and what
-// has to be fetched without end.
+// has to be fetched as long as something comes in that time.
 //
 // The URL is one of NATS, such as nats://one:4222,nats://two:4222. Behind a question mark
 // it may have parameters, which go before the options: dir, log, node, replicas and require
@@ -80,6 +80,7 @@ func open(ctx context.Context, url string, options *Options, world vfs.World, ts
 	if err != nil {
 		return nil, err
 	}
+	l.copyHealth = node.Health
 	s := &Store{log: l, node: node}
 	if err := errors.Join(l.serve(), l.start(ctx)); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -96,6 +97,7 @@ func connect(servers string, o *Options) (*nats.Conn, error) {
 	options := append([]nats.Option{
 		nats.Name("daybook " + o.Log + " on " + o.Node),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // credentials are renewed while a node runs
 		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.PingInterval(2 * time.Second), // a server that is paused is left in some six seconds

@@ -38,7 +38,7 @@ func (s *Store) Verify(ctx context.Context) (*Verified, error) {
 	}
 	_, last, err := l.ends(ctx)
 	if err == nil && last.seq > 0 {
-		if err = l.node.Until(ctx, last.last); err == nil {
+		if err = l.until(ctx, last.last); err == nil {
 			err = s.compare(ctx, last.seq, v)
 		}
 	}

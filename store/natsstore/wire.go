@@ -253,6 +253,8 @@ func errorAnswer(err error, cond daybook.Condition) answer {
 	var unavailable *daybook.UnavailableError
 	w := &wireError{Kind: kindUnavailable, Reason: err.Error()}
 	switch {
+	case errors.As(err, &unknown): // whatever the reason is
+		w = &wireError{Kind: kindUnknown, Reason: unknown.Err.Error()}
 	case errors.Is(err, errTurn), errors.Is(err, daybook.ErrClosed):
 		w.Kind = kindTurn
 	case errors.As(err, &conflict):
@@ -268,8 +270,6 @@ func errorAnswer(err error, cond daybook.Condition) answer {
 		w = &wireError{Kind: kindReused, ID: &reused.ID, Position: reused.Position}
 	case errors.As(err, &invalid):
 		w = &wireError{Kind: kindInvalid, What: invalid.What, Value: invalid.Value, Reason: invalid.Reason}
-	case errors.As(err, &unknown):
-		w = &wireError{Kind: kindUnknown, Reason: unknown.Err.Error()}
 	case errors.As(err, &corrupt):
 		w = &wireError{Kind: kindCorrupt, What: corrupt.Where, Position: corrupt.Position, Reason: corrupt.Err.Error()}
 	case errors.As(err, &unavailable):

@@ -117,6 +117,12 @@ func TestAnAnswerArrivesAsItWasGiven(t *testing.T) {
 			t.Errorf("%v arrives as %v", err, got)
 		}
 	}
+	for _, reason := range []error{errTurn, daybook.ErrClosed} {
+		var unknown *daybook.UnknownError
+		if got := errorAnswer(&daybook.UnknownError{IDs: ids, Err: reason}, nil).Error.err(events, nil); !errors.As(got, &unknown) {
+			t.Errorf("*unknown* because of %v arrives as %v", reason, got)
+		}
+	}
 	for _, wrong := range []wireError{
 		{Kind: kindConflict}, {Kind: kindReused}, {Kind: "another"},
 		{Kind: kindConflict, At: &wirePoint{}, Failures: []wireFailure{{Clause: len(cond)}}},
