@@ -8,9 +8,10 @@ import (
 )
 
 // Health returns what tells why a store records nothing until somebody does something about
-// it, or nil while it does. A disk that is full may have room again, and only the next
-// command can tell; with a clock that jumped the store goes on, and its log says so. Of a
-// store that does not know, nothing is known.
+// it, or nil while it does. That is a disk that has failed. What passes by itself is no
+// reason to ask a service for nothing: a disk that is full may have room again, and only the
+// next command can tell; a server that is away comes back, and until then what is shown can
+// be read; and with a clock that jumped or is behind the store goes on.
 func Health(store daybook.Store) func() error {
 	return func() error {
 		unwell, knows := store.(interface{ Health() error })
@@ -18,12 +19,9 @@ func Health(store daybook.Store) func() error {
 			return nil
 		}
 		err := unwell.Health()
-		if ill := (*logstore.HealthError)(nil); errors.As(err, &ill) && !ill.ReadOnly {
-			return nil
+		if ill := (*logstore.HealthError)(nil); errors.As(err, &ill) && ill.ReadOnly {
+			return err
 		}
-		if clock := (*logstore.ClockError)(nil); errors.As(err, &clock) {
-			return nil
-		}
-		return err
+		return nil
 	}
 }
