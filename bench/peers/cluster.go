@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -159,12 +160,29 @@ func (p *Publisher) AppendAt(ctx context.Context, e daybook.Event, at daybook.Ve
 		known, _ := p.last.Load(subject)
 		last, _ = known.(uint64)
 	}
-	ack, err := p.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
-	if err != nil {
-		return err
+	for {
+		ack, err := p.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
+		if err == nil {
+			p.last.Store(subject, ack.Sequence)
+			return nil
+		}
+		// "Wrong last sequence" is not yet a conflict: an answer that came late is about the
+		// message itself, and one that came early about the message before, which is stored
+		// and not yet seen by what checks this one.
+		stream, lost := p.js.Stream(ctx, p.name)
+		if lost != nil {
+			return errors.Join(err, lost)
+		}
+		newest, lost := stream.GetLastMsgForSubject(ctx, subject)
+		switch {
+		case lost == nil && bytes.Equal(newest.Data, m.Data):
+			p.last.Store(subject, newest.Sequence)
+			return nil
+		case lost == nil && newest.Sequence == last, errors.Is(lost, jetstream.ErrMsgNotFound) && last == 0:
+			continue
+		}
+		return errors.Join(err, lost)
 	}
-	p.last.Store(subject, ack.Sequence)
-	return nil
 }
 
 // Close implements [Versioned]. The stream is deleted, so that the next peer has the disk

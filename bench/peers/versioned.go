@@ -19,7 +19,7 @@ type Versioned interface {
 // Shared are the peers that are measured on one server or one cluster. Their Open is nil.
 var Shared = []Kind{
 	{Key: "pgstore", Name: "pgstore", Synced: "commit, synchronous_commit on",
-		Note: "default options; ids looked up for ever, versions, five terms by which is found, positions without gaps in the order of commits"},
+		Note: "default options; ids looked up for ever, versions, found by five terms, positions without gaps in the order of commits"},
 	{Key: "pg-plain", Name: "plain table", Synced: "commit, synchronous_commit on",
 		Note: "one INSERT an append, at most 64 connections; position from an identity column, unique id, unique (stream, version), jsonb; no index of types, categories or tags. **A reader that remembers a position skips what commits late**"},
 	{Key: "pg-locked", Name: "plain table, locked", Synced: "commit, synchronous_commit on",
@@ -27,7 +27,7 @@ var Shared = []Kind{
 	{Key: "emmett", Name: "Emmett", Synced: "commit, synchronous_commit on",
 		Note: "@event-driven-io/emmett-postgresql 0.42.0 on Node.js, in a process of its own, as its documentation has it: appendToStream with the expected version, its default pool of ten connections"},
 	{Key: "natsstore", Name: "natsstore", Synced: "sync_interval always, on two of three servers",
-		Note: "default options, at the node that holds the epoch; ids looked up for ever, versions, five terms"},
+		Note: "default options, at the node that holds the epoch; ids looked up for ever, versions, found by five terms"},
 	{Key: "natsstore-far", Name: "natsstore, forwarded", Synced: "sync_interval always, on two of three servers",
 		Note: "as above, appended at a node that does not hold the epoch"},
 	{Key: "js-publish", Name: "JetStream", Synced: "sync_interval always, on two of three servers",
