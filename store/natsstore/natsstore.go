@@ -100,6 +100,9 @@ func connect(servers string, o *Options) (*nats.Conn, error) {
 		nats.IgnoreAuthErrorAbort(), // credentials are renewed while a node runs
 		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectBufSize(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { // otherwise it is printed
+			o.Logger.Warn("the connection to NATS has trouble", "log", o.Log, "node", o.Node, "err", err)
+		}),
 		nats.PingInterval(2 * time.Second), // a server that is paused is left in some six seconds
 	}, o.NATS...)
 	conn, err := nats.Connect(servers, options...)

@@ -51,6 +51,11 @@ func TestADeposedWriterNeverGetsACommitIn(t *testing.T) {
 		if turn, err := one.log.Ready(); err != nil || turn.Epoch != was.Epoch {
 			t.Fatalf("the node that was deposed knows it: %v, %v", turn, err)
 		}
+		// What was filled in an epoch that is over is never sent.
+		fault := one.log.Commit(shared.Group{Epoch: was.Epoch - 1, First: recorded.Position, Last: recorded.Position, Frames: []byte("late")})
+		if fault == nil || !fault.Late || fault.Unknown {
+			t.Errorf("a commit of an earlier epoch answers %+v", fault)
+		}
 		var appends sync.WaitGroup
 		for i := range 8 {
 			appends.Go(func() {
@@ -58,11 +63,6 @@ func TestADeposedWriterNeverGetsACommitIn(t *testing.T) {
 					t.Errorf("an append on a node that was deposed is not handed on: %v", err)
 				}
 			})
-		}
-		// What was filled in the epoch that is over is never sent again as it is.
-		fault := one.log.Commit(shared.Group{Epoch: was.Epoch - 1, First: recorded.Position, Last: recorded.Position, Frames: []byte("late")})
-		if fault == nil || !fault.Late || fault.Unknown {
-			t.Errorf("a commit of an earlier epoch answers %+v", fault)
 		}
 		s.gates[0].Hold(false)
 		appends.Wait()
