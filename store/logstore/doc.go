@@ -24,6 +24,7 @@
 // durable together, in which order, and what a reader sees. disk.go and recover.go are
 // about the local disk; check.go, read.go and wait.go find what is asked for. scavenge.go
 // and rewrite.go replace segments; reader.go, backup.go, verify.go and repair.go are what
-// is done beside a store. Where it says planted, a test may plant the bug of that name;
-// in a program that people run it is false.
+// is done beside a store. replica.go and node.go are a copy of a log that several nodes
+// share. Where it says planted, a test may plant the bug of that name; in a program that
+// people run it is false.
 package logstore

@@ -24,6 +24,14 @@
 // cannot see how servers sync, so it has to be shown: see Options.Synced. Without a
 // majority of the servers nothing is recorded, and reads go on.
 //
+// A user of NATS as whom a node connects publishes to daybook.LOG.> and $JS.API.>, and
+// subscribes to daybook.LOG.> and _INBOX.>. Whoever may do that may record whatever the
+// log takes, and read it all.
+//
+// The stream is never trimmed: a node that is new, or has lost what it had, reads all of
+// it, and what is scavenged in the copies stays there. Where data has to go, it is erased
+// by its key.
+//
 // A process that needs no cluster takes a server into itself with package
 // natsstore/embedded.
 //
