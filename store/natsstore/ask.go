@@ -134,11 +134,11 @@ func (l *log) askOn(ctx context.Context, here func() error, there func(ctx conte
 			case <-l.life.Done():
 			}
 		}
-		if cause := context.Cause(ctx); cause != nil {
-			return asked, errors.Join(cause, err)
-		}
 		if l.life.Err() != nil {
 			return asked, daybook.ErrClosed
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return asked, errors.Join(cause, err)
 		}
 		if _, notReady := l.Ready(); notReady == nil {
 			if err = here(); errors.Is(err, errTurn) {

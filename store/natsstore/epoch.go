@@ -122,6 +122,9 @@ func (l *log) sameLog(ctx context.Context) (last uint64, err error) {
 func (l *log) take(ctx context.Context, e epochRecord, c commit, stray uint64) (outcome, error) {
 	l.publishing.Lock()
 	defer l.publishing.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.life, cancel)() // Close waits for what is being published
 	last := max(stray, e.seq, c.seq)
 	next := epochRecord{Epoch: e.Epoch + 1, Session: l.session, Node: l.name, From: c.last, Stamp: e.Stamp}
 	msg := l.message(l.subjects.epoch, encodeJSON(next))

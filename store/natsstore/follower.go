@@ -247,20 +247,28 @@ func (l *log) takeIn(ctx context.Context, seq uint64, msg jetstream.Msg) error {
 	return nil
 }
 
+// tail returns the last epoch and the last commit of the stream, which has come at least
+// to a position that this node has. A leader that has yet to learn what was acknowledged,
+// or that another one has replaced, says less; if that goes on, it is lost.
+func (l *log) tail(ctx context.Context, head daybook.Position) (e epochRecord, last commit, err error) {
+	end := time.Now().Add(5 * l.times.attempt)
+	err = l.retry(ctx, "open", func(ctx context.Context) (again bool, err error) {
+		e, last, err = l.ends(ctx)
+		if err == nil && last.last < head {
+			return time.Now().Before(end), &daybook.CorruptError{Where: "stream " + l.subjects.stream, Position: last.last, Err: fmt.Errorf("it has lost what it had acknowledged: it ends at position %d, and the copy of this node at %d", last.last, head)}
+		}
+		return !errors.As(err, new(*daybook.CorruptError)), err
+	})
+	return e, last, err
+}
+
 // start has the node follow the stream from where it has come to, and returns when it has
 // everything that was in it.
 func (l *log) start(ctx context.Context) error {
-	var e epochRecord
-	var last commit
-	if err := l.retry(ctx, "open", func(ctx context.Context) (again bool, err error) {
-		e, last, err = l.ends(ctx)
-		return !errors.As(err, new(*daybook.CorruptError)), err
-	}); err != nil {
-		return err
-	}
 	head := l.node.Head()
-	if head > last.last {
-		return &daybook.CorruptError{Where: "stream " + l.subjects.stream, Position: last.last, Err: fmt.Errorf("it has lost what it had acknowledged: it ends at position %d, and the copy of this node at %d", last.last, head)}
+	e, last, err := l.tail(ctx, head)
+	if err != nil {
+		return err
 	}
 	next, before, err := l.place(ctx, head, last)
 	if errors.As(err, new(*daybook.CorruptError)) {

@@ -237,6 +237,7 @@ func (l *log) Promise(ctx context.Context, stamp int64) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.times.patience)
 	defer cancel()
+	defer context.AfterFunc(l.life, cancel)()
 	e.Stamp = stamp
 	_, err = l.putEpoch(ctx, e, l.message(l.subjects.epoch, encodeJSON(e)), last)
 	return err

@@ -2,6 +2,7 @@ package natsstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,5 +126,22 @@ func TestNoTurnBeginsInFrontOfACommit(t *testing.T) {
 	mustAppend(t, s.nodes[1], placed("order-1"))
 	if log := settle(t, s); len(log) != 3 {
 		t.Errorf("%d events are recorded", len(log))
+	}
+}
+
+// A leader that says less than this node has is asked again before the stream is said to have lost something.
+func TestALeaderThatHasYetToLearnIsAskedAgain(t *testing.T) {
+	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 1, Options{})
+	mustAppend(t, s.nodes[0], placed("order-1")) // message 3
+	mustAppend(t, s.nodes[0], placed("order-1"))
+	l := s.nodes[0].log
+	stale := &staleStream{Stream: l.stream, subject: l.subjects.commit, earlier: 3}
+	l.stream = stale
+	if _, last, err := l.tail(t.Context(), 2); err != nil || last.last != 2 || stale.earlier != 0 {
+		t.Errorf("the stream ends at position %d (%v)", last.last, err)
+	}
+	var corrupt *daybook.CorruptError
+	if _, _, err := l.tail(t.Context(), 3); !errors.As(err, &corrupt) || corrupt.Position != 2 {
+		t.Errorf("of a stream that has lost something: %v", err)
 	}
 }
