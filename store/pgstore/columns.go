@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -55,6 +56,22 @@ func columnsOf(events []daybook.Recorded) ([]any, tagging) {
 		tagged.add(e)
 	}
 	return []any{positions, stamps, versions, happened, ids, types, streams, tags, contentTypes, metadata, data}, tagged
+}
+
+// restoredColumns returns events, and what is left of some, as the columns that restore.sql
+// takes, and their tags.
+func restoredColumns(events []daybook.Recorded) ([]any, tagging) {
+	events = slices.Clone(events)
+	stubs, digests := make([]*int16, len(events)), make([][]byte, len(events))
+	for i := range events {
+		e := &events[i]
+		if e.Stub != nil {
+			e.Type, e.Tags, e.ContentType = hashed(e.Stub.TypeHash), hashes(e.Stub), daybook.JSON
+			stubs[i], digests[i] = new(int16), e.Stub.Digest[:]
+		}
+	}
+	columns, tags := columnsOf(events)
+	return append(columns, stubs, digests), tags
 }
 
 // happenedAt returns the time of an event as it is kept, nil where nobody said.

@@ -75,20 +75,13 @@ func (s *Store) restore(ctx context.Context, tx pgx.Tx, events []daybook.Recorde
 	if err := s.follow(ctx, tx, events, at); err != nil {
 		return 0, err
 	}
-	var tags tagging
 	about := at.about
 	for i := range events {
-		tags.add(&events[i])
 		if _, is := daybook.AboutStream(events[i].Stream); is {
 			about = int64(events[i].Position)
 		}
 	}
-	eventColumns := []string{"log", "position", "recorded_at", "version", "happened_at", "id", "stub", "type", "stream", "tags", "content_type", "metadata", "data", "digest"}
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"daybook_event"}, eventColumns, pgx.CopyFromSlice(len(events), func(i int) ([]any, error) { return s.copied(&events[i]), nil })); err != nil {
-		return 0, err
-	}
-	// Two tags of an event may have one hash, which COPY would not take.
-	if _, err := tx.Exec(ctx, tagSQL, s.number, tags.hashes, tags.positions); err != nil {
+	if err := s.insert(ctx, tx, events); err != nil {
 		return 0, err
 	}
 	last := events[len(events)-1]
@@ -99,35 +92,26 @@ func (s *Store) restore(ctx context.Context, tx pgx.Tx, events []daybook.Recorde
 	return int64(last.Position), err
 }
 
-// copied returns an event, or a stub, as COPY takes it.
-func (s *Store) copied(e *daybook.Recorded) []any {
-	var stub *int16
-	var stream, contentType *string
-	var version *int64
-	var digest []byte
-	typ, tags, data := e.Type, e.Tags, e.Data
-	if e.Stub != nil {
-		stub, digest = new(int16), e.Stub.Digest[:]
-		typ, tags = hashed(e.Stub.TypeHash), hashes(e.Stub)
+// insert inserts events and their tags, so many at a time as fit into a statement. The
+// server has a statement whole before it begins with it. Of COPY it has the beginning, and
+// waits for the rest as long as the client is there, whatever time it is given.
+func (s *Store) insert(ctx context.Context, tx pgx.Tx, events []daybook.Recorded) error {
+	for len(events) > 0 {
+		n, bytes := 0, 0
+		for n < len(events) && n < groupEvents && bytes < groupBytes {
+			bytes += events[n].Size()
+			n++
+		}
+		columns, tags := restoredColumns(events[:n])
+		if _, err := tx.Exec(ctx, restoreSQL, append([]any{s.number}, columns...)...); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, tagSQL, s.number, tags.hashes, tags.positions); err != nil {
+			return err
+		}
+		events = events[n:]
 	}
-	if e.Stream != "" {
-		v := int64(e.Version)
-		stream, version = &e.Stream, &v
-	}
-	if e.ContentType != daybook.JSON && e.Stub == nil {
-		contentType = &e.ContentType
-	}
-	if tags == nil {
-		tags = []string{}
-	}
-	if data == nil {
-		data = []byte{}
-	}
-	metadata := e.Metadata
-	if len(metadata) == 0 {
-		metadata = nil
-	}
-	return []any{s.number, int64(e.Position), e.RecordedAt.UnixNano(), version, happenedAt(e), [16]byte(e.ID), stub, typ, stream, tags, contentType, metadata, data, digest}
+	return nil
 }
 
 // behind returns the events behind the head. Those at or before it must be in the log.

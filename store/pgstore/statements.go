@@ -62,6 +62,8 @@ var (
 	wholeSQL string
 	//go:embed sql/enrol.sql
 	enrolSQL string
+	//go:embed sql/restore.sql
+	restoreSQL string
 	//go:embed sql/scavenge.sql
 	scavengeSQL string
 

@@ -5,10 +5,10 @@ with recursive halves (low, high) as (
     select 0::bigint, $2::bigint
     union all
     select case when e.position <= h.high and e.recorded_at <= $3 then e.position else h.low end,
-           case when e.position <= h.high and e.recorded_at <= $3 then h.high else (h.low + h.high) / 2 end
+           case when e.position <= h.high and e.recorded_at <= $3 then h.high else h.low + (h.high - h.low) / 2 end
     from halves h cross join lateral (
         select position, recorded_at from daybook_event
-        where log = $1 and position > (h.low + h.high) / 2
+        where log = $1 and position > h.low + (h.high - h.low) / 2
         order by position limit 1
     ) e
     where h.low < h.high
