@@ -2,11 +2,13 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/daybook-es/daybook"
 )
@@ -82,7 +84,8 @@ func (r roster) are(names string) error {
 
 // apply has the read models change for events that are about to be recorded. If one refuses
 // them none is changed, and the error is the [*daybook.RefusedError] of an append that was
-// checked at a point. Otherwise an error is a lookError: it is not the append's.
+// checked at a point, or a [*daybook.UnavailableError] if a statement took too long.
+// Otherwise an error is a lookError: it is not the append's.
 func (r roster) apply(ctx context.Context, conn *pgx.Conn, events []daybook.Recorded, at daybook.Point) error {
 	if !slices.ContainsFunc(r.models, func(m Synchronous) bool { return len(selected(m, events)) > 0 }) {
 		return nil
@@ -105,10 +108,20 @@ func (r roster) apply(ctx context.Context, conn *pgx.Conn, events []daybook.Reco
 	if _, err := conn.Exec(ctx, "rollback to daybook_append"); err != nil {
 		return &lookError{fmt.Errorf("undo what a read model did: %w", err)} // the connection is lost
 	}
+	if outOfTime(refused) {
+		return &daybook.UnavailableError{Doing: "append", Err: refused}
+	}
 	if worldly(conn, refused) {
 		return &lookError{refused}
 	}
 	return daybook.Refused(refused, at)
+}
+
+// outOfTime reports whether a statement took longer than it may. It would again, and hold
+// up all others each time.
+func outOfTime(err error) bool {
+	failed := (*pgconn.PgError)(nil)
+	return errors.As(err, &failed) && failed.Code == "57014"
 }
 
 // worldly reports whether an error of a read model is the database's, and may not come again.
