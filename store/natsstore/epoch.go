@@ -71,6 +71,9 @@ func (l *log) acquire(ctx context.Context, gone string) error {
 		if e.Session != "" && e.Session != gone && e.Session != l.session {
 			return nil
 		}
+		if corrupt := (*daybook.CorruptError)(nil); errors.As(l.health(), &corrupt) {
+			return corrupt
+		}
 		if head > c.last {
 			return fmt.Errorf("stream %s ends at position %d, and this node has come to %d: either its leader has yet to learn what was acknowledged, or it is lost", l.subjects.stream, c.last, head)
 		}

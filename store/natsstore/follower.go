@@ -17,6 +17,7 @@ import (
 // not taken in yet, as many as there is room for.
 type follower struct {
 	log *log
+	end daybook.Position // of the last commit that was read; only who reads uses it
 
 	mu      sync.Mutex
 	commits []commit
@@ -238,7 +239,13 @@ func (l *log) takeIn(ctx context.Context, seq uint64, msg jetstream.Msg) error {
 		if err != nil {
 			return err
 		}
-		return l.follower.keep(ctx, c)
+		if end := l.follower.end; c.after != end {
+			return &daybook.CorruptError{Where: fmt.Sprintf("message %d of the stream", seq), Position: end, Err: fmt.Errorf("it follows position %d, and the one before ends at %d", c.after, end)}
+		}
+		if err := l.follower.keep(ctx, c); err != nil {
+			return err
+		}
+		l.follower.end = c.last
 	default:
 		if seq > 1 {
 			l.logger.Warn("somebody else has put a message into the stream, which says nothing", "message", seq, "subject", msg.Subject())
@@ -285,6 +292,7 @@ func (l *log) start(ctx context.Context) error {
 	if e.seq > 0 {
 		l.note(e)
 	}
+	l.follower.end = before.last
 	l.busy.Go(func() { l.follow(next) })
 	if err := l.until(ctx, last.last); err != nil {
 		return fmt.Errorf("come to the end of the stream: %w", err)
@@ -306,8 +314,7 @@ func (l *log) until(ctx context.Context, p daybook.Position) error {
 			return err
 		}
 		trouble := errors.Join(l.health(), l.copyHealth())
-		var corrupt *daybook.CorruptError
-		if errors.As(trouble, &corrupt) {
+		if corrupt := (*daybook.CorruptError)(nil); errors.As(trouble, &corrupt) {
 			return corrupt
 		}
 		if now := l.node.Head(); now > head {

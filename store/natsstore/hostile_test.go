@@ -116,3 +116,20 @@ func TestANodeRecordsNothingInAStreamThatWasMadeAgain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A commit of somebody else that lies behind others, and says that it does not, is named too.
+func TestAForeignCommitThatIsNotTheNextIsCorrupt(t *testing.T) {
+	s := newSubject(t, natstest.StartWith(t, 1, unsynced), 2, Options{Patience: 10 * time.Second})
+	for range 5 {
+		mustAppend(t, s.nodes[0], placed("order-1"))
+	}
+	l := s.nodes[0].log
+	smuggle(t, s.nodes[0], l.subjects.commit, nats.Header{headerPositions: {"0-1"}, headerEpoch: {"1"}}, []byte("no frames"))
+	for i, node := range s.nodes {
+		var corrupt *daybook.CorruptError
+		_, err := node.Append(soon(t), []daybook.Event{placed("order-1")}, nil)
+		if !errors.As(err, &corrupt) || corrupt.Where != "message 8 of the stream" || corrupt.Position != 5 {
+			t.Errorf("node %d: %v", i, err)
+		}
+	}
+}
