@@ -243,7 +243,7 @@ func (s *Store) takeOver(ctx context.Context) error {
 
 // Scavenge gives back the space of what is forgotten in this node's own copy, as
 // [logstore.Store.Scavenge] does. The stream, and the copies of other nodes, stay as they
-// are: what must be gone everywhere is erased by its key. All nodes answer alike, whether
+// are: what must be gone everywhere is recorded encrypted, and its key thrown away. All nodes answer alike, whether
 // they have scavenged or not, but to who asks for what is forgotten: there it is an event on
 // one and a stub on another.
 func (s *Store) Scavenge(ctx context.Context, o *logstore.ScavengeOptions) (*logstore.Scavenged, error) {

@@ -127,7 +127,7 @@ func harass(ctx context.Context, t *testing.T, database string, seed uint64) (co
 	return count
 }
 
-// A reader remembers the last position that it has seen, and asks for what is behind it.
+// A follower remembers the last position that it has seen, and asks for what is behind it.
 type follower struct {
 	name string
 	next func(ctx context.Context, after int64) ([]int64, error)

@@ -27,7 +27,8 @@ type Options struct {
 
 	// ReadOnly opens a store to look at what is in it, as Existing does. An append is a
 	// [*daybook.UnavailableError] that wraps [daybook.ErrReadOnly]. A directory is opened
-	// beside the process that records in it.
+	// beside the process that records in it; a log in JetStream as a node, for which no
+	// other process may have the node's directory.
 	ReadOnly bool
 
 	// Owner says who opens the store, such as "orders at http://localhost:8080, process
