@@ -138,31 +138,65 @@ func (s *Server) initialize() error {
 	return nil
 }
 
-// Run starts the server again after [Server.Halt] or [Server.Kill], and returns when
-// it answers.
-func (s *Server) Run() (err error) {
+// Run starts the server again after [Server.Halt], [Server.Kill] or [Server.Slay], and
+// returns when it answers.
+func (s *Server) Run() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		if err := s.start(); err != nil {
+			return err
+		}
+		answers, err := s.await(ctx)
+		if answers || err != nil {
+			return err
+		}
+		// It has ended at once: what is left of one that was slain has yet to end.
+		if err := s.Halt(); err != nil {
+			return err
+		}
+	}
+}
+
+// start starts the server.
+func (s *Server) start() (err error) {
+	if err := os.RemoveAll(filepath.Join(s.dir, "pid")); err != nil {
+		return err
+	}
 	s.keeper = exec.Command("/bin/sh", append([]string{"-c", keep, filepath.Join(s.bin, "postgres"), s.dir}, s.settings...)...)
 	s.keeper.Dir, s.keeper.SysProcAttr = s.dir, s.as
 	if s.life, err = s.keeper.StdinPipe(); err != nil {
 		return err
 	}
-	if err := s.keeper.Start(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	return s.keeper.Start()
+}
+
+// await reports whether the server answers, or has ended before it did.
+func (s *Server) await(ctx context.Context) (answers bool, err error) {
 	for {
 		conn, err := pgx.Connect(ctx, s.address("postgres"))
 		if err == nil {
-			return conn.Close(ctx)
+			return true, conn.Close(ctx)
+		}
+		if pid, unknown := s.pid(); unknown == nil && ended(pid) {
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
 			said, _ := os.ReadFile(filepath.Join(s.dir, "log")) // what there is of it
-			return fmt.Errorf("it does not answer: %w: %s", err, said)
+			return false, fmt.Errorf("it does not answer: %w: %s", err, said)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// ended reports whether a process has ended, as far as the system says.
+func ended(pid int) bool {
+	memory, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	}
+	return strings.HasPrefix(string(memory), "0 ")
 }
 
 // Halt stops the server, as an administrator would: connections are closed, and
@@ -197,6 +231,14 @@ func (s *Server) Slay() error {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // so that there are no more of them
 		return err
 	}
+	// It is stopped some time after it was told to, and has children until then.
+	for range 1000 {
+		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(state), ") T ") {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	listed, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
 	if err != nil {
 		return errors.Join(syscall.Kill(pid, syscall.SIGCONT), s.Kill())
@@ -217,8 +259,7 @@ func (s *Server) Slay() error {
 	// The cluster is taken for one in use for as long as one of them has its memory.
 	for _, pid := range pids {
 		for range 1000 {
-			memory, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-			if err != nil || strings.HasPrefix(string(memory), "0 ") {
+			if ended(pid) {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)

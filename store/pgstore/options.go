@@ -70,7 +70,8 @@ const (
 const longestName = 63
 
 // limits: one append is one statement. 16 MiB and 10,000 events are some tenths of a second,
-// for which all others wait.
+// for which all others wait. The connection has to carry them in the two seconds after which
+// the server takes a writer for stopped.
 var limits = daybook.Limits{AppendEvents: 10_000, AppendBytes: 16 << 20}
 
 // filled returns the options with the defaults in place, or what is wrong with them.
