@@ -299,6 +299,31 @@ func TestAReaderThatIsBehind(t *testing.T) {
 	d.get("/books", token...).isProblem(t, httpapi.ForeignToken)
 }
 
+// A write service whose node of the log is behind what a client was told elsewhere waits
+// until it is not, before it decides.
+func TestACommandWithAToken(t *testing.T) {
+	store := memstore.New()
+	d := openDesk(t, store, WriteOptions{Options: httpapi.Options{Patience: time.Second}}, ReadOptions{})
+	d.begun()
+	info, err := store.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lend := `{"isbn": "` + jane + `", "reader": "grace"}`
+	next := info.Head.At(info.Head.Position + 1)
+	d.send("/loans", lend, httpapi.TokenHeader, next.String()).isProblem(t, httpapi.Lagging)
+	told := make(chan answer)
+	go func() { told <- d.send("/loans", lend, httpapi.TokenHeader, next.String()) }()
+	if _, err := store.Append(t.Context(), []daybook.Event{{Type: "Noted"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-told; a.StatusCode != http.StatusOK {
+		t.Errorf("once it had come, the answer was %d: %s", a.StatusCode, a.Body)
+	}
+	foreign := daybook.Point{Log: info.Head.Incarnation, Incarnation: info.Head.Log, Position: 1}
+	d.send("/loans", lend, httpapi.TokenHeader, foreign.String()).isProblem(t, httpapi.ForeignToken)
+}
+
 // Pages work without JavaScript: forms lead on, and one that is refused is shown again.
 func TestForms(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})

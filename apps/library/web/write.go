@@ -130,6 +130,10 @@ func bookOf(r *http.Request) (library.ISBN, error) {
 // send runs a command and answers.
 func (s *WriteSite) send(w http.ResponseWriter, r *http.Request, sent httpapi.Received, c any, isbn library.ISBN) (err error) {
 	ctx := r.Context()
+	// What the client has been told, here or elsewhere, is known when this is decided.
+	if err := s.Await(w, r, httpapi.Stored{Store: s.store}); err != nil {
+		return err
+	}
 	stream := library.StreamOf(isbn)
 	if sent.IfMatch != "" {
 		sent.Envelope.If, err = httpapi.IfMatch(sent.IfMatch, "book", stream, func(version daybook.Version) (string, error) {

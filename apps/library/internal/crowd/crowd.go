@@ -61,6 +61,11 @@ func (c Crowd) Run(t *testing.T, store daybook.Store, writes, reads []Service) {
 	if _, err := library.Record(t.Context(), store, shelf, time.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
+	info, err := store.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shelved := info.Head.String()
 
 	crowded, enough := context.WithCancel(t.Context())
 	defer enough()
@@ -86,7 +91,7 @@ func (c Crowd) Run(t *testing.T, store daybook.Store, writes, reads []Service) {
 	var crowd sync.WaitGroup
 	for n := range told {
 		crowd.Go(func() {
-			p := newPatron(t, n, n/c.Hands, rand.New(rand.NewPCG(c.Seed, uint64(n+1))), writes, reads)
+			p := newPatron(t, n, n/c.Hands, shelved, rand.New(rand.NewPCG(c.Seed, uint64(n+1))), writes, reads)
 			for turn := range c.Turns {
 				p.turn(turn)
 			}

@@ -23,13 +23,14 @@ type patron struct {
 	writes, reads []Service
 	chance        *rand.Rand
 	client        *http.Client
+	token         string         // of the books
 	has           []library.ISBN // what this hand has borrowed
 	said          []said
 }
 
-func newPatron(t *testing.T, number, reader int, chance *rand.Rand, writes, reads []Service) *patron {
+func newPatron(t *testing.T, number, reader int, token string, chance *rand.Rand, writes, reads []Service) *patron {
 	return &patron{
-		t: t, number: number, card: library.Card(fmt.Sprintf("reader-%d", reader)), writes: writes, reads: reads,
+		t: t, number: number, card: library.Card(fmt.Sprintf("reader-%d", reader)), token: token, writes: writes, reads: reads,
 		chance: chance,
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
@@ -55,7 +56,7 @@ func (p *patron) turn(n int) {
 		s.isbn = p.has[p.chance.IntN(len(p.has))]
 	}
 	body := fmt.Sprintf(`{"isbn": %q, "reader": %q}`, s.isbn, p.card)
-	answer, header := p.insist(p.writes, http.MethodPost, path, body, "Idempotency-Key", fmt.Sprintf("%d-%d", p.number, n))
+	answer, header := p.insist(p.writes, http.MethodPost, path, body, "Daybook-Token", p.token, "Idempotency-Key", fmt.Sprintf("%d-%d", p.number, n))
 	if header == nil {
 		return
 	}
