@@ -82,6 +82,7 @@ type Processes struct {
 	ports  []int
 	routes []int
 	by     []string // the program that runs them, with its arguments
+	disks  []*disk  // those of the servers that have their own
 
 	mu   sync.Mutex
 	cmds []*exec.Cmd // nil while killed
@@ -94,25 +95,42 @@ func StartProcesses(tb testing.TB, n int) *Processes { return StartProcessesBy(t
 // StartProcessesBy starts n servers by way of another program, such as strace.
 func StartProcessesBy(tb testing.TB, n int, by ...string) *Processes {
 	tb.Helper()
-	p := &Processes{tb: tb, dir: tb.TempDir(), cmds: make([]*exec.Cmd, n), by: by}
+	p := newProcesses(tb, n)
+	p.by = by
+	p.begin()
+	return p
+}
+
+// newProcesses returns n servers that are yet to be started.
+func newProcesses(tb testing.TB, n int) *Processes {
+	tb.Helper()
+	p := &Processes{tb: tb, dir: tb.TempDir(), cmds: make([]*exec.Cmd, n)}
 	for range n {
 		p.ports, p.routes = append(p.ports, freePort(tb)), append(p.routes, freePort(tb))
-	}
-	tb.Cleanup(func() {
-		for i := range n {
-			p.Kill(i)
-		}
-	})
-	for i := range n {
-		p.Start(i)
 	}
 	return p
 }
 
+// begin starts all servers, which are killed when the test ends.
+func (p *Processes) begin() {
+	p.tb.Helper()
+	p.tb.Cleanup(func() {
+		for i := range p.Len() {
+			p.Kill(i)
+		}
+	})
+	for i := range p.Len() {
+		p.Start(i)
+	}
+}
+
+// storeDir is where a server keeps its streams.
+func (p *Processes) storeDir(i int) string { return filepath.Join(p.dir, fmt.Sprintf("server-%d", i)) }
+
 // Start starts a server that was killed. It returns when the server takes connections.
 func (p *Processes) Start(i int) {
 	p.tb.Helper()
-	fields := []string{strconv.Itoa(i), strconv.Itoa(p.ports[i]), filepath.Join(p.dir, fmt.Sprintf("server-%d", i))}
+	fields := []string{strconv.Itoa(i), strconv.Itoa(p.ports[i]), p.storeDir(i)}
 	for _, route := range p.routes[:len(p.ports)*min(1, len(p.ports)-1)] { // a single one is no cluster
 		fields = append(fields, strconv.Itoa(route))
 	}

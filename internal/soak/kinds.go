@@ -51,6 +51,7 @@ func kinds(root string) ([]kind, error) {
 		{name: "kills of a cluster's leader", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenTheLeaderIsKilled", share: 1},
 		{name: "pauses of a cluster's leader", unit: "pauses", dir: cluster, test: "TestAPausedLeaderDoesNoHarm", share: 1},
 		{name: "kills of a whole cluster", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenAllServersAreKilled", share: 1},
+		{name: "losses of power of a whole cluster", unit: "cuts", dir: cluster, test: "TestNothingIsLostWhenThePowerFails", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
 		{name: "hostile transactions", unit: "appends", dir: "store/pgstore", test: "TestNoReaderSkipsAnEventWhateverOtherTransactionsDo", share: 1},
 		{name: "kills of a database", unit: "kills", dir: "store/pgstore", test: "TestNoKillLosesAnEventOrDoublesOne", share: 1},

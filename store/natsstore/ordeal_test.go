@@ -312,6 +312,21 @@ func TestAPausedLeaderDoesNoHarm(t *testing.T) {
 	o.end(t)
 }
 
+// The power of all servers fails at the same moment, under load: what they had written and
+// not synced is gone.
+func TestNothingIsLostWhenThePowerFails(t *testing.T) {
+	elections(t)
+	servers := natstest.StartProcessesOnDisks(t, 3)
+	s := newSubject(t, servers, 2, Options{})
+	o := begin(t, s, 8, seed(t, 5))
+	for range rounds(t, 1) {
+		o.progress(t, 50)
+		servers.CutPower()
+	}
+	o.progress(t, 50)
+	o.end(t)
+}
+
 // All servers are killed at the same moment, under load.
 func TestNothingIsLostWhenAllServersAreKilled(t *testing.T) {
 	elections(t)
