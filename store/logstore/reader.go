@@ -79,7 +79,7 @@ func OpenReader(dir string, options *Options) (*Reader, error) {
 }
 
 func openReader(world vfs.World, dir string, options *Options) (*Reader, error) {
-	s := &Store{closed: make(chan struct{}), durability: daybook.Disk, journal: new(disk)}
+	s := &Store{closed: make(chan struct{}), durability: daybook.Disk, limits: limits, journal: new(disk)}
 	if options != nil {
 		s.options = *options
 	}
