@@ -65,6 +65,8 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 		return nil, fmt.Errorf("the name %s is longer than %d bytes", p.name, longestSchema)
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = p.path()
+	// No setting of a role or a database is to change what a text is.
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	preset(config, "application_name", "daybook "+d.name)
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = maxReaders

@@ -47,6 +47,36 @@ func TestPostgreSQLsOwnTypesAndOperatorsCanBeUsed(t *testing.T) {
 	}
 }
 
+// Roles and databases have settings of their own, and none of them changes a text.
+func TestNoSettingOfADatabaseChangesAText(t *testing.T) {
+	url := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), `do $$ begin execute format('alter database %I set client_encoding = LATIN1', current_database()); end $$`); err != nil {
+		t.Fatal(err)
+	}
+	view, err := handle(t, place{URL: url}, "", `create table words (word text)`, func(tx *sqlview.Tx) error {
+		return tx.Exec(`insert into words values (?)`, "café")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = view.Read(t.Context(), func(rows *sqlview.Reader, _ projection.Checkpoint) error {
+		var word string
+		var letters int
+		if err := rows.QueryRow(`select word, length(word) from words`).Scan(&word, &letters); err != nil || word != "café" || letters != 4 {
+			t.Errorf("the word is %q of %d letters, %v", word, letters, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // A program need not be allowed to create schemas, if somebody has done it.
 func TestAReadModelThatIsThereNeedsNoRightToCreateIt(t *testing.T) {
 	url := pgtest.Database(t)
