@@ -53,17 +53,9 @@ func (q *sequencer) takeIn() bool {
 func (q *sequencer) admit(b []byte) error {
 	for len(b) > 0 {
 		t := &q.tail
-		f, err := frame.Parse(b, q.store.home.salt)
+		f, err := nextFrame(b, q.store.home.salt, tail{head: t.head, stamp: t.stamp, checksum: t.checksum})
 		if err != nil {
 			return err
-		}
-		if !planted("arrivals-not-checked") {
-			if err := follows(f, tail{head: t.head, checksum: t.checksum}); err != nil {
-				return err
-			}
-		}
-		if f.Stamp() <= t.stamp && t.head > 0 {
-			return fmt.Errorf("a frame of position %d was recorded at %d, and the one before at %d", f.First(), f.Stamp(), t.stamp)
 		}
 		if q.filling == nil {
 			q.begin(len(f))
@@ -79,4 +71,21 @@ func (q *sequencer) admit(b []byte) error {
 		b = b[len(f):]
 	}
 	return nil
+}
+
+// nextFrame returns the first frame of b if it is the one behind a tail.
+func nextFrame(b []byte, salt uint32, t tail) (frame.Frame, error) {
+	f, err := frame.Parse(b, salt)
+	if err != nil {
+		return nil, err
+	}
+	if !planted("arrivals-not-checked") {
+		if err := follows(f, t); err != nil {
+			return nil, err
+		}
+	}
+	if f.Stamp() <= t.stamp && t.head > 0 {
+		return nil, fmt.Errorf("a frame of position %d was recorded at %d, and the one before at %d", f.First(), f.Stamp(), t.stamp)
+	}
+	return f, nil
 }

@@ -28,14 +28,20 @@
 // subscribes to daybook.LOG.> and _INBOX.>. Whoever may do that may record whatever the
 // log takes, and read it all.
 //
-// The stream is never trimmed: a node that is new, or has lost what it had, reads all of
+// The stream is never trimmed: a node that is new, or has lost what it had, can read all of
 // it, and what is scavenged in the copies stays there. Where data has to go, it is erased
 // by its key.
+//
+// When a node is opened far behind the end of the stream, it first asks the other nodes for
+// what they have in sealed segments that were not scavenged, so that the servers need not
+// deliver it once more; it goes on with the stream where they have no more. What they give
+// must be what comes next, by its checksums and their chain, and not come from behind the
+// end of the stream; otherwise it is refused, logged, and read from the stream.
 //
 // A process that needs no cluster takes a server into itself with package
 // natsstore/embedded.
 //
 // To read the source, begin with log.go (what a turn is), publish.go (how it is found out
 // whether a message is stored), epoch.go and ask.go (how nodes take turns), and
-// follower.go (how a copy grows). FORMAT.md specifies every message.
+// follower.go and bootstrap.go (how a copy grows). FORMAT.md specifies every message.
 package natsstore

@@ -88,7 +88,7 @@ func (f *follower) arrived(after daybook.Position) []byte {
 func (f *follower) keep(ctx context.Context, c commit) error {
 	for {
 		f.mu.Lock()
-		if c.seq <= f.skipped {
+		if c.seq > 0 && c.seq <= f.skipped {
 			f.mu.Unlock()
 			return nil
 		}
@@ -269,35 +269,54 @@ func (l *log) tail(ctx context.Context, head daybook.Position) (e epochRecord, l
 	return e, last, err
 }
 
-// start has the node follow the stream from where it has come to, and returns when it has
-// everything that was in it.
+// start has the node follow the stream from where it has come to, with the help of other
+// nodes if that is far from the end, and returns when it has everything that was in it.
 func (l *log) start(ctx context.Context) error {
 	head := l.node.Head()
 	e, last, err := l.tail(ctx, head)
 	if err != nil {
 		return err
 	}
-	next, before, err := l.place(ctx, head, last)
-	if errors.As(err, new(*daybook.CorruptError)) {
+	next, end, err := l.placed(ctx, last)
+	if err != nil {
 		return err
 	}
-	if err != nil {
-		return &daybook.UnavailableError{Doing: "open", Err: err}
-	}
-	if before.seq > 0 {
-		if err := l.node.Compare(ctx, before.frames); err != nil {
+	if last.last-head > farBehind {
+		if err := l.bootstrap(ctx, last.last); err != nil {
+			return err
+		}
+		if next, end, err = l.placed(ctx, last); err != nil {
 			return err
 		}
 	}
 	if e.seq > 0 {
 		l.note(e)
 	}
-	l.follower.end = before.last
+	l.follower.end = end
 	l.busy.Go(func() { l.follow(next) })
 	if err := l.until(ctx, last.last); err != nil {
 		return fmt.Errorf("come to the end of the stream: %w", err)
 	}
 	return nil
+}
+
+// placed returns the sequence from which this node is to read the stream, the last commit
+// of which is given, and the position at which the commit before ends. It makes sure that
+// what the node has is a part of the stream.
+func (l *log) placed(ctx context.Context, last commit) (next uint64, end daybook.Position, err error) {
+	next, before, err := l.place(ctx, l.node.Head(), last)
+	if errors.As(err, new(*daybook.CorruptError)) {
+		return 0, 0, err
+	}
+	if err != nil {
+		return 0, 0, &daybook.UnavailableError{Doing: "open", Err: err}
+	}
+	if before.seq > 0 {
+		if err := l.node.Compare(ctx, before.frames); err != nil {
+			return 0, 0, err
+		}
+	}
+	return next, before.last, nil
 }
 
 // until returns when the node has come to a position. If what lies before it cannot be

@@ -82,7 +82,11 @@ func open(ctx context.Context, url string, options *Options, world vfs.World, ts
 	}
 	l.copyHealth = node.Health
 	s := &Store{log: l, node: node}
-	if err := errors.Join(l.serve(), l.start(ctx)); err != nil {
+	err = errors.Join(l.serve(), l.start(ctx))
+	if err == nil {
+		err = l.give()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

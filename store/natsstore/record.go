@@ -22,6 +22,7 @@ type subjects struct {
 	stream                  string
 	identity, epoch, commit string
 	nodes, alive            string // prefixes of what is asked of a node
+	frames                  string // what is asked of any node
 }
 
 func subjectsOf(log string) subjects {
@@ -33,6 +34,7 @@ func subjectsOf(log string) subjects {
 		commit:   at + "commit",
 		nodes:    at + "node.",
 		alive:    at + "alive.",
+		frames:   at + "frames",
 	}
 }
 

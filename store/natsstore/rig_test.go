@@ -69,7 +69,10 @@ func newSubject(t testing.TB, servers servers, nodes int, opts Options, worlds .
 func (s *subject) node(ctx context.Context, i int) (*Store, error) {
 	o := s.opts
 	o.Dir, o.Log, o.Node = s.dirs[i], s.log, fmt.Sprintf("node-%d", i)
-	o.Logger, o.Synced = quiet, s.servers.Synced
+	o.Synced = s.servers.Synced
+	if o.Logger == nil {
+		o.Logger = quiet
+	}
 	if o.Patience == 0 {
 		o.Patience = 20 * time.Second
 	}

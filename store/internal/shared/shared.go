@@ -138,4 +138,15 @@ type Node interface {
 	// Where the node has given back the space of what is forgotten, the stub's digest is
 	// compared with the event. A difference is a [*daybook.CorruptError].
 	Compare(ctx context.Context, frames []byte) error
+
+	// Frames returns frames behind a position and up to another one, end to end and as they
+	// were committed: as many as follow each other there and have room in some bytes. It
+	// returns none where the next one has no room, or may not be as it was committed: what is
+	// still being written is kept back, and so is a segment whose space was given back. A frame
+	// that is damaged is a [*daybook.CorruptError], which comes with those in front of it.
+	Frames(ctx context.Context, after, to daybook.Position, most int) ([]byte, error)
+
+	// Follows returns the last position of frames, end to end, if they can be what comes next
+	// on this node, and otherwise an error that says why not. Nothing is taken in.
+	Follows(frames []byte) (daybook.Position, error)
 }
