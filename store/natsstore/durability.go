@@ -136,7 +136,7 @@ func (l *log) findDurability(ctx context.Context, o *Options) error {
 		return &daybook.UnavailableError{Doing: "open", Err: fmt.Errorf("stream %s: %w", l.subjects.stream, err)}
 	}
 	l.durability = daybook.Memory
-	why := errors.New("nothing is there that could show whether the servers sync; see Options.Synced")
+	why := errors.New("nothing is there that could show whether the servers sync; see Options.Synced, and the parameter monitor of a store's URL")
 	if o.Synced != nil {
 		why = o.Synced(ctx, l.servers(info.Cluster))
 	}

@@ -16,8 +16,9 @@ import (
 // A follower reads the stream from a place on, and keeps the commits that the node has
 // not taken in yet, as many as there is room for.
 type follower struct {
-	log *log
-	end daybook.Position // of the last commit that was read; only who reads uses it
+	log    *log
+	stream jetstream.Stream // that it reads
+	end    daybook.Position // of the last commit that was read; only who reads uses it
 
 	mu      sync.Mutex
 	commits []commit
@@ -171,7 +172,7 @@ func (l *log) follow(next uint64) {
 // gone.
 func (l *log) read(ctx context.Context, next *uint64, take func(ctx context.Context, seq uint64, msg jetstream.Msg) error) error {
 	once, cancel := context.WithTimeout(ctx, l.times.attempt)
-	consumer, err := l.stream.CreateConsumer(once, jetstream.ConsumerConfig{
+	consumer, err := l.follower.stream.CreateConsumer(once, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       *next,
 		AckPolicy:         jetstream.AckNonePolicy,
@@ -196,7 +197,7 @@ func (l *log) read(ctx context.Context, next *uint64, take func(ctx context.Cont
 		ctx, cancel := context.WithTimeout(context.Background(), l.times.attempt)
 		defer cancel()
 		// Otherwise the server removes it itself, in a while.
-		_ = l.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
+		_ = l.follower.stream.DeleteConsumer(ctx, consumer.CachedInfo().Name)
 	}()
 	for {
 		msg, err := messages.Next(jetstream.NextContext(ctx))

@@ -83,7 +83,7 @@ func (l *log) openStream(ctx context.Context, replicas int) error {
 		if err != nil {
 			return !errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), fmt.Errorf("stream %s: %w", l.subjects.stream, err)
 		}
-		l.stream = stream
+		l.stream, l.follower.stream = stream, stream
 		c := stream.CachedInfo().Config
 		if most := int(c.MaxMsgSize); most > 0 {
 			l.payload = min(l.payload, most)

@@ -57,7 +57,8 @@ type Store struct {
 
 // Open opens a log in the database at a URL such as postgres://user@host/database, and
 // makes schema, tables and log where they are not there yet. What the URL may say is what
-// pgx understands, which is what libpq does, and pool_max_conns. The connections must be to
+// pgx understands, which is what libpq does, and pool_max_conns; the names of log and schema
+// are among the Options, and in a URL only of package storeurl. The connections must be to
 // the server itself or through a pooler that keeps sessions apart: they prepare statements,
 // and listen. Close ends the use of the store.
 //
