@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"sort"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/internal/shared"
@@ -64,17 +63,15 @@ var errFound = errors.New("the frame was found")
 
 // compare compares one frame with what the node has of it.
 func (n node) compare(v *view, f frame.Frame) error {
-	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > f.First() }) - 1
+	before := f.First() - 1
+	i := v.segmentAfter(before)
 	if i < 0 || f.Last() > v.head {
 		return &daybook.UnavailableError{Doing: "verify", Err: fmt.Errorf("positions from %d to %d have not arrived in %s, which ends at %d", f.First(), f.Last(), n.store.home.dir, v.head)}
 	}
-	seg, from := v.segments[i], int64(segmentHeaderBytes)
-	marks, err := seg.marksBefore(v.endOf(i))
+	seg := v.segments[i]
+	from, _, err := seg.offsetAfter(before, v.endOf(i))
 	if err != nil {
 		return err
-	}
-	if m := sort.Search(len(marks), func(m int) bool { return marks[m].position > f.First() }); m > 0 {
-		from = marks[m-1].offset
 	}
 	bad, err := walk(seg, from, v.endOf(i), func(offset int64, own frame.Frame) error {
 		if own.First() < f.First() {
@@ -91,7 +88,7 @@ func (n node) compare(v *view, f frame.Frame) error {
 	if bad == nil {
 		bad = errors.New("it is missing")
 	}
-	return &daybook.CorruptError{Where: seg.path(), Position: f.First() - 1, Err: fmt.Errorf("it is not what the nodes share from position %d on: %w", f.First(), bad)}
+	return &daybook.CorruptError{Where: seg.path(), Position: before, Err: fmt.Errorf("it is not what the nodes share from position %d on: %w", f.First(), bad)}
 }
 
 // differs says how a frame that a node keeps differs from the one in the log, or returns

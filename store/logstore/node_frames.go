@@ -3,7 +3,6 @@ package logstore
 import (
 	"context"
 	"errors"
-	"sort"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore/internal/frame"
@@ -24,9 +23,8 @@ func (n node) Frames(ctx context.Context, after, to daybook.Position, most int) 
 	if after >= v.head {
 		return nil, nil
 	}
-	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > after+1 }) - 1
 	var b []byte
-	for i = max(i, 0); i < len(v.segments)-1 && v.segments[i].original(); i++ { // the last one is being written
+	for i := max(v.segmentAfter(after), 0); i < len(v.segments)-1 && v.segments[i].original(); i++ { // the last one is being written
 		var full bool
 		var err error
 		if b, full, err = n.appendFrames(ctx, b, v.segments[i], after, to, most); err != nil || full {
@@ -39,13 +37,9 @@ func (n node) Frames(ctx context.Context, after, to daybook.Position, most int) 
 // appendFrames appends to b the frames of a sealed segment that lie behind a position and up
 // to another one, as far as there is room. full says that none may come behind them.
 func (n node) appendFrames(ctx context.Context, b []byte, seg *segment, after, to daybook.Position, most int) (_ []byte, full bool, err error) {
-	marks, err := seg.marksBefore(seg.end)
+	from, marks, err := seg.offsetAfter(after, seg.end)
 	if err != nil {
 		return b, false, err
-	}
-	from := int64(segmentHeaderBytes)
-	if m := sort.Search(len(marks), func(m int) bool { return marks[m].position > after+1 }); m > 0 {
-		from = marks[m-1].offset
 	}
 	c := chain{seg: seg, marks: marks}
 	c.begin(from)

@@ -210,6 +210,19 @@ func (s *segment) unmark(offset int64) {
 	s.marks = append([]mark(nil), s.marks[:n]...) // those who read hold the slice there was
 }
 
+// offsetAfter returns where a frame begins behind which lie all events of the segment after
+// a position, and not many others, and the marks of frames before an offset.
+func (s *segment) offsetAfter(p daybook.Position, end int64) (offset int64, marks []mark, err error) {
+	marks, err = s.marksBefore(end)
+	if err != nil {
+		return 0, nil, err
+	}
+	if m := sort.Search(len(marks), func(i int) bool { return marks[i].position > p+1 }) - 1; m >= 0 {
+		return marks[m].offset, marks, nil
+	}
+	return segmentHeaderBytes, marks, nil
+}
+
 // marksBefore returns the marks of frames before an offset, in order. The slice does
 // not change.
 func (s *segment) marksBefore(offset int64) ([]mark, error) {

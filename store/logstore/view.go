@@ -55,19 +55,21 @@ func (v *view) after(p daybook.Position) (place, error) {
 	if p >= v.head {
 		return v.endPlace(), nil
 	}
-	i := sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > p+1 }) - 1
+	i := v.segmentAfter(p)
 	if i < 0 || i == 0 && v.segments[0].first == p+1 {
 		return place{}, nil // the marks need not be read
 	}
-	marks, err := v.segments[i].marksBefore(v.endOf(i))
+	offset, _, err := v.segments[i].offsetAfter(p, v.endOf(i))
 	if err != nil {
 		return place{}, err
 	}
-	at := place{v.segments[i].number, segmentHeaderBytes}
-	if m := sort.Search(len(marks), func(i int) bool { return marks[i].position > p+1 }) - 1; m >= 0 {
-		at.offset = marks[m].offset
-	}
-	return at, nil
+	return place{v.segments[i].number, offset}, nil
+}
+
+// segmentAfter returns which segment the event right after a position is in, if there is
+// one. It is below zero before the first segment.
+func (v *view) segmentAfter(p daybook.Position) int {
+	return sort.Search(len(v.segments), func(i int) bool { return v.segments[i].first > p+1 }) - 1
 }
 
 // until returns the view that ended with a position, which was the head then.
