@@ -25,15 +25,9 @@ func (s *Store) enrol(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names := strings.Fields(at.synchronous)
-	for _, name := range names {
-		if !slices.ContainsFunc(s.synchronous.models, func(m Synchronous) bool { return called(m) == name }) {
-			return s.synchronous.are(at.synchronous)
-		}
-	}
-	fresh := slices.DeleteFunc(slices.Clone(s.synchronous.models), func(m Synchronous) bool { return slices.Contains(names, called(m)) })
-	if len(fresh) == 0 {
-		return nil
+	fresh, err := s.synchronous.lacking(at.synchronous)
+	if err != nil || len(fresh) == 0 {
+		return err
 	}
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -51,12 +45,13 @@ func (s *Store) enrol(ctx context.Context) error {
 			}
 		}
 	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.enlist(ctx, tx, fresh) })
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.enlist(ctx, tx) })
 }
 
-// enlist brings read models to the head, while nobody appends, and notes at the log that it
-// is kept with those of this process.
-func (s *Store) enlist(ctx context.Context, tx pgx.Tx, fresh []Synchronous) error {
+// enlist brings the read models that the log still lacks to the head, while nobody appends,
+// and notes at the log that it is kept with those of this process. Another process may have
+// been first.
+func (s *Store) enlist(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, `set local idle_in_transaction_session_timeout = '5s'`); err != nil {
 		return err
 	}
@@ -64,15 +59,11 @@ func (s *Store) enlist(ctx context.Context, tx pgx.Tx, fresh []Synchronous) erro
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.Fields(at.synchronous) {
-		if !slices.Contains(strings.Fields(s.synchronous.names), name) {
-			return s.synchronous.are(at.synchronous) // another process was first
-		}
+	fresh, err := s.synchronous.lacking(at.synchronous)
+	if err != nil {
+		return err
 	}
 	for _, m := range fresh {
-		if slices.Contains(strings.Fields(at.synchronous), called(m)) {
-			continue // another process was first, with the same
-		}
 		if _, err := s.build(ctx, tx.Conn(), m, 0); err != nil {
 			return fmt.Errorf("build the synchronous read model %s: %w", called(m), err)
 		}

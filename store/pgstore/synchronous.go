@@ -82,29 +82,56 @@ func (r roster) are(names string) error {
 	return fmt.Errorf("%w: the log is kept with the synchronous read models [%s], and this program has [%s]", errRefused, names, r.names)
 }
 
+// lacking returns the read models that the log is not kept with yet. It is an error if the
+// log is kept with one that this process does not have.
+func (r roster) lacking(names string) (fresh []Synchronous, err error) {
+	kept := strings.Fields(names)
+	for _, m := range r.models {
+		if i := slices.Index(kept, called(m)); i >= 0 {
+			kept = slices.Delete(kept, i, i+1)
+		} else {
+			fresh = append(fresh, m)
+		}
+	}
+	if len(kept) > 0 {
+		return nil, r.are(names)
+	}
+	return fresh, nil
+}
+
 // apply has the read models change for events that are about to be recorded. If one refuses
 // them none is changed, and the error is the [*daybook.RefusedError] of an append that was
 // checked at a point, or a [*daybook.UnavailableError] if a statement took too long.
 // Otherwise an error is a lookError: it is not the append's.
 func (r roster) apply(ctx context.Context, conn *pgx.Conn, events []daybook.Recorded, at daybook.Point) error {
-	if !slices.ContainsFunc(r.models, func(m Synchronous) bool { return len(selected(m, events)) > 0 }) {
+	saved := false
+	for _, m := range r.models {
+		own := selected(m, events)
+		if len(own) == 0 {
+			continue
+		}
+		if !saved {
+			if _, err := conn.Exec(ctx, "savepoint daybook_append"); err != nil {
+				return &lookError{err}
+			}
+			saved = true
+		}
+		if err := m.Apply(ctx, conn, own); err != nil {
+			return undo(ctx, conn, err, at)
+		}
+	}
+	if !saved {
 		return nil
 	}
-	if _, err := conn.Exec(ctx, "savepoint daybook_append"); err != nil {
+	if _, err := conn.Exec(ctx, "release daybook_append"); err != nil {
 		return &lookError{err}
 	}
-	var refused error
-	for _, m := range r.models {
-		if refused = applyTo(ctx, conn, m, events); refused != nil {
-			break
-		}
-	}
-	if refused == nil {
-		if _, err := conn.Exec(ctx, "release daybook_append"); err != nil {
-			return &lookError{err}
-		}
-		return nil
-	}
+	return nil
+}
+
+// undo returns to the savepoint because a read model refused an append, and returns what the
+// append is answered.
+func undo(ctx context.Context, conn *pgx.Conn, refused error, at daybook.Point) error {
 	if _, err := conn.Exec(ctx, "rollback to daybook_append"); err != nil {
 		return &lookError{fmt.Errorf("undo what a read model did: %w", err)} // the connection is lost
 	}
@@ -127,15 +154,6 @@ func outOfTime(err error) bool {
 // worldly reports whether an error of a read model is the database's, and may not come again.
 func worldly(conn *pgx.Conn, err error) bool {
 	return conn.IsClosed() || answered(err) && passes(err)
-}
-
-// applyTo has one read model change for those events that it selects.
-func applyTo(ctx context.Context, conn *pgx.Conn, m Synchronous, events []daybook.Recorded) error {
-	own := selected(m, events)
-	if len(own) == 0 {
-		return nil
-	}
-	return m.Apply(ctx, conn, own)
 }
 
 // selected returns the events that change a read model.
@@ -165,7 +183,11 @@ func (r roster) move(ctx context.Context, conn *pgx.Conn, from, to daybook.Point
 // restore has the read models change for events that are restored behind a point.
 func (r roster) restore(ctx context.Context, conn *pgx.Conn, from daybook.Point, events []daybook.Recorded) error {
 	for _, m := range r.models {
-		if err := applyTo(ctx, conn, m, events); err != nil {
+		own := selected(m, events)
+		if len(own) == 0 {
+			continue
+		}
+		if err := m.Apply(ctx, conn, own); err != nil {
 			return fmt.Errorf("%w: the synchronous read model %s: %w", errRefused, called(m), err)
 		}
 	}
