@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/daybook-es/daybook"
 )
@@ -38,4 +39,23 @@ func Healthz(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return WriteJSON(w, http.StatusOK, map[string]string{"status": "alive"})
+}
+
+// Readyz answers whether a site can be used: if nothing is wrong, and it is not about to
+// end. The function answer returns what is written as JSON, given whether the site is ready
+// and, if it is not, what keeps it.
+func (s *Server) Readyz(w http.ResponseWriter, wrong error, answer func(ready bool, stuck string) any) error {
+	stuck := ""
+	switch {
+	case wrong != nil:
+		stuck = wrong.Error()
+	case s.Closing():
+		stuck = "the server is closing"
+	}
+	code := http.StatusOK
+	if stuck != "" {
+		code = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	return WriteJSON(w, code, answer(stuck == "", stuck))
 }

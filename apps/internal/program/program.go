@@ -9,9 +9,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
+
+// Main runs a program as a process: with its arguments and standard streams, until it is
+// done or somebody interrupts or terminates it. It exits with the code that execute
+// returns.
+func Main(execute func(ctx context.Context, args []string, out, errs io.Writer) (code int)) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
 
 // Streams is where a command writes.
 type Streams struct {

@@ -20,20 +20,10 @@ type readiness struct {
 	Stuck string `json:"stuck,omitempty"`
 }
 
-// ready answers whether a service is ready: if nothing is wrong, and it is not about to
-// end.
+// ready answers whether a service is ready.
 func ready(s *httpapi.Server, w http.ResponseWriter, is readiness, wrong error) error {
-	is.Ready = wrong == nil && !s.Closing()
-	code := http.StatusOK
-	switch {
-	case wrong != nil:
-		is.Stuck = wrong.Error()
-	case !is.Ready:
-		is.Stuck = "the server is closing"
-	}
-	if !is.Ready {
-		code = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "1")
-	}
-	return httpapi.WriteJSON(w, code, is)
+	return s.Readyz(w, wrong, func(ready bool, stuck string) any {
+		is.Ready, is.Stuck = ready, stuck
+		return is
+	})
 }

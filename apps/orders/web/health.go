@@ -28,26 +28,17 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status, err := s.shop.Status(r.Context())
-	if err == nil {
-		err = s.Options.Health()
-	}
-	ready := readiness{
-		Ready: err == nil && status.Stuck == nil && !s.Closing(),
-		View:  status.Name, ViewVersion: status.Version,
-		Head: status.Head.Position, Shown: status.Checkpoint.Position, Lag: status.Lag,
-	}
-	code := http.StatusOK
 	switch {
 	case status.Stuck != nil:
-		ready.Stuck = status.Stuck.Err.Error()
-	case err != nil:
-		ready.Stuck = err.Error()
-	case !ready.Ready:
-		ready.Stuck = "the server is closing"
+		err = status.Stuck.Err
+	case err == nil:
+		err = s.Options.Health()
 	}
-	if !ready.Ready {
-		code = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", "1")
-	}
-	return httpapi.WriteJSON(w, code, ready)
+	return s.Readyz(w, err, func(ready bool, stuck string) any {
+		return readiness{
+			Ready: ready, Stuck: stuck,
+			View: status.Name, ViewVersion: status.Version,
+			Head: status.Head.Position, Shown: status.Checkpoint.Position, Lag: status.Lag,
+		}
+	})
 }
