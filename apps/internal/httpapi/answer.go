@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
 )
 
 // WriteJSON answers with a value as JSON, which nobody may keep.
@@ -58,4 +59,23 @@ func (s *Server) Readyz(w http.ResponseWriter, wrong error, answer func(ready bo
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	return WriteJSON(w, code, answer(stuck == "", stuck))
+}
+
+// A Standing is how far what a site shows is behind the log, in its readiness.
+type Standing struct {
+	// Head is the newest position of the log, and Lag how many positions Shown is behind it.
+	// Both are missing while the log cannot be reached: nobody knows.
+	Head  *daybook.Position `json:"head,omitempty"`
+	Shown daybook.Position  `json:"shown"`
+	Lag   *uint64           `json:"lag,omitempty"`
+}
+
+// StandingOf returns where what is shown stands, of a status that came with an error or
+// with none.
+func StandingOf(status projection.Status, err error) Standing {
+	at := Standing{Shown: status.Checkpoint.Position}
+	if err == nil {
+		at.Head, at.Lag = &status.Head.Position, &status.Lag
+	}
+	return at
 }

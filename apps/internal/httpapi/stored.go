@@ -34,5 +34,5 @@ func (s Stored) Wait(ctx context.Context, token daybook.Point) error {
 // Status implements [Shower]: it stands where the store does.
 func (s Stored) Status(ctx context.Context) (projection.Status, error) {
 	info, err := s.Info(ctx)
-	return projection.Status{Checkpoint: projection.Checkpoint{Point: info.Head}}, err
+	return projection.Status{Checkpoint: projection.Checkpoint{Point: info.Head}, Head: info.Head}, err
 }

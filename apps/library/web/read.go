@@ -315,6 +315,7 @@ func (s *ReadSite) readyz(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status, err := s.inventory.Status(r.Context())
+	standing := httpapi.StandingOf(status, err)
 	switch {
 	case err != nil:
 	case status.Stuck != nil:
@@ -324,5 +325,5 @@ func (s *ReadSite) readyz(w http.ResponseWriter, r *http.Request) error {
 	default:
 		err = s.Options.Health()
 	}
-	return ready(s.Server, w, readiness{Service: "read", Head: status.Head.Position, Shown: status.Checkpoint.Position, Lag: status.Lag}, err)
+	return ready(s.Server, w, readiness{Service: "read", Standing: standing}, err)
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
 
@@ -12,10 +11,8 @@ import (
 type readiness struct {
 	Ready bool `json:"ready"`
 	// Service is "write" or "read".
-	Service string           `json:"service"`
-	Head    daybook.Position `json:"head"`
-	Shown   daybook.Position `json:"shown,omitempty"`
-	Lag     uint64           `json:"lag"`
+	Service string `json:"service"`
+	httpapi.Standing
 	// Stuck says what keeps it from being ready.
 	Stuck string `json:"stuck,omitempty"`
 }

@@ -407,7 +407,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
 	d.begun()
 	for _, service := range []struct{ url, name string }{{d.url, "read"}, {d.writeURL, "write"}} {
-		if got := read[readiness](t, ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || got.Head != 3 {
+		if got := read[readiness](t, ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || *got.Head != 3 || *got.Lag != 0 {
 			t.Errorf("%s is %+v", service.name, got)
 		}
 		read[any](t, ask(t, "GET", service.url+"/healthz", ""), http.StatusOK)
@@ -420,5 +420,21 @@ func TestHealthAndMetrics(t *testing.T) {
 	d.reading.Close()
 	if got := read[readiness](t, d.get("/readyz"), http.StatusServiceUnavailable); got.Ready || got.Stuck == "" {
 		t.Errorf("a read service that is closing is %+v", got)
+	}
+}
+
+// Where the log cannot be reached, nobody knows how far behind the services are, and they
+// do not say that they are not.
+func TestReadinessKnowsNoHeadWhereTheLogIsAway(t *testing.T) {
+	store := memstore.New()
+	d := openDesk(t, store, WriteOptions{}, ReadOptions{})
+	d.begun()
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, service := range []string{d.url, d.writeURL} {
+		if got := read[readiness](t, ask(t, "GET", service+"/readyz", ""), http.StatusServiceUnavailable); got.Ready || got.Head != nil || got.Lag != nil || got.Stuck == "" {
+			t.Errorf("without its log it is %+v", got)
+		}
 	}
 }

@@ -254,9 +254,10 @@ func (s *WriteSite) readyz(w http.ResponseWriter, r *http.Request) error {
 	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
-	info, err := s.store.Info(r.Context())
+	status, err := httpapi.Stored{Store: s.store}.Status(r.Context())
+	standing := httpapi.StandingOf(status, err)
 	if err == nil {
 		err = s.Options.Health()
 	}
-	return ready(s.Server, w, readiness{Service: "write", Head: info.Head.Position}, err)
+	return ready(s.Server, w, readiness{Service: "write", Standing: standing}, err)
 }

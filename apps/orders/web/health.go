@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
 
@@ -11,11 +10,9 @@ import (
 type readiness struct {
 	Ready bool `json:"ready"`
 	// View and ViewVersion name the read model that answers.
-	View        string           `json:"view"`
-	ViewVersion int              `json:"view_version"`
-	Head        daybook.Position `json:"head"`
-	Shown       daybook.Position `json:"shown"`
-	Lag         uint64           `json:"lag"`
+	View        string `json:"view"`
+	ViewVersion int    `json:"view_version"`
+	httpapi.Standing
 	// Stuck says what keeps the store from recording, or the views from going on.
 	Stuck string `json:"stuck,omitempty"`
 }
@@ -28,6 +25,7 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	status, err := s.shop.Status(r.Context())
+	standing := httpapi.StandingOf(status, err)
 	switch {
 	case status.Stuck != nil:
 		err = status.Stuck.Err
@@ -37,8 +35,7 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 	return s.Readyz(w, err, func(ready bool, stuck string) any {
 		return readiness{
 			Ready: ready, Stuck: stuck,
-			View: status.Name, ViewVersion: status.Version,
-			Head: status.Head.Position, Shown: status.Checkpoint.Position, Lag: status.Lag,
+			View: status.Name, ViewVersion: status.Version, Standing: standing,
 		}
 	})
 }

@@ -260,7 +260,7 @@ func TestTokens(t *testing.T) {
 	if page := read[orders.Page](t, f.get("/orders", first.token()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("with the token of the first order there are still %d", page.Matching)
 	}
-	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || ready.Lag != 1 || ready.Head != 2 || ready.Shown != 1 {
+	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || *ready.Lag != 1 || *ready.Head != 2 || ready.Shown != 1 {
 		t.Errorf("lagging, the shop is %+v", ready)
 	}
 

@@ -143,7 +143,7 @@ func (p *server) end() {
 // head returns the newest position of the log.
 func (p *server) head() daybook.Position {
 	p.t.Helper()
-	return read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
+	return *read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
 }
 
 // said is what a retry must say again.
