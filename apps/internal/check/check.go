@@ -31,3 +31,16 @@ func Text(field, value string, needed bool) error {
 	}
 	return nil
 }
+
+// Prose checks a field that holds lines of text, of at most so many bytes, or nothing.
+func Prose(field, value string, most int) error {
+	switch {
+	case len(value) > most:
+		return fmt.Errorf("%s: is %d bytes long, and %d are allowed", field, len(value), most)
+	case !utf8.ValidString(value):
+		return fmt.Errorf("%s: is not UTF-8", field)
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }):
+		return fmt.Errorf("%s: has a control character", field)
+	}
+	return nil
+}
