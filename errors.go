@@ -76,6 +76,16 @@ type UnknownError struct {
 	Err error
 }
 
+// Unknown returns the [*UnknownError] of an append of these events whose outcome err keeps
+// from being known. It keeps nothing of the events but their ids.
+func Unknown(events []Event, err error) *UnknownError {
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return &UnknownError{IDs: ids, Err: err}
+}
+
 func (e *UnknownError) Error() string {
 	ids := make([]string, 0, 3)
 	for _, id := range e.IDs[:min(len(e.IDs), 2)] {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-es/daybook"
 )
 
@@ -66,25 +64,17 @@ func (u *Unreliable) Append(ctx context.Context, events []daybook.Event, cond da
 	case Unavailable:
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: ErrFault}
 	case RequestLost:
-		return daybook.Receipt{}, unknown(events, ErrFault)
+		return daybook.Receipt{}, daybook.Unknown(events, ErrFault)
 	}
 	receipt, err := u.Store.Append(ctx, events, cond)
 	if u.After != nil {
 		u.After(n)
 	}
 	if fault == AnswerLost {
-		return daybook.Receipt{}, unknown(events, ErrFault)
+		return daybook.Receipt{}, daybook.Unknown(events, ErrFault)
 	}
 	if ended := ctx.Err(); ended != nil {
-		return daybook.Receipt{}, unknown(events, ended)
+		return daybook.Receipt{}, daybook.Unknown(events, ended)
 	}
 	return receipt, err
-}
-
-func unknown(events []daybook.Event, err error) *daybook.UnknownError {
-	ids := make([]uuid.UUID, len(events))
-	for i, e := range events {
-		ids[i] = e.ID
-	}
-	return &daybook.UnknownError{IDs: ids, Err: err}
 }

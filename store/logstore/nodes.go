@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/internal/shared"
 )
@@ -19,12 +17,12 @@ func (s *Store) forward(ctx context.Context, to shared.Colleague, events []daybo
 	if planted("answered-before-it-has-arrived") {
 		return receipt, err
 	}
-	failed := s.untilHere(ctx, restsOn(receipt, err))
+	failed := s.untilHere(ctx, shared.RestsOn(receipt, err))
 	if failed == nil || errors.Is(failed, daybook.ErrClosed) { // nothing is read here any more
 		return receipt, err
 	}
 	if err == nil && len(events) > 0 {
-		return daybook.Receipt{}, &daybook.UnknownError{IDs: idsOf(events), Err: failed}
+		return daybook.Receipt{}, daybook.Unknown(events, failed)
 	}
 	return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: failed}
 }
@@ -35,29 +33,6 @@ func (s *Store) appendFor(ctx context.Context, seen daybook.Position, events []d
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: err}
 	}
 	return s.appendHere(ctx, events, cond)
-}
-
-func idsOf(events []daybook.Event) []uuid.UUID {
-	ids := make([]uuid.UUID, len(events))
-	for i := range events {
-		ids[i] = events[i].ID
-	}
-	return ids
-}
-
-// restsOn returns the position up to which one must have read to understand an answer.
-func restsOn(receipt daybook.Receipt, err error) daybook.Position {
-	var conflict *daybook.ConflictError
-	var reused *daybook.ReusedError
-	switch {
-	case err == nil:
-		return receipt.Position
-	case errors.As(err, &conflict):
-		return conflict.At.Position
-	case errors.As(err, &reused):
-		return reused.Position
-	}
-	return 0
 }
 
 // untilHere returns when this node has everything up to a position.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/internal/vfs"
+	"github.com/daybook-es/daybook/store/internal/shared"
 	"github.com/daybook-es/daybook/store/memstore"
 	"github.com/daybook-es/daybook/store/storetest"
 )
@@ -95,7 +96,7 @@ func (c *cluster) Append(ctx context.Context, events []daybook.Event, cond daybo
 		return daybook.Receipt{}, err
 	}
 	receipt, err := s.Append(ctx, events, cond)
-	c.saw(restsOn(receipt, err))
+	c.saw(shared.RestsOn(receipt, err))
 	return receipt, err
 }
 

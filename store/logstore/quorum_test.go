@@ -367,7 +367,7 @@ func (a neighbour) Append(ctx context.Context, seen daybook.Position, events []d
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: fmt.Errorf("%s does not answer", a.member.name)}
 	}
 	if lost {
-		return daybook.Receipt{}, &daybook.UnknownError{IDs: idsOf(events), Err: errLost}
+		return daybook.Receipt{}, daybook.Unknown(events, errLost)
 	}
 	return receipt, err
 }

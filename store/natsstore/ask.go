@@ -53,7 +53,7 @@ func (c colleague) Append(ctx context.Context, seen daybook.Position, events []d
 			return err
 		})
 	if err == nil || definite(err) {
-		if came := l.until(ctx, restsOn(receipt, err)); came != nil && !errors.Is(came, daybook.ErrClosed) {
+		if came := l.until(ctx, shared.RestsOn(receipt, err)); came != nil && !errors.Is(came, daybook.ErrClosed) {
 			return daybook.Receipt{}, answerOf(err == nil, events, came)
 		}
 	}
@@ -76,19 +76,6 @@ func definite(err error) bool {
 	var corrupt *daybook.CorruptError
 	return errors.As(err, &conflict) || errors.As(err, &reused) || errors.As(err, &invalid) ||
 		errors.As(err, &unknown) || errors.As(err, &corrupt)
-}
-
-// restsOn returns the position up to which this node must have come to give an answer.
-func restsOn(receipt daybook.Receipt, err error) daybook.Position {
-	var conflict *daybook.ConflictError
-	var reused *daybook.ReusedError
-	switch {
-	case errors.As(err, &conflict):
-		return conflict.At.Position
-	case errors.As(err, &reused):
-		return reused.Position
-	}
-	return receipt.Position
 }
 
 // Known implements shared.Colleague.

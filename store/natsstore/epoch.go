@@ -147,7 +147,7 @@ func (l *log) take(ctx context.Context, e epochRecord, c commit, stray uint64) (
 // handed to a node of which no answer came.
 func answerOf(asked bool, events []daybook.Event, err error) error {
 	if asked && len(events) > 0 {
-		return &daybook.UnknownError{IDs: idsOf(events), Err: opaque{err}}
+		return daybook.Unknown(events, opaque{err})
 	}
 	var unavailable *daybook.UnavailableError
 	if errors.As(err, &unavailable) {

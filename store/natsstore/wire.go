@@ -314,17 +314,9 @@ func (w *wireError) err(events []daybook.Event, cond daybook.Condition) error {
 	case kindUnavailable:
 		return &daybook.UnavailableError{Doing: w.What, Err: errors.New(w.Reason)}
 	case kindUnknown:
-		return &daybook.UnknownError{IDs: idsOf(events), Err: errors.New(w.Reason)}
+		return daybook.Unknown(events, errors.New(w.Reason))
 	case kindCorrupt:
 		return &daybook.CorruptError{Where: w.What, Position: w.Position, Err: errors.New(w.Reason)}
 	}
 	return fmt.Errorf("an error of kind %q was answered: %s", w.Kind, w.Reason)
-}
-
-func idsOf(events []daybook.Event) []uuid.UUID {
-	ids := make([]uuid.UUID, len(events))
-	for i := range events {
-		ids[i] = events[i].ID
-	}
-	return ids
 }

@@ -72,7 +72,7 @@ func TestAQuestionArrivesAsItWasAsked(t *testing.T) {
 
 func TestAnAnswerArrivesAsItWasGiven(t *testing.T) {
 	cond, events := everyClause(), everyEvent(t)
-	ids := idsOf(events)
+	ids := daybook.Unknown(events, nil).IDs
 	at := daybook.Point{Log: uuid.New(), Incarnation: uuid.New(), Position: 7}
 	receipt := daybook.Receipt{
 		Point: at, Versions: map[string]daybook.Version{"order-1": 9, "order-2": 1},

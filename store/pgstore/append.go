@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-es/daybook"
 )
 
@@ -74,7 +72,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 	if mine := !r.taken.Swap(true); mine || len(events) == 0 {
 		return daybook.Receipt{}, &daybook.UnavailableError{Doing: "append", Err: ctx.Err()}
 	}
-	return daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids(), Err: ctx.Err()}
+	return daybook.Receipt{}, daybook.Unknown(r.events, ctx.Err())
 }
 
 // newRequest makes a request of events and a condition that [daybook.Prepare] passed. It
@@ -107,15 +105,6 @@ func clone(q daybook.Query) daybook.Query {
 		it.Types, it.Tags = slices.Clone(it.Types), slices.Clone(it.Tags)
 	}
 	return q
-}
-
-// ids returns the ids of the events.
-func (r *request) ids() []uuid.UUID {
-	ids := make([]uuid.UUID, len(r.events))
-	for i, e := range r.events {
-		ids[i] = e.ID
-	}
-	return ids
 }
 
 // answer tells whoever waits. It is called once.

@@ -200,7 +200,7 @@ func (g *group) fail(s *Store, err error) {
 	for _, r := range g.requests {
 		switch {
 		case g.sent != nil && len(r.events) > 0:
-			r.answer(daybook.Receipt{}, &daybook.UnknownError{IDs: r.ids(), Err: fmt.Errorf("append %s: %w", s.where, err)})
+			r.answer(daybook.Receipt{}, daybook.Unknown(r.events, fmt.Errorf("append %s: %w", s.where, err)))
 		case s.closed.Load():
 			r.answer(daybook.Receipt{}, daybook.ErrClosed)
 		default:

@@ -8,6 +8,7 @@ package shared
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -149,4 +150,19 @@ type Node interface {
 	// Follows returns the last position of frames, end to end, if they can be what comes next
 	// on this node, and otherwise an error that says why not. Nothing is taken in.
 	Follows(frames []byte) (daybook.Position, error)
+}
+
+// RestsOn returns the position up to which a node must have read to understand what an
+// append was answered: that of the receipt, or of the event that stood in its way. It is
+// zero where the answer names none.
+func RestsOn(receipt daybook.Receipt, err error) daybook.Position {
+	var conflict *daybook.ConflictError
+	var reused *daybook.ReusedError
+	switch {
+	case errors.As(err, &conflict):
+		return conflict.At.Position
+	case errors.As(err, &reused):
+		return reused.Position
+	}
+	return receipt.Position
 }
