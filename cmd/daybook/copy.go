@@ -28,6 +28,9 @@ It is another log than the one that was copied: points and checkpoints of that o
 
 // Run copies the log.
 func (cp *Copy) Run(ctx context.Context, c *console) (err error) {
+	if to, elsewhere := (Target{cp.To}).elsewhere(); elsewhere && to.Scheme == "mem" {
+		return fmt.Errorf("%s: what is copied there is gone when the command ends", to)
+	}
 	from, err := Target{cp.From}.look(ctx, c)
 	if err != nil {
 		return err
@@ -94,7 +97,7 @@ func (cp *Copy) stopped(ctx context.Context, c *console, to daybook.Store, err e
 	}
 	if invalid := (*daybook.InvalidError)(nil); errors.As(err, &invalid) {
 		if info, failed := to.Info(ctx); failed == nil && info.Head.Position > 0 {
-			return fmt.Errorf("%w\nwhat is copied to goes up to position %d: it takes a copy only if it has nothing that the log does not have there", err, info.Head.Position)
+			return fmt.Errorf("%w\n%s goes up to position %d already: it takes a copy only of a log that begins with what it has, and %s does not", err, Target{cp.To}, info.Head.Position, Target{cp.From})
 		}
 	}
 	return fmt.Errorf("%w\nrun it again to go on", err)

@@ -30,6 +30,14 @@ func stores() storeurl.Registry {
 	return stores
 }
 
+// String names the target for people, without a secret.
+func (t Target) String() string {
+	if u, elsewhere := t.elsewhere(); elsewhere {
+		return u.String()
+	}
+	return t.Log
+}
+
 // elsewhere returns the URL of the target if its log is not kept in a directory.
 func (t Target) elsewhere() (u *storeurl.URL, is bool) {
 	u, err := storeurl.Parse(t.Log)

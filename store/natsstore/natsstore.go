@@ -56,9 +56,11 @@ func open(ctx context.Context, url string, options *Options, world vfs.World, ts
 	}
 	ts.patience = o.Patience
 	if o.Node == "" {
-		if o.Node, err = os.Hostname(); err != nil {
+		host, err := os.Hostname()
+		if err != nil {
 			return nil, fmt.Errorf("natsstore: find the name of this machine: %w", err)
 		}
+		o.Node = host + ":" + o.Dir
 	}
 	l := &log{
 		subjects: subjectsOf(o.Log), name: o.Node, session: newSession(), times: ts,

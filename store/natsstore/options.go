@@ -48,7 +48,8 @@ type Options struct {
 	// the durability is then memory, whatever the servers do.
 	Synced func(ctx context.Context, servers []string) error
 
-	// Node is this node's name, for people. Empty means the name of the machine.
+	// Node is this node's name, for people. Empty means the machine's name and Dir, as in
+	// "host:data/log".
 	Node string
 
 	// Patience is how long an append goes on trying while there is no quorum, or while the

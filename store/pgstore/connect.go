@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,8 +17,10 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// leastVersion is that of PostgreSQL 15.
-const leastVersion = 150000
+const (
+	leastVersion = 150000 // that of PostgreSQL 15
+	usualPort    = 5432
+)
 
 // prepare makes what is not there yet, finds the log and greets the server.
 func (s *Store) prepare(ctx context.Context) error {
@@ -150,6 +156,39 @@ func lost(err error) bool {
 	}
 	return !errors.As(err, &never) && !errors.Is(err, pgx.ErrNoRows) && !errors.As(err, new(*daybook.CorruptError))
 }
+
+// whereOf says where a log is: host, database, schema and name, for people.
+func whereOf(server *pgx.ConnConfig, o Options) string {
+	host := server.Host
+	if server.Port != usualPort {
+		host = net.JoinHostPort(host, strconv.Itoa(int(server.Port)))
+	}
+	return fmt.Sprintf("%s/%s, schema %s, log %s", host, server.Database, o.Schema, o.Log)
+}
+
+// plainly returns an error in one line, if it is that of a connection that was not to be
+// had. The driver tells what each attempt met, with and without TLS, which is often the
+// same, and begins with who it is that connects, which is no news.
+func plainly(err error) error {
+	var never *pgconn.ConnectError
+	if !errors.As(err, &never) {
+		return err
+	}
+	met := strings.Split(never.Unwrap().Error(), "\n")
+	for i := range met {
+		met[i] = strings.TrimSpace(met[i])
+	}
+	return &notConnected{strings.Join(slices.Compact(met), "; "), err}
+}
+
+// A notConnected is an error of connecting in fewer words.
+type notConnected struct {
+	text string
+	err  error
+}
+
+func (e *notConnected) Error() string { return e.text }
+func (e *notConnected) Unwrap() error { return e.err }
 
 // durabilityOf says what survives a commit on a server that is set up so.
 func durabilityOf(fsync, synchronousCommit, standbys string) daybook.Durability {

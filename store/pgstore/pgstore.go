@@ -95,7 +95,7 @@ func openLog(ctx context.Context, url string, options *Options) (*Store, error) 
 	s := &Store{
 		options:  filled,
 		config:   config.ConnConfig,
-		where:    fmt.Sprintf("%s/%s, schema %s, log %s", config.ConnConfig.Host, config.ConnConfig.Database, filled.Schema, filled.Log),
+		where:    whereOf(config.ConnConfig, filled),
 		queue:    make(chan *request, queued),
 		closing:  make(chan struct{}),
 		arrivals: arrivals{changed: make(chan struct{})},
@@ -121,6 +121,7 @@ func openLog(ctx context.Context, url string, options *Options) (*Store, error) 
 
 // notOpened returns the error of an Open that the server did not allow.
 func (s *Store) notOpened(err error) error {
+	err = plainly(err)
 	if passes(err) {
 		return &daybook.UnavailableError{Doing: "open " + s.where, Err: err}
 	}

@@ -58,7 +58,10 @@ func missing(err error, m library.Moment) error {
 	switch {
 	case errors.As(err, &rule) && errors.Is(err, library.ErrNoSuchBook):
 		problem := httpapi.NotFound.Problem("the library never had this book")
-		if m != (library.Moment{}) {
+		switch {
+		case m.Version > 0:
+			problem = httpapi.NotFound.Problem("the library has no version %d of this book", m.Version)
+		case m != (library.Moment{}):
 			problem = httpapi.NotFound.Problem("the library did not have this book then")
 		}
 		problem.Rule, problem.Err = rule.Name(), err

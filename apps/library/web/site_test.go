@@ -423,6 +423,15 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 }
 
+func TestAVersionThatABookNeverHadIsNotThere(t *testing.T) {
+	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	d.begun()
+	isbn := read[library.Page](t, d.get("/books"), http.StatusOK).Books[0].ISBN
+	if p := d.get("/books/"+string(isbn)+"?version=99").isProblem(t, httpapi.NotFound); p.Detail != "The library has no version 99 of this book" {
+		t.Errorf("it says %q", p.Detail)
+	}
+}
+
 // Where the log cannot be reached, nobody knows how far behind the services are, and they
 // do not say that they are not.
 func TestReadinessKnowsNoHeadWhereTheLogIsAway(t *testing.T) {

@@ -189,6 +189,7 @@ func explain(err error, isbn library.ISBN, ifMatch bool) error {
 	switch {
 	case errors.Is(err, library.ErrNoSuchBook):
 		problem := httpapi.NotFound.Problem("the library does not have book %s", isbn)
+		problem.Advice = "Check the ISBN, or add the book first."
 		problem.Rule, problem.Err = library.ErrNoSuchBook.Name(), err
 		return problem
 	case ifMatch && errors.As(err, &conflicted):
