@@ -29,6 +29,8 @@ type database interface {
 	// remove drops all of the read model and closes the database, which must not be used
 	// any more.
 	remove(ctx context.Context, d *Definition) error
+	// gone reports whether the read model is no more where it was opened.
+	gone(ctx context.Context) (bool, error)
 	// tables lists the tables of the read model by name.
 	tables(rows asker) ([]table, error)
 	// trace returns the statements by which each change of these tables is noted.
@@ -41,8 +43,10 @@ type database interface {
 	// value returns an expression for a column that Diff can compare, and one to put rows in
 	// the order of compareValues by.
 	value(c column) (value, order string)
-	// migrate brings the tables of Daybook's own up to date, within write.
-	migrate(tx *Tx) error
+	// migrate brings the tables of Daybook's own up to date, within write. It reports whether
+	// it made the place where the read model lies: what is kept of one that was there before
+	// is then of no use.
+	migrate(tx *Tx) (made bool, err error)
 	// schema is what the definition says of the tables here.
 	schema(d *Definition) string
 	// String says where the read model lies, without secrets.

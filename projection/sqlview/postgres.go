@@ -112,7 +112,7 @@ func (p *postgresSchema) earlier(context.Context, *Definition, *projection.Stand
 func (p *postgresSchema) inherit(*Tx, *Definition) error { return nil }
 
 func (p *postgresSchema) clear(tx *Tx) error {
-	return tx.s.script(tx.ctx, `drop schema `+p.name+` cascade; create schema `+p.name)
+	return tx.s.script(tx.ctx, `drop schema if exists `+p.name+` cascade; create schema `+p.name)
 }
 
 func (p *postgresSchema) remove(ctx context.Context, d *Definition) error {
@@ -132,13 +132,13 @@ func (p *postgresSchema) remove(ctx context.Context, d *Definition) error {
 
 // migrate makes the schemas, and applies the migrations that the database has yet to
 // have, under a lock of the database.
-func (p *postgresSchema) migrate(tx *Tx) error {
+func (p *postgresSchema) migrate(tx *Tx) (made bool, err error) {
 	if _, err := tx.ExecCount(`select pg_advisory_xact_lock(?)`, int64(migrationLock)); err != nil {
-		return err
+		return false, err
 	}
 	// Whoever opens what is there needs no right to create anything.
 	var place, own bool
-	err := tx.QueryRow(`select to_regclass('daybook_projections.daybook_migration') is not null, to_regnamespace(?::text) is not null`, p.name).Scan(&place, &own)
+	err = tx.QueryRow(`select to_regclass('daybook_projections.daybook_migration') is not null, to_regnamespace(?::text) is not null`, p.name).Scan(&place, &own)
 	if err == nil && !place {
 		err = tx.s.script(tx.ctx, migrationsSQL)
 	}
@@ -146,13 +146,13 @@ func (p *postgresSchema) migrate(tx *Tx) error {
 		err = tx.s.script(tx.ctx, `create schema `+p.name)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	var done int
 	if err := tx.QueryRow(`select count(*) from daybook_migration`).Scan(&done); err != nil {
-		return err
+		return false, err
 	}
-	return migrate(tx, postgresMigrations, "sql/postgres", done, func(number int) error {
+	return !own, migrate(tx, postgresMigrations, "sql/postgres", done, func(number int) error {
 		return tx.Exec(`insert into daybook_migration (number) values (?)`, number)
 	})
 }

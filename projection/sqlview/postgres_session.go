@@ -274,5 +274,5 @@ func (s *postgresSession) worldly(err error) bool {
 		"XX": // damage
 		return true
 	}
-	return false
+	return s.p.lacking(failed)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ import (
 // A sqliteFile is a read model in a file of SQLite.
 type sqliteFile struct {
 	path string
+	// opened tells the file from another that somebody puts in its place.
+	opened os.FileInfo
 
 	// readers is a pool of connections, each of which sees what was committed when it
 	// began to look. They do not wait for the writer, nor the writer for them.
@@ -60,6 +63,9 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
 		return nil, err
 	}
 	f.writer = newWriter(conn)
+	if f.opened, err = os.Stat(path); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -132,12 +138,14 @@ order by type desc, sql like 'create virtual%' desc`
 // migrate applies the migrations that the file has yet to have. Their count is the
 // file's user_version, which is zero in a new file, and in those of the time before
 // there was more than one: the first migration does nothing where its table is.
-func (f *sqliteFile) migrate(tx *Tx) error {
+//
+// What is kept of a read model lies in its own file.
+func (f *sqliteFile) migrate(tx *Tx) (made bool, err error) {
 	var done int
 	if err := tx.QueryRow(`pragma user_version`).Scan(&done); err != nil {
-		return err
+		return false, err
 	}
-	return migrate(tx, sqliteMigrations, "sql/sqlite", done, func(number int) error {
+	return false, migrate(tx, sqliteMigrations, "sql/sqlite", done, func(number int) error {
 		return tx.s.script(tx.ctx, fmt.Sprintf(`pragma user_version = %d`, number))
 	})
 }

@@ -69,12 +69,20 @@ func (d *Definition) open(ctx context.Context, db database) (*View, error) {
 
 // create makes the tables, or finds that they were made by this definition.
 func (v *View) create(tx *Tx) error {
-	if err := v.db.migrate(tx); err != nil {
+	made, err := v.db.migrate(tx)
+	if err != nil {
 		return err
+	}
+	if made { // or somebody has dropped it, and nothing of what is kept of it is so any more
+		for _, table := range []string{"daybook_projection", "daybook_aside"} {
+			if err := tx.Exec(`delete from `+table+` where name = ? and version = ?`, v.def.rows(), v.def.version); err != nil {
+				return err
+			}
+		}
 	}
 	var tables string
 	var parts int
-	err := tx.QueryRow(`select min(tables), count(*) from daybook_projection where name = ? and version = ?`, v.def.rows(), v.def.version).
+	err = tx.QueryRow(`select min(tables), count(*) from daybook_projection where name = ? and version = ?`, v.def.rows(), v.def.version).
 		Scan(optional(&tables), &parts)
 	if err != nil {
 		return err
