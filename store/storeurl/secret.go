@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// secrets returns what is secret in the URL, as it is written there and as it is meant.
-func (u *URL) secrets() []string {
+// Secrets returns what is secret in the URL, such as a password, as it is written there and as
+// it is meant: for a program that keeps them out of what it tells.
+func (u *URL) Secrets() []string {
 	var all []string
 	add := func(secret string) {
 		if secret != "" {
@@ -44,7 +45,7 @@ func (e *redactedError) Unwrap() error { return e.err }
 // redact returns the error that an opener returned, without the secrets of the URL in its
 // text.
 func (u *URL) redact(err error) error {
-	secrets := u.secrets()
+	secrets := u.Secrets()
 	if len(secrets) == 0 {
 		return err
 	}

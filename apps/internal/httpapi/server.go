@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +48,10 @@ type Options struct {
 	// is told to come again. Zero means 500: each holds a connection, and a program often
 	// may have no more than 1,024 files open, of which the log needs some.
 	LiveStreams int
+	// Drain is how long a server that is told to end goes on answering, while it says that it
+	// is not ready, so that whoever shares out requests sends it no more. Zero means not at
+	// all.
+	Drain time.Duration
 	// Logger is told about requests and commands. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -83,6 +88,7 @@ type Server struct {
 	name    string
 	handler http.Handler
 	seats   chan struct{} // one is taken by each live stream
+	leaving atomic.Bool   // it is told to end, and answers all the same
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -149,15 +155,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Close ends the live streams, for good. Other requests are still answered.
 func (s *Server) Close() { s.close() }
 
-// Closing reports whether the server was closed.
-func (s *Server) Closing() bool { return s.closing.Err() != nil }
+// Closing reports whether the server was closed, or is about to be: it is not ready any more.
+func (s *Server) Closing() bool { return s.leaving.Load() || s.closing.Err() != nil }
 
 // grace is how long [Server.Serve] waits for requests that have begun.
 const grace = 10 * time.Second
 
-// Serve answers requests on a listener until ctx ends. Then it takes no new ones, ends
-// the live streams, finishes what it has begun, and returns nil. It closes the
-// listener.
+// Serve answers requests on a listener until ctx ends. Then it is not ready any more, and asks
+// clients to come elsewhere next time; after [Options.Drain] it takes no new requests, ends the
+// live streams, finishes what it has begun, and returns nil. It closes the listener. Every
+// request of which it has read the header is answered, if that takes no more than 10 seconds.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
@@ -174,6 +181,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
+	}
+	s.leaving.Store(true)
+	select {
+	case err := <-failed:
+		return err
+	case <-time.After(s.Options.Drain):
 	}
 	s.Close()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
@@ -311,6 +324,9 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		h := w.Header()
 		for name, value := range guards {
 			h.Set(name, value)
+		}
+		if s.Closing() {
+			h.Set("Connection", "close") // so that no request comes while it is closed
 		}
 		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.Options.Principal(r)}
 		h.Set(CorrelationHeader, trace.Correlation)

@@ -47,7 +47,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 			err = errors.Join(err, close())
 		}
 	}()
-	desk, err := c.Listen(usualRead)
+	desk, err := c.Listen(usualRead, s.Log)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer)}
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer), Drain: c.Drain}
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common})
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/store/logstore"
 	"github.com/daybook-es/daybook/store/natsstore/embedded"
 	"github.com/daybook-es/daybook/store/storeurl"
@@ -68,10 +69,8 @@ func orSomebody(owner string) string {
 }
 
 // named returns the store as a log may name it: without what is secret in it.
-func (k Kept) named() string {
-	u, err := stores.Parse(k.Store)
-	if err != nil || u.Scheme == "log" {
-		return k.Store
-	}
-	return u.String()
-}
+func (k Kept) named() string { return program.StoreName(stores, k.Store) }
+
+// check returns what is wrong with what the flags say, as far as that can be told without
+// opening anything.
+func (k Kept) check() error { return program.CheckStore(stores, k.Store) }

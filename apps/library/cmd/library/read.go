@@ -28,9 +28,12 @@ func (c *Read) Validate() error {
 	return nil
 }
 
+// Check implements [program.Checker].
+func (c *Read) Check(context.Context) error { return errors.Join(c.Kept.check(), c.Listening.Check()) }
+
 // Run serves until ctx ends. It prints the address when it is ready.
 func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
-	listener, err := c.Listen(usualRead)
+	listener, err := c.Listen(usualRead, s.Log)
 	if err != nil {
 		return err
 	}
@@ -48,7 +51,7 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
-	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}, Write: c.Write})
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain}, Write: c.Write})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("answering", "address", address, "store", c.named(), "write", c.Write)
 	err = site.Serve(ctx, listener)

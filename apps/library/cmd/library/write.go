@@ -22,9 +22,12 @@ type Write struct {
 	program.Listening
 }
 
+// Check implements [program.Checker].
+func (c *Write) Check(context.Context) error { return errors.Join(c.Kept.check(), c.Listening.Check()) }
+
 // Run serves until ctx ends. It prints the address when it is ready.
 func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
-	listener, err := c.Listen(usualWrite)
+	listener, err := c.Listen(usualWrite, s.Log)
 	if err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store)}})
+	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain}})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("taking commands", "address", address, "store", c.named())
 	err = site.Serve(ctx, listener)

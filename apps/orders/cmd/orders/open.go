@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/logstore"
 	"github.com/daybook-es/daybook/store/storeurl"
@@ -29,12 +30,25 @@ func (d *Data) AfterApply() error {
 	return nil
 }
 
+// stores are those that the program knows. A store in memory is none of them: views are kept,
+// and would be of events that are gone.
+var stores = func() storeurl.Registry {
+	kept := storeurl.Stores()
+	delete(kept, "mem")
+	return kept
+}()
+
+// where returns the URL or the directory of the store of events.
+func (d Data) where() string { return cmp.Or(d.Store, filepath.Join(d.Data, "log")) }
+
 // log opens the store of events.
 func (d Data) log(ctx context.Context, o *storeurl.Options) (storeurl.Store, error) {
-	stores := storeurl.Stores()
-	delete(stores, "mem") // views are kept, and would be of events that are gone
-	return stores.Open(ctx, cmp.Or(d.Store, filepath.Join(d.Data, "log")), o)
+	return stores.Open(ctx, d.where(), o)
 }
+
+// check returns what is wrong with what the flags say, as far as that can be told without
+// opening anything.
+func (d Data) check() error { return program.CheckStore(stores, d.where()) }
 
 // views returns the directory of the views of a store. With --store they are apart for
 // each log, so that a shop whose log was copied elsewhere has them built again by itself.

@@ -20,9 +20,14 @@ type Serve struct {
 
 const usualAddr = "127.0.0.1:8080"
 
+// Check implements [program.Checker].
+func (c *Serve) Check(context.Context) error {
+	return errors.Join(c.Data.check(), c.Listening.Check())
+}
+
 // Run serves until ctx ends. It prints the address when it is ready.
 func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
-	listener, err := c.Listen(usualAddr)
+	listener, err := c.Listen(usualAddr, s.Log)
 	if err != nil {
 		return err
 	}
@@ -37,11 +42,11 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	defer shop.close(&err)
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store)},
+		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store), Drain: c.Drain},
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)
-	s.Log.Info("serving", "address", address, "data", c.Data.Data)
+	s.Log.Info("serving", "address", address, "data", c.Data.Data, "store", program.StoreName(stores, c.where()))
 	err = site.Serve(ctx, listener)
 	s.Log.Info("stopped")
 	return err
