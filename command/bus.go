@@ -30,10 +30,10 @@ type Envelope struct {
 // Options adjust a bus. The zero value, and nil, are right for a program without
 // permissions.
 type Options struct {
-	// Authorize reports whether a principal may send a command: nil if so, otherwise an
-	// error, which is returned in a [*DeniedError]. It is called after the command was
+	// Authorize reports whether a command may be sent by its principal: nil if so, otherwise
+	// an error, which is returned in a [*DeniedError]. It is called after the command was
 	// decoded and before it is validated, by many goroutines. Nil permits all.
-	Authorize func(ctx context.Context, principal string, command any) error
+	Authorize func(ctx context.Context, sent Sent) error
 	// Around, if set, is called for every command that was decoded, and calls next to
 	// run it: for logs, metrics and spans. It returns what next returns. It is called
 	// by many goroutines.
@@ -43,7 +43,7 @@ type Options struct {
 	Decide []decider.Option
 }
 
-// Sent is a command on its way, as [Options.Around] sees it.
+// Sent is a command on its way, as [Options.Authorize] and [Options.Around] see it.
 type Sent struct {
 	// ID is the command's id, given, derived or new.
 	ID ID
@@ -180,7 +180,7 @@ func (h Handler) identify(e Envelope) (Envelope, error) {
 // run authorises, validates and decides.
 func (b *Bus) run(ctx context.Context, sent Sent, h Handler, final daybook.Condition) (daybook.Receipt, error) {
 	if b.options.Authorize != nil {
-		if err := b.options.Authorize(ctx, sent.Principal, sent.Command); err != nil {
+		if err := b.options.Authorize(ctx, sent); err != nil {
 			return daybook.Receipt{}, &DeniedError{Principal: sent.Principal, Type: sent.Type, Err: err}
 		}
 	}

@@ -196,8 +196,8 @@ func TestAPrincipalIsAskedForBeforeAnythingElseIsSaid(t *testing.T) {
 	errNotYours := errors.New("the jar is not yours")
 	store := memstore.New()
 	bus := command.NewBus(store, handlers, &command.Options{
-		Authorize: func(_ context.Context, principal string, c any) error {
-			if fill, ok := c.(FillJar); ok && fill.Jar != principal {
+		Authorize: func(_ context.Context, sent command.Sent) error {
+			if fill, ok := sent.Command.(FillJar); ok && fill.Jar != sent.Principal && sent.Type == "FillJar" {
 				return errNotYours
 			}
 			return nil
@@ -228,8 +228,8 @@ func TestAroundSeesEveryCommandAndItsOutcome(t *testing.T) {
 		}
 	}}
 	bus := command.NewBus(store, handlers, &command.Options{
-		Authorize: func(_ context.Context, principal string, _ any) error {
-			if principal == "eve" {
+		Authorize: func(_ context.Context, sent command.Sent) error {
+			if sent.Principal == "eve" {
 				return errors.New("no")
 			}
 			return nil

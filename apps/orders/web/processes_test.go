@@ -21,6 +21,7 @@ import (
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
+	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
@@ -266,8 +267,8 @@ func TestWhatIsSetAsideGoesOn(t *testing.T) {
 	var closed atomic.Bool
 	closed.Store(true)
 	of := orders.Options{Payments: simulated.NewPayments(1), Carrier: simulated.NewCarrier(1)}
-	of.Commands.Authorize = func(_ context.Context, principal string, c any) error {
-		if _, reserves := c.(orders.ReserveStock); reserves && closed.Load() {
+	of.Commands.Authorize = func(_ context.Context, sent command.Sent) error {
+		if _, reserves := sent.Command.(orders.ReserveStock); reserves && closed.Load() {
 			return errors.New("the warehouse is closed")
 		}
 		return nil
