@@ -37,7 +37,7 @@ type Options struct {
 	// Around, if set, is called for every command that was decoded, and calls next to
 	// run it: for logs, metrics and spans. It returns what next returns. It is called
 	// by many goroutines.
-	Around func(ctx context.Context, sent Sent, next func(context.Context) (daybook.Receipt, error)) (daybook.Receipt, error)
+	Around Around
 	// Decide are options for deciding, such as [decider.WithSnapshots]. The bus sets
 	// [decider.Recall] and [decider.Stamp] itself.
 	Decide []decider.Option

@@ -53,7 +53,7 @@ type Options struct {
 	// Around, if set, is called for every call of an effect, and calls next to make it:
 	// for logs, metrics and spans. It returns what next returns. It is called by many
 	// goroutines.
-	Around func(ctx context.Context, c Call, next func(context.Context) (any, error)) (any, error)
+	Around Around
 	// Clock tells the time. Nil means the system's.
 	Clock Clock
 	// Logger is told what is set aside, and what keeps a process from going on. Nil means
