@@ -42,6 +42,7 @@ type Store struct {
 	hidden     horizons
 	health     atomic.Pointer[HealthError]
 	underway   underway
+	synced     synced
 
 	clock  clock
 	stamps stamps
@@ -232,6 +233,10 @@ func (e *HealthError) Error() string {
 	}
 	return fmt.Sprintf("logstore: %s records nothing for the time being: %v", e.Dir, e.Err)
 }
+
+// Sealed reports whether nothing is recorded until somebody does something about it, as
+// ReadOnly says.
+func (e *HealthError) Sealed() bool { return e.ReadOnly }
 
 // Unwrap returns what stands in the way.
 func (e *HealthError) Unwrap() error { return e.Err }

@@ -514,6 +514,9 @@ func (q *sequencer) carryOut(g *group) (paused bool) {
 	q.store.underway.begin(clock)
 	f := q.makeDurable(g)
 	took := q.store.underway.end(clock)
+	if f == nil && g.errand == nil {
+		q.store.synced.add(len(g.bytes), took)
+	}
 
 	q.settling.Store(true)
 	q.desk.Lock()

@@ -262,5 +262,9 @@ func (s *Store) Health() error {
 	return errors.Join(s.node.Health(), s.log.health())
 }
 
+// Syncs returns how often this node has had the stream confirm appends since it was opened,
+// as [logstore.Store.Syncs] does of a disk.
+func (s *Store) Syncs() daybook.Syncs { return s.node.Syncs() }
+
 // ConfirmClock follows this machine's clock again, as [logstore.Store.ConfirmClock] says.
 func (s *Store) ConfirmClock() { s.node.ConfirmClock() }

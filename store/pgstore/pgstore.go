@@ -46,6 +46,7 @@ type Store struct {
 	arrivals   arrivals
 	seen       seen
 	health     health
+	synced     synced
 
 	writing, listening sync.Once
 	starting           sync.Mutex // held while a goroutine begins, or the store is closed to new ones

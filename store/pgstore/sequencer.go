@@ -57,6 +57,7 @@ func (s *Store) sequence(ctx context.Context) {
 			took = time.Since(begun)
 			expected = len(g.requests) + g.waiting
 			if g.recorded > 0 {
+				s.synced.add(took)
 				g.head.position = g.recorded
 				s.seen.saw(g.head)
 				s.arrivals.stands(g.recorded)
