@@ -37,7 +37,20 @@ type Status struct {
 	// Aside counts the events that are set aside, and Waiting those of them that no runner
 	// tries by itself any more.
 	Aside, Waiting int
+	// Parts says the same of each part, of which most views have one. It is empty if the
+	// view could not tell.
+	Parts []PartStatus
 	// Stuck says what keeps this runner from going on; nil if nothing does.
+	Stuck *Stuck
+}
+
+// PartStatus says where a part of a view stands.
+type PartStatus struct {
+	// Position is how far the part has come.
+	Position daybook.Position
+	// Aside counts its events that are set aside.
+	Aside int
+	// Stuck says what keeps this runner from going on with it; nil if nothing does.
 	Stuck *Stuck
 }
 
@@ -77,7 +90,8 @@ func (r *Runner) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	s.Checkpoint = together(stands)
-	for _, stand := range stands {
+	for part, stand := range stands {
+		s.Parts = append(s.Parts, PartStatus{Position: stand.Position, Aside: len(stand.Aside), Stuck: r.partStuckOn(part)})
 		s.Paused = cmp.Or(s.Paused, stand.Paused)
 		s.Aside += len(stand.Aside)
 		s.Waiting += len(queue(stand.Aside).waiting())
@@ -141,6 +155,17 @@ func (r *Runner) stuckOn() *Stuck {
 		return nil
 	}
 	stuck := *first
+	return &stuck
+}
+
+// partStuckOn returns a copy of what a part is stuck on, or nil.
+func (r *Runner) partStuckOn(part int) *Stuck {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stuck[part] == nil {
+		return nil
+	}
+	stuck := *r.stuck[part]
 	return &stuck
 }
 

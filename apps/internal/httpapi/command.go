@@ -75,13 +75,12 @@ type Doer interface {
 	Do(ctx context.Context, e command.Envelope, c any) (daybook.Receipt, error)
 }
 
-// Do runs a command under its name, counts it and logs it, with the version that it led
+// Do runs a command under its name and logs it, with the version that it led
 // to in a stream. What it is about is logged as names and values by turns.
 func (s *Server) Do(ctx context.Context, bus Doer, e command.Envelope, name string, c any, stream string, about ...any) (daybook.Receipt, error) {
 	began := time.Now()
 	receipt, err := bus.Do(ctx, e, c)
 	outcome := outcomeOf(receipt, err)
-	s.Metrics.Commands.WithLabelValues(name, outcome).Inc()
 	s.Log.InfoContext(ctx, "command", append([]any{"correlation", daybook.TraceOf(ctx).Correlation, "command", name, "actor", e.Principal,
 		"outcome", outcome, "position", receipt.Position, "version", receipt.Versions[stream], "took", time.Since(began)}, about...)...)
 	return receipt, err

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/daybook-es/daybook/telemetry/prommetrics"
 )
 
 // Metrics count what a server does. They have a registry of their own, so that a program
@@ -15,8 +17,9 @@ import (
 type Metrics struct {
 	// Registry is where a site adds what it counts itself.
 	Registry *prometheus.Registry
-	// Commands counts the commands that were sent.
-	Commands *prometheus.CounterVec
+	// Daybook are what the program tells of its log, commands, views and processes: those of
+	// [Options], or new ones.
+	Daybook *prommetrics.Metrics
 
 	handler  http.Handler
 	requests *prometheus.CounterVec
@@ -24,13 +27,15 @@ type Metrics struct {
 	live     prometheus.Gauge
 }
 
-// newMetrics returns metrics whose names begin with a prefix.
-func newMetrics(prefix string) *Metrics {
+// newMetrics returns metrics whose names begin with a prefix, beside those that the program
+// has of its own, which may be nil.
+func newMetrics(prefix string, own *prommetrics.Metrics) *Metrics {
+	if own == nil {
+		own = prommetrics.New()
+	}
 	m := &Metrics{
 		Registry: prometheus.NewRegistry(),
-		Commands: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: prefix + "_commands_total", Help: "Commands sent, by type and outcome: recorded, repeated, nothing, or the name of a problem.",
-		}, []string{"command", "outcome"}),
+		Daybook:  own,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "_http_requests_total", Help: "Requests answered, by route and status.",
 		}, []string{"route", "status"}),
@@ -42,7 +47,7 @@ func newMetrics(prefix string) *Metrics {
 			Name: prefix + "_live_streams", Help: "Live streams that are open.",
 		}),
 	}
-	m.Registry.MustRegister(m.requests, m.took, m.Commands, m.live,
+	m.Registry.MustRegister(m.Daybook, m.requests, m.took, m.live,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	return m

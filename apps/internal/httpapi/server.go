@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/telemetry/prommetrics"
 )
 
 // Options adjust a server. The zero value is right for a site that is open to everybody
@@ -52,6 +53,9 @@ type Options struct {
 	// is not ready, so that whoever shares out requests sends it no more. Zero means not at
 	// all.
 	Drain time.Duration
+	// Metrics are what the program tells of its log and what it does with it; the server
+	// tells it with its own. Nil means new ones, to which the site adds what it knows.
+	Metrics *prommetrics.Metrics
 	// Logger is told about requests and commands. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -117,7 +121,7 @@ func NewServer(name string, o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name), name: name, seats: make(chan struct{}, o.LiveStreams)}
+	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name, o.Metrics), name: name, seats: make(chan struct{}, o.LiveStreams)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }

@@ -14,7 +14,7 @@ import (
 // be read; and with a clock that jumped or is behind the store goes on.
 func Health(store daybook.Store) func() error {
 	return func() error {
-		unwell, knows := store.(interface{ Health() error })
+		unwell, knows := daybook.As[interface{ Health() error }](store)
 		if !knows {
 			return nil
 		}

@@ -42,7 +42,7 @@ func NewReadSite(inventory *library.Inventory, options *ReadOptions) *ReadSite {
 		s.write = s.handing(o.Write)
 	}
 	s.Page = problemPage(s.Server)
-	s.Metrics.Registry.MustRegister(&viewMetrics{inventory})
+	s.Metrics.Daybook.Projections(viewOf(inventory))
 	s.Route(s.routes())
 	return s
 }

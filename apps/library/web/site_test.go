@@ -14,7 +14,9 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/library"
+	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
+	"github.com/daybook-es/daybook/telemetry/prommetrics"
 )
 
 const (
@@ -404,7 +406,8 @@ func TestTheWriteServiceIsAway(t *testing.T) {
 }
 
 func TestHealthAndMetrics(t *testing.T) {
-	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
+	metered := prommetrics.New()
+	d := openDesk(t, memstore.New(), WriteOptions{Options: httpapi.Options{Metrics: metered}, Commands: command.Options{Around: metered.Command}}, ReadOptions{})
 	d.begun()
 	for _, service := range []struct{ url, name string }{{d.url, "read"}, {d.writeURL, "write"}} {
 		if got := read[readiness](t, ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || *got.Head != 3 || *got.Lag != 0 {
@@ -412,7 +415,7 @@ func TestHealthAndMetrics(t *testing.T) {
 		}
 		read[any](t, ask(t, "GET", service.url+"/healthz", ""), http.StatusOK)
 	}
-	for url, want := range map[string]string{d.url: "library_view_position 3", d.writeURL: `library_commands_total{command="BorrowBook",outcome="recorded"} 1`} {
+	for url, want := range map[string]string{d.url: `daybook_projection_position{edition="",projection="inventory",version="1"} 3`, d.writeURL: `daybook_commands_total{command="BorrowBook",outcome="recorded"} 1`} {
 		if got := ask(t, "GET", url+"/metrics", ""); !strings.Contains(got.Body, want) {
 			t.Errorf("the metrics do not have %s", want)
 		}

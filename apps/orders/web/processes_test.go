@@ -122,7 +122,7 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 	}
 
 	metrics := f.get("/metrics").Body
-	for _, want := range []string{`orders_process_live{process="fulfilment"} 1`, `orders_process_done{process="fulfilment"} 1`, `orders_process_deadlines{process="fulfilment"} 1`, `orders_process_set_aside{process="fulfilment"} 0`} {
+	for _, want := range []string{`daybook_process_live{process="fulfilment"} 1`, `daybook_process_done{process="fulfilment"} 1`, `daybook_process_deadlines{process="fulfilment"} 1`, `daybook_process_set_aside{process="fulfilment"} 0`} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("the metrics do not have %s", want)
 		}

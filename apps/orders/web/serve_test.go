@@ -12,7 +12,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/daybook-es/daybook/apps/orders"
+	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
+	"github.com/daybook-es/daybook/telemetry/prommetrics"
 )
 
 func TestServeEndsCleanly(t *testing.T) {
@@ -81,7 +84,10 @@ func (s *syncBuffer) String() string {
 func TestWhatIsLoggedAndCounted(t *testing.T) {
 	log := new(syncBuffer)
 	store := newTroubled()
-	f := openFront(t, store, &Options{Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}})
+	metered := prommetrics.New()
+	f := openShopFront(t, metered.Store("orders", store), t.TempDir(),
+		&Options{Options: httpapi.Options{Metrics: metered, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}},
+		orders.Options{Commands: command.Options{Around: metered.Command}})
 	a := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k", "X-Correlation-ID", "basket-7")
 	f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
 	f.send(a.Header.Get("Location")+"/ship", `{"carrier": "x"}`)
@@ -105,19 +111,20 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 	f.get("/nowhere")
 	metrics := f.get("/metrics").Body
 	for _, want := range []string{
-		`orders_commands_total{command="PlaceOrder",outcome="recorded"} 1`,
-		`orders_commands_total{command="PlaceOrder",outcome="repeated"} 1`,
-		`orders_commands_total{command="PlaceOrder",outcome="internal"} 1`,
-		`orders_commands_total{command="ShipOrder",outcome="refused"} 1`,
+		`daybook_commands_total{command="PlaceOrder",outcome="recorded"} 1`,
+		`daybook_commands_total{command="PlaceOrder",outcome="repeated"} 1`,
+		`daybook_commands_total{command="PlaceOrder",outcome="failed"} 1`,
+		`daybook_commands_total{command="ShipOrder",outcome="refused"} 1`,
 		`orders_http_requests_total{route="POST /orders",status="201"} 2`,
 		`orders_http_requests_total{route="POST /orders/{id}/ship",status="422"} 1`,
 		`orders_http_requests_total{route="/",status="404"} 1`,
 		`orders_http_request_seconds_count{route="GET /orders"} 1`,
-		`orders_log_head_position 1`,
-		`orders_view_position{edition="1",version="3",view="overview"} 1`,
-		`orders_view_lag_positions{edition="1",version="3",view="overview"} 0`,
-		`orders_view_applied_total{edition="1",version="3",view="overview"} 1`,
-		`orders_view_stuck{edition="1",version="3",view="overview"} 0`,
+		`daybook_log_head_position{log="orders"} 1`,
+		`daybook_projection_position{edition="1",projection="overview",version="3"} 1`,
+		`daybook_projection_lag_positions{edition="1",projection="overview",version="3"} 0`,
+		`daybook_projection_applied_total{edition="1",projection="overview",version="3"} 1`,
+		`daybook_projection_stuck{edition="1",projection="overview",version="3"} 0`,
+		`daybook_refusals_total{command="ShipOrder",rule="paid-before-shipped"} 1`,
 		`orders_live_streams 0`,
 		`go_goroutines`,
 	} {

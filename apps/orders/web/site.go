@@ -35,7 +35,10 @@ func New(shop *orders.Shop, options *Options) *Site {
 	s.Page = func(w http.ResponseWriter, r *http.Request, p *httpapi.Problem) {
 		s.render(w, r, p.Status, "problem", view{Title: p.Title, Body: p})
 	}
-	s.Metrics.Registry.MustRegister(&viewMetrics{shop}, &processMetrics{shop})
+	s.Metrics.Daybook.Projections(viewsOf(shop))
+	if runner := shop.Processes(); runner != nil {
+		s.Metrics.Daybook.Processes(runner.Status)
+	}
 	s.Route(s.routes())
 	return s
 }

@@ -57,6 +57,8 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	writes, reads := program.NewSeen(), program.NewSeen()
+	writer, reader = writes.Metrics.Store("library", writer), reads.Metrics.Store("library", reader)
 	if err := begin(ctx, writer); err != nil {
 		return err
 	}
@@ -71,9 +73,10 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer), Drain: c.Drain}
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics}
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
-	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common})
+	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
+	common.Metrics = reads.Metrics
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})
 	services, ending := errgroup.WithContext(ctx)
 	services.Go(func() error { return writing.Serve(ending, commands) })

@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library/web"
+	"github.com/daybook-es/daybook/command"
 )
 
 // Where services listen unless somebody says otherwise.
@@ -40,7 +41,13 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	site := web.NewWriteSite(store, &web.WriteOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain}})
+	seen := program.NewSeen()
+	store = seen.Store("library", store)
+	seen.Disk("data", c.dir())
+	site := web.NewWriteSite(store, &web.WriteOptions{
+		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics},
+		Commands: seen.Commands(command.Options{}),
+	})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("taking commands", "address", address, "store", c.named())
 	err = site.Serve(ctx, listener)

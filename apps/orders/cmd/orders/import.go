@@ -67,7 +67,7 @@ func (c *Import) recorder(ctx context.Context, s *program.Streams) (orders.Recor
 		}
 		return shop, shop.Wait, func(*error) {}, nil
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders import, process %d", os.Getpid()), s.Log, nil)
+	shop, err := c.open(ctx, fmt.Sprintf("orders import, process %d", os.Getpid()), s.Log, nil, nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}

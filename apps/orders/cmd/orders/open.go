@@ -69,9 +69,10 @@ type opened struct {
 }
 
 // open opens the shop. Others who find it open are told of the owner: an address that
-// begins with "http://", or what program it is. The options may be nil.
-func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options *orders.Options) (*opened, error) {
-	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log}, options)
+// begins with "http://", or what program it is. The options may be nil, and so may seen,
+// which otherwise sees what the shop does.
+func (d Data) open(ctx context.Context, owner string, log *slog.Logger, options *orders.Options, seen *program.Seen) (*opened, error) {
+	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log}, options, seen)
 }
 
 // openExisting opens the shop if there is one, as open does.
@@ -79,10 +80,10 @@ func (d Data) openExisting(ctx context.Context, owner string, log *slog.Logger) 
 	if err := d.exists(); err != nil {
 		return nil, err
 	}
-	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log, Existing: true}, nil)
+	return d.openStore(ctx, &storeurl.Options{Owner: owner, Logger: log, Existing: true}, nil, nil)
 }
 
-func (d Data) openStore(ctx context.Context, how *storeurl.Options, options *orders.Options) (*opened, error) {
+func (d Data) openStore(ctx context.Context, how *storeurl.Options, options *orders.Options, seen *program.Seen) (*opened, error) {
 	store, err := d.log(ctx, how)
 	var locked *logstore.LockedError
 	if errors.As(err, &locked) {
@@ -95,6 +96,12 @@ func (d Data) openStore(ctx context.Context, how *storeurl.Options, options *ord
 		options = new(orders.Options)
 	}
 	options.Logger = how.Logger
+	if seen != nil {
+		store = seen.Store("orders", store)
+		seen.Disk("data", d.Data)
+		options.Commands = seen.Commands(options.Commands)
+		options.Processes = seen.Processes(options.Processes)
+	}
 	views, err := d.views(ctx, store)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())

@@ -36,13 +36,14 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	shop, err := c.open(ctx, address, s.Log, options)
+	seen := program.NewSeen()
+	shop, err := c.open(ctx, address, s.Log, options, seen)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store), Drain: c.Drain},
+		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics},
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)

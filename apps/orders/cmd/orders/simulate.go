@@ -103,7 +103,7 @@ func (c *Simulate) desk(ctx context.Context, s *program.Streams) (orders.Desk, f
 	if err != nil {
 		return nil, nil, err
 	}
-	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.Log, options)
+	shop, err := c.open(ctx, fmt.Sprintf("orders simulate, process %d", os.Getpid()), s.Log, options, nil)
 	if err != nil {
 		return nil, nil, err
 	}
