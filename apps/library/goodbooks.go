@@ -1,18 +1,11 @@
 package library
 
 import (
-	"compress/gzip"
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
+
+	"github.com/daybook-es/daybook/apps/internal/importing"
 )
 
 // Goodbooks reads the catalogue that goodbooks-10k publishes, https://github.com/zygmuntz/goodbooks-10k
@@ -23,125 +16,58 @@ import (
 // mended where that can be done without guessing.
 type Goodbooks struct {
 	// Odd counts what was odd, in words. It is complete when the books were read.
-	Odd map[string]int
+	Odd importing.Oddities
 
 	copies int64
-	file   *os.File
-	size   int64
-	read   atomic.Int64
+	tables *importing.Tables
 }
 
-// OpenGoodbooks opens the catalogue in a file, or in a directory anywhere below which there
-// is one. Each book has so many copies: the catalogue does not say. The caller closes it.
+// booksTable is the name under which the table was published.
+const booksTable = "books.csv"
+
+// OpenGoodbooks finds the catalogue in a file, or in a directory anywhere below which there
+// is one. Each book has so many copies: the catalogue does not say.
 func OpenGoodbooks(from string, copies int64) (*Goodbooks, error) {
 	if err := validCopies(copies); err != nil {
 		return nil, err
 	}
-	path, err := findBooks(from)
+	tables, err := importing.Find(from, booksTable)
+	if err == nil {
+		err = tables.Need(booksTable)
+	}
+	if err == nil {
+		err = tables.Track(booksTable)
+	}
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open the catalogue: %w", err)
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the catalogue: %w", err), file.Close())
-	}
-	return &Goodbooks{Odd: make(map[string]int), copies: copies, file: file, size: info.Size()}, nil
+	return &Goodbooks{copies: copies, tables: tables}, nil
 }
 
-// findBooks returns the path of the table.
-func findBooks(from string) (path string, err error) {
-	err = filepath.WalkDir(from, func(at string, entry fs.DirEntry, err error) error {
-		name := strings.TrimSuffix(filepath.Base(at), ".gz")
-		switch {
-		case err != nil:
-			return err
-		case !entry.IsDir() && (name == "books.csv" || at == from):
-			path = at
-			return fs.SkipAll
-		}
-		return nil
-	})
-	if err == nil && path == "" {
-		err = fmt.Errorf("there is no books.csv, plain or .gz, in %s or below it", from)
-	}
-	return path, err
-}
-
-// Close closes the catalogue.
-func (g *Goodbooks) Close() error { return g.file.Close() }
-
-// Progress returns how many bytes of the file were read, and how many there are.
-func (g *Goodbooks) Progress() (read, size int64) { return g.read.Load(), g.size }
-
-// Read implements [io.Reader] for the file, and counts.
-func (g *Goodbooks) Read(p []byte) (int, error) {
-	n, err := g.file.Read(p)
-	g.read.Add(int64(n))
-	return n, err
-}
+// Progress returns how many bytes of the table were read, and how many there are.
+func (g *Goodbooks) Progress() (read, size int64) { return g.tables.Progress() }
 
 // Books yields every book that has a number, once. What has none is left out and counted
 // as odd. It ends with the one error that stopped it, which names the line.
 func (g *Goodbooks) Books() iter.Seq2[BookAdded, error] {
 	return func(yield func(BookAdded, error) bool) {
-		if err := g.books(func(b BookAdded) bool { return yield(b, nil) }); err != nil {
-			yield(BookAdded{}, fmt.Errorf("%s: %w", g.file.Name(), err))
-		}
-	}
-}
-
-func (g *Goodbooks) books(yield func(BookAdded) bool) error {
-	var from io.Reader = g
-	if strings.HasSuffix(g.file.Name(), ".gz") {
-		plain, err := gzip.NewReader(g)
-		if err != nil {
-			return err
-		}
-		from = plain
-	}
-	table := csv.NewReader(from)
-	table.ReuseRecord = true
-	head, err := table.Read()
-	if err != nil {
-		return fmt.Errorf("read its first line: %w", err)
-	}
-	columns := make(map[string]int)
-	for i, name := range head {
-		columns[strings.TrimPrefix(name, "\ufeff")] = i
-	}
-	for _, name := range []string{"isbn", "isbn13", "authors", "title"} {
-		if _, there := columns[name]; !there {
-			return fmt.Errorf("it has no column %q", name)
-		}
-	}
-	seen := make(map[ISBN]bool)
-	for {
-		row, err := table.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		isbn, odd := mended(row[columns["isbn"]], row[columns["isbn13"]])
-		if odd != "" {
-			g.Odd[odd]++
-		}
-		switch {
-		case isbn == "":
-			continue
-		case seen[isbn]:
-			g.Odd["books left out because another has their ISBN"]++
-			continue
-		}
-		seen[isbn] = true
-		book := BookAdded{ISBN: isbn, Title: strings.TrimSpace(row[columns["title"]]), Author: strings.TrimSpace(row[columns["authors"]]), Copies: g.copies}
-		if !yield(book) {
-			return nil
+		seen := make(map[ISBN]bool)
+		for row := range g.tables.Rows(booksTable, "isbn", "isbn13", "authors", "title") {
+			isbn, odd := mended(row.Text(0), row.Text(1))
+			book := BookAdded{ISBN: isbn, Title: strings.TrimSpace(row.Text(3)), Author: strings.TrimSpace(row.Text(2)), Copies: g.copies}
+			if row.Err() != nil {
+				yield(BookAdded{}, row.Err())
+				return
+			}
+			g.Odd.Count(odd != "", odd)
+			g.Odd.Count(isbn != "" && seen[isbn], "books left out because another has their ISBN")
+			if isbn == "" || seen[isbn] {
+				continue
+			}
+			seen[isbn] = true
+			if !yield(book, nil) {
+				return
+			}
 		}
 	}
 }

@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/importing"
+	"github.com/google/uuid"
 )
 
 // An Import is the result of importing a catalogue.
@@ -47,37 +46,20 @@ func Record(ctx context.Context, store daybook.Store, catalogue iter.Seq2[BookAd
 	began := time.Now()
 	var mu sync.Mutex
 	var sum Import
-	group, recording := errgroup.WithContext(ctx)
-	group.SetLimit(inFlight)
-	read := func() error {
-		for book, err := range catalogue {
-			if err == nil {
-				err = recording.Err()
-			}
-			if err != nil {
-				return err
-			}
-			group.Go(func() error {
-				count, err := recordOne(recording, store, book, at)
-				if err != nil {
-					return err
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				sum.Books++
-				count(&sum)
-				if tell != nil {
-					tell(sum)
-				}
-				return nil
-			})
+	_, err := importing.Batches(ctx, catalogue, 1, inFlight, func(ctx context.Context, books []BookAdded) error {
+		count, err := recordOne(ctx, store, books[0], at)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Books++
+		count(&sum)
+		if tell != nil {
+			tell(sum)
 		}
 		return nil
-	}
-	err := read()
-	if failed := group.Wait(); failed != nil {
-		err = failed // that is why the reading stopped
-	}
+	})
 	sum.Elapsed = time.Since(began)
 	return sum, err
 }

@@ -1,13 +1,11 @@
 package orders
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/daybook-es/daybook/apps/internal/importing"
 )
 
 // An Import is the result of importing.
@@ -18,13 +16,7 @@ type Import struct {
 	// Elapsed is how long it took, with the reading of the tables.
 	Elapsed time.Duration
 	// Odd counts what was odd about the data. All of it was kept.
-	Odd []Oddity
-}
-
-// An Oddity is something that the data should not have, and how often it has it.
-type Oddity struct {
-	What  string
-	Count int
+	Odd []importing.Oddity
 }
 
 // Progress says how far an import has come.
@@ -57,71 +49,20 @@ func ImportOlist(ctx context.Context, from string, to Recorder, tell func(Progre
 	}
 	var mu sync.Mutex
 	var sum Import
-	group, recording := errgroup.WithContext(ctx)
-	group.SetLimit(batches)
-	record := func(batch []History) {
-		group.Go(func() error {
-			recorded, err := to.Record(recording, batch)
-			mu.Lock()
-			defer mu.Unlock()
-			sum.Kept = sum.Plus(recorded)
-			if tell != nil && err == nil {
-				tell(Progress{sum.Added + sum.Repeated + len(sum.Different), sum.Events, tables.read.Load(), tables.size})
-			}
-			return err
-		})
-	}
-
-	orders := 0
-	var batch []History
-	for history, err := range tables.histories() {
-		if err == nil {
-			err = recording.Err()
+	orders, err := importing.Batches(ctx, tables.histories(), batchOrders, batches, func(ctx context.Context, batch []History) error {
+		recorded, err := to.Record(ctx, batch)
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Kept = sum.Plus(recorded)
+		if tell != nil && err == nil {
+			read, size := tables.tables.Progress()
+			tell(Progress{sum.Added + sum.Repeated + len(sum.Different), sum.Events, read, size})
 		}
-		if err != nil {
-			// Where recording failed, that is why the reading stopped.
-			if failed := group.Wait(); failed != nil {
-				err = failed
-			}
-			sum.Orders, sum.Elapsed = orders, time.Since(began)
-			return sum, err
-		}
-		orders++
-		if batch = append(batch, history); len(batch) == batchOrders {
-			record(batch)
-			batch = nil
-		}
-	}
-	record(batch)
-	err = group.Wait()
-	sum.Orders, sum.Elapsed, sum.Odd = orders, time.Since(began), tables.odd.list()
-	return sum, err
-}
-
-// oddities count what is odd.
-type oddities struct {
-	counts map[string]int
-}
-
-// count counts one case of something, if it is one.
-func (o *oddities) count(odd bool, what string) {
-	if !odd {
-		return
-	}
-	if o.counts == nil {
-		o.counts = make(map[string]int)
-	}
-	o.counts[what]++
-}
-
-// list returns what there was, the most frequent first.
-func (o *oddities) list() []Oddity {
-	var all []Oddity
-	for what, n := range o.counts {
-		all = append(all, Oddity{what, n})
-	}
-	slices.SortFunc(all, func(a, b Oddity) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What))
+		return err
 	})
-	return all
+	sum.Orders, sum.Elapsed = orders, time.Since(began)
+	if err == nil {
+		sum.Odd = tables.odd.List()
+	}
+	return sum, err
 }

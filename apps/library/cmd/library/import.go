@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/importing"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library"
 )
@@ -27,7 +26,6 @@ func (c *Import) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, catalogue.Close()) }()
 	store, err := c.open(ctx, fmt.Sprintf("library import, process %d", os.Getpid()), false, s.Log)
 	if err != nil {
 		return err
@@ -46,12 +44,12 @@ func (c *Import) Run(ctx context.Context, s *program.Streams) (err error) {
 		}
 		return fmt.Errorf("import: %w\n%s books are recorded; run it again to go on", err, program.Count(sum.Added+sum.Repeated))
 	}
-	summarise(s.Out, sum, catalogue.Odd)
+	summarise(s.Out, sum, catalogue.Odd.List())
 	return nil
 }
 
 // summarise says what came of an import, and what was odd.
-func summarise(w io.Writer, sum library.Import, odd map[string]int) {
+func summarise(w io.Writer, sum library.Import, odd []importing.Oddity) {
 	fmt.Fprintf(w, "%s books read: %s added, %s there already", program.Count(sum.Books), program.Count(sum.Added), program.Count(sum.Repeated))
 	if sum.Kept > 0 {
 		fmt.Fprintf(w, ", %s that the library had otherwise left as they are", program.Count(sum.Kept))
@@ -61,11 +59,5 @@ func summarise(w io.Writer, sum library.Import, odd map[string]int) {
 		fmt.Fprintf(w, ", %s books a second", program.Count(program.PerSecond(sum.Added, sum.Elapsed)))
 	}
 	fmt.Fprintln(w, ".")
-	if len(odd) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nOdd:")
-	for _, what := range slices.SortedFunc(maps.Keys(odd), func(a, b string) int { return odd[b] - odd[a] }) {
-		fmt.Fprintf(w, "%9s  %s\n", program.Count(odd[what]), what)
-	}
+	importing.WriteOdd(w, "Odd", odd)
 }

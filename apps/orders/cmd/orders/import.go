@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/importing"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/remote"
@@ -86,11 +87,5 @@ func summarise(w io.Writer, sum orders.Import, showing time.Duration) {
 		fmt.Fprintf(w, ", %s events a second, each of them safe on disk; shown %.1f s later", program.Count(program.PerSecond(sum.Events, sum.Elapsed)), showing.Seconds())
 	}
 	fmt.Fprintln(w, ".")
-	if len(sum.Odd) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "\nOdd, and kept as it is:")
-	for _, odd := range sum.Odd {
-		fmt.Fprintf(w, "%9s  %s\n", program.Count(odd.Count), odd.What)
-	}
+	importing.WriteOdd(w, "Odd, and kept as it is", sum.Odd)
 }
