@@ -56,7 +56,7 @@ func (s *Server) Readyz(w http.ResponseWriter, wrong error, answer func(ready bo
 	code := http.StatusOK
 	if stuck != "" {
 		code = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
 	return WriteJSON(w, code, answer(stuck == "", stuck))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -41,11 +42,19 @@ func (s *Server) Receive(w http.ResponseWriter, r *http.Request, c any, fill fun
 	if err != nil {
 		return sent, err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, MaxCommand)
+	// A long route takes larger requests, but no larger commands.
+	most := s.gate.limits.Body
+	if r.ContentLength > most {
+		return sent, &http.MaxBytesError{Limit: most}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
 	if media == FormBody {
 		if err := r.ParseForm(); err != nil {
 			if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
 				return sent, err
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return sent, CutShort(err)
 			}
 			return sent, Malformed.Problem("the form cannot be read: %v", err)
 		}

@@ -13,10 +13,6 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// liveWrite bounds one write to a live stream: a client that does not read for so
-// long is cut off, and goes on later from where it was.
-const liveWrite = 10 * time.Second
-
 // gather is how long a live stream of changes waits for more of them, so that a page
 // draws itself anew once for a burst.
 const gather = 100 * time.Millisecond
@@ -54,11 +50,8 @@ func (l Live[C]) Stream(s *Server, w http.ResponseWriter, r *http.Request, each,
 	if err != nil {
 		return err
 	}
-	select {
-	case s.seats <- struct{}{}:
-		defer func() { <-s.seats }()
-	default:
-		return Unavailable.Problem("there are %d live streams, and no more at once", s.Options.LiveStreams)
+	if tooMany := visitOf(r).stay(); tooMany != nil {
+		return tooMany
 	}
 
 	ctx, cancel := context.WithCancel(r.Context())
@@ -165,7 +158,8 @@ func (l Live[C]) follow(ctx context.Context, after daybook.Point, wanted func(C)
 	return changes
 }
 
-// A liveWriter writes server-sent events.
+// A liveWriter writes server-sent events. A client that does not read them is cut off, see
+// [Server.pace], and goes on later from where it was.
 type liveWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -176,9 +170,6 @@ func (l *liveWriter) message(event string, at daybook.Point, data any) error {
 	if err != nil {
 		return err
 	}
-	if err := l.extend(); err != nil {
-		return err
-	}
 	if _, err = fmt.Fprintf(l.w, "id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded); err != nil {
 		return err
 	}
@@ -187,23 +178,10 @@ func (l *liveWriter) message(event string, at daybook.Point, data any) error {
 
 // comment writes what clients skip, to show that the connection is alive.
 func (l *liveWriter) comment(words string) error {
-	if err := l.extend(); err != nil {
-		return err
-	}
 	if _, err := fmt.Fprintf(l.w, ": %s\n\n", words); err != nil {
 		return err
 	}
 	return l.control.Flush()
-}
-
-// extend gives the next write its time; the server's own timeout is for answers
-// that end.
-func (l *liveWriter) extend() error {
-	err := l.control.SetWriteDeadline(time.Now().Add(liveWrite))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil // a recorder in a test has no connection to bound
-	}
-	return err
 }
 
 // LiveAddress returns the address at which a page hears of what has changed since a point,

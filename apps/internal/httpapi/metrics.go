@@ -23,6 +23,7 @@ type Metrics struct {
 
 	handler  http.Handler
 	requests *prometheus.CounterVec
+	shed     *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	live     prometheus.Gauge
 }
@@ -39,6 +40,9 @@ func newMetrics(prefix string, own *prommetrics.Metrics) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "_http_requests_total", Help: "Requests answered, by route and status.",
 		}, []string{"route", "status"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: prefix + "_http_shed_total", Help: "Requests turned away before anything was done about them, by the name of the problem: unavailable where the server was full, too-many where the client sent too many.",
+		}, []string{"problem"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: prefix + "_http_request_seconds", Help: "How long requests took, by route. Live streams are left out.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -47,7 +51,7 @@ func newMetrics(prefix string, own *prommetrics.Metrics) *Metrics {
 			Name: prefix + "_live_streams", Help: "Live streams that are open.",
 		}),
 	}
-	m.Registry.MustRegister(m.Daybook, m.requests, m.took, m.live,
+	m.Registry.MustRegister(m.Daybook, m.requests, m.shed, m.took, m.live,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 	return m

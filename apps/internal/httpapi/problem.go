@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
@@ -37,6 +39,8 @@ var (
 	ForeignToken   = Kind{"foreign-token", http.StatusConflict, "The token is of another log", "Drop the token: the log was restored or replaced since it was given out."}
 	Preconditions  = Kind{"precondition-failed", http.StatusPreconditionFailed, "It has changed since you looked", "Look at it again, then decide again."}
 	StillAside     = Kind{"still-set-aside", http.StatusConflict, "It still cannot go on", "Mend what the detail says and try again, or skip what it cannot take."}
+	TooSlow        = Kind{"too-slow", http.StatusRequestTimeout, "The request took too long to arrive", "Send it again, in smaller parts if the way is slow."}
+	TooMany        = Kind{"too-many", http.StatusTooManyRequests, "You are asking for too much at once", "Wait as long as Retry-After says, and then send fewer at a time."}
 	TooLarge       = Kind{"too-large", http.StatusRequestEntityTooLarge, "The request is too large", "Send less at once."}
 	WrongMediaType = Kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The request is in a form that is not understood here", "Send application/json."}
 	Refused        = Kind{"refused", http.StatusUnprocessableEntity, "The rules say no", "The rule says why; what is recorded did not change."}
@@ -52,7 +56,7 @@ var (
 // Kinds are all of them, in the order in which they are explained.
 var Kinds = []Kind{
 	Malformed, CrossOrigin, Misdirected, Denied, NotFound, WrongMethod, NotAcceptable, Conflict, StillAside, ForeignToken, Preconditions,
-	TooLarge, WrongMediaType, Refused, Invalid, KeyReused, Internal, Unavailable, Lagging, SetAside, UnknownOutcome,
+	TooSlow, TooMany, TooLarge, WrongMediaType, Refused, Invalid, KeyReused, Internal, Unavailable, Lagging, SetAside, UnknownOutcome,
 }
 
 // A Problem is an answer that is no success, as RFC 9457 writes it. It is an error:
@@ -83,7 +87,8 @@ type Problem struct {
 	// Err is what the log should say about it.
 	Err error `json:"-"`
 
-	allow string // of a wrong method
+	allow string        // of a wrong method
+	wait  time.Duration // until it may be sent again, if that is more than usual
 }
 
 func (p *Problem) Error() string {
@@ -162,8 +167,8 @@ func ProblemOf(err error) *Problem {
 	return problem
 }
 
-// retryAfter is how long a client that was told 503 should wait.
-const retryAfter = 1 // seconds
+// retryAfter is how long a client that was told to come again should wait at least.
+const retryAfter = time.Second
 
 // Write answers with the problem as JSON.
 func (p *Problem) Write(w http.ResponseWriter) {
@@ -178,8 +183,8 @@ func (p *Problem) Write(w http.ResponseWriter) {
 func (p *Problem) Header(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Del("ETag")
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(p.wait, retryAfter).Seconds()))))
 	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)

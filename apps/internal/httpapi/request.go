@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,8 @@ import (
 	"github.com/daybook-es/daybook"
 )
 
-// MaxCommand is the greatest size of a command's body, in bytes: ten times what a
-// command of a thousand parts takes.
+// MaxCommand is the greatest size of a command's body, in bytes, where nobody says
+// otherwise: ten times what a command of a thousand parts takes.
 const MaxCommand = 1 << 20
 
 // Ask returns the query of the request's address, in which only these names may
@@ -88,6 +89,9 @@ func CutShort(err error) error {
 		return err
 	}
 	problem := Malformed.Problem("the body ended early: %v", err)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		problem = TooSlow.Problem("not all of the body has come in time")
+	}
 	problem.Err = err
 	return problem
 }

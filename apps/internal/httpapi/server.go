@@ -45,10 +45,8 @@ type Options struct {
 	Timeout time.Duration
 	// Heartbeat is how long a live stream stays silent at most. Zero means 15 seconds.
 	Heartbeat time.Duration
-	// LiveStreams is the greatest number of live streams at once; whoever wants one more
-	// is told to come again. Zero means 500: each holds a connection, and a program often
-	// may have no more than 1,024 files open, of which the log needs some.
-	LiveStreams int
+	// Limits say how much the server takes on, from all clients and from each.
+	Limits Limits
 	// Drain is how long a server that is told to end goes on answering, while it says that it
 	// is not ready, so that whoever shares out requests sends it no more. Zero means not at
 	// all.
@@ -68,7 +66,8 @@ type Handler func(http.ResponseWriter, *http.Request) error
 type Route struct {
 	Method, Path string
 	Handle       Handler
-	// Long routes are not bound by [Options.Timeout].
+	// Long routes are not bound by [Options.Timeout], nor is the size of what is sent to them
+	// by [Limits.Body].
 	Long bool
 }
 
@@ -91,8 +90,8 @@ type Server struct {
 
 	name    string
 	handler http.Handler
-	seats   chan struct{} // one is taken by each live stream
-	leaving atomic.Bool   // it is told to end, and answers all the same
+	gate    *gate
+	leaving atomic.Bool // it is told to end, and answers all the same
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -115,13 +114,10 @@ func NewServer(name string, o Options) *Server {
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}
-	if o.LiveStreams == 0 {
-		o.LiveStreams = 500
-	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name, o.Metrics), name: name, seats: make(chan struct{}, o.LiveStreams)}
+	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name, o.Metrics), name: name, gate: newGate(o.Limits)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -173,10 +169,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second, // an import extends it as it goes
-		WriteTimeout:      30 * time.Second, // and so does a live stream
+		ReadTimeout:       30 * time.Second, // see [Server.pace] for those that take longer
+		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
+		ConnState:         newConnections(s.gate.limits.Connections).note,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
@@ -217,6 +215,7 @@ func (s *Server) answered(route Route) http.Handler {
 		}
 		r = r.WithContext(ctx)
 		recording := &StatusWriter{ResponseWriter: w}
+		defer s.pace(recording, r, route.Long)()
 		defer func() {
 			if broken := recover(); broken != nil {
 				if broken == http.ErrAbortHandler {
@@ -284,6 +283,11 @@ func correlationOf(r *http.Request) string {
 type StatusWriter struct {
 	http.ResponseWriter
 	status int // zero until the answer has begun
+
+	// How it is written; see [Server.pace].
+	control *http.ResponseController // nil for an answer that needs no pace
+	long    bool
+	bytes   int // of the piece
 }
 
 func (w *StatusWriter) WriteHeader(status int) {
@@ -297,7 +301,10 @@ func (w *StatusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(p)
+	if w.control == nil {
+		return w.ResponseWriter.Write(p)
+	}
+	return w.write(p)
 }
 
 // Unwrap lets [http.ResponseController] reach the connection.
@@ -332,9 +339,19 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		if s.Closing() {
 			h.Set("Connection", "close") // so that no request comes while it is closed
 		}
+		visit, full := s.gate.enter(r)
+		defer visit.leave()
+		if full != nil {
+			s.shed(w, r, full)
+			return
+		}
 		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.Options.Principal(r)}
 		h.Set(CorrelationHeader, trace.Correlation)
-		r = r.WithContext(daybook.WithTrace(r.Context(), trace))
+		if tooMany := visit.admit(clientOf(trace.Actor, r.RemoteAddr)); tooMany != nil {
+			s.shed(w, r, tooMany)
+			return
+		}
+		r = r.WithContext(visit.with(daybook.WithTrace(r.Context(), trace)))
 		if !s.isCalled(r.Host) {
 			s.Fail(&StatusWriter{ResponseWriter: w}, r, Misdirected.Problem("the request is for %q", r.Host))
 			return
@@ -361,7 +378,7 @@ func (s *Server) isCalled(host string) bool {
 }
 
 // LiveStreams returns how many live streams are open.
-func (s *Server) LiveStreams() int { return len(s.seats) }
+func (s *Server) LiveStreams() int { return s.gate.open() }
 
 // Around has a handler of the caller's own see every request before the routes do. It is
 // called before the server is asked anything.

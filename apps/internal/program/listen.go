@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// Listening are the flags that say where a server listens, under which names, and how it ends.
+// Listening are the flags that say where a server listens, under which names, how much it
+// takes on, and how it ends.
 type Listening struct {
 	Addr string   `placeholder:"HOST:PORT" help:"Where to listen. Without it, the usual port of this machine, or a free one if that is taken."`
 	Host []string `placeholder:"NAME" help:"A name under which the server is asked for, such as that of a proxy in front. One that only this machine can reach takes no others."`
 	Secured
+	Limiting
 	Drain time.Duration `placeholder:"TIME" help:"How long a server that was told to end goes on, not ready any more, so that whoever shares out requests notices. Then it finishes those that it has begun."`
 }
 

@@ -220,7 +220,7 @@ func (s *Shop) again(ctx context.Context, ask func() (*http.Request, error), tak
 		defer answered.Body.Close()
 		if answered.StatusCode >= 300 {
 			problem := problemOf(answered)
-			if answered.StatusCode == http.StatusServiceUnavailable {
+			if answered.StatusCode == http.StatusServiceUnavailable || answered.StatusCode == http.StatusTooManyRequests {
 				return struct{}{}, problem
 			}
 			return struct{}{}, backoff.Permanent(problem)

@@ -205,7 +205,7 @@ func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
 
 // A stream too many is told to come again, and finds room once another has ended.
 func TestTheLiveStreamsAreCounted(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{LiveStreams: 1, Heartbeat: time.Millisecond}})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Limits: httpapi.Limits{Streams: 1}, Heartbeat: time.Millisecond}})
 	first := f.listen("")
 	f.get("/events/live").isProblem(t, httpapi.Unavailable)
 	first.end()

@@ -73,7 +73,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics}
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics}
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
 	common.Metrics = reads.Metrics

@@ -54,7 +54,7 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
-	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics}, Write: c.Write})
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics}, Write: c.Write})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("answering", "address", address, "store", c.named(), "write", c.Write)
 	err = site.Serve(ctx, listener)

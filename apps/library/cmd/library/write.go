@@ -45,7 +45,7 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
 	site := web.NewWriteSite(store, &web.WriteOptions{
-		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics},
+		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics},
 		Commands: seen.Commands(command.Options{}),
 	})
 	fmt.Fprintln(s.Out, address)

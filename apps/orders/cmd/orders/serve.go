@@ -43,7 +43,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	defer shop.close(&err)
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics},
+		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics},
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)
