@@ -43,11 +43,7 @@ func (s *Server) Receive(w http.ResponseWriter, r *http.Request, c any, fill fun
 		return sent, err
 	}
 	// A long route takes larger requests, but no larger commands.
-	most := s.gate.limits.Body
-	if r.ContentLength > most {
-		return sent, &http.MaxBytesError{Limit: most}
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, most)
+	r.Body = http.MaxBytesReader(w, r.Body, s.gate.limits.Body)
 	if media == FormBody {
 		if err := r.ParseForm(); err != nil {
 			if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {

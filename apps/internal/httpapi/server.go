@@ -233,6 +233,10 @@ func (s *Server) answered(route Route) http.Handler {
 			s.Log.Log(ctx, level, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
 				"status", recording.status, "took", time.Since(began))
 		}()
+		if most := s.gate.limits.Body; r.ContentLength > most && !route.Long {
+			s.Fail(recording, r, &http.MaxBytesError{Limit: most}) // it need not be sent
+			return
+		}
 		if err := route.Handle(recording, r); err != nil {
 			s.Fail(recording, r, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
@@ -36,8 +37,11 @@ func (s *ReadSite) handing(to *url.URL) *httputil.ReverseProxy {
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			problem := httpapi.UnknownOutcome.Problem("the write service did not answer")
+			tooBig := (*http.MaxBytesError)(nil)
 			if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
 				problem = httpapi.Unavailable.Problem("the write service cannot be reached")
+			} else if errors.As(err, &tooBig) || errors.Is(err, os.ErrDeadlineExceeded) {
+				problem = httpapi.ProblemOf(httpapi.CutShort(err)) // not all of it was handed on
 			}
 			problem.Err = err
 			s.Fail(&httpapi.StatusWriter{ResponseWriter: w}, r, problem)
