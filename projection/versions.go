@@ -111,10 +111,15 @@ func (v *Versions[V]) Run(ctx context.Context) error {
 		v.start(one)
 	}
 	v.mu.Unlock()
+	said := "" // the last trouble, which is told once however long it lasts
 	for {
+		trouble := ""
 		if err := v.Choose(ctx); err != nil && ctx.Err() == nil {
-			v.options.Runner.Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
+			if trouble = err.Error(); trouble != said {
+				v.options.Runner.Logger.WarnContext(ctx, "it cannot be told which version of a read model is to answer", "error", err)
+			}
 		}
+		said = trouble
 		select {
 		case <-ctx.Done():
 			return nil

@@ -89,7 +89,7 @@ func (f FulfilmentFilter) page(rows *sqlview.Reader, at daybook.Point) (Fulfilme
 			return page, err
 		}
 		if len(page.Fulfilments) == f.Limit {
-			page.Next = cursor{Value: position, Life: at.At(0), View: overviewVersion, Question: question}.encode()
+			page.Next = cursor{Value: position, Life: at.At(0), View: overviewVersion, Question: question}.Encode()
 			break
 		}
 		var o FulfilmentSummary

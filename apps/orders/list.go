@@ -2,10 +2,6 @@ package orders
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +9,7 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/check"
 	"github.com/daybook-es/daybook/apps/internal/past"
+	"github.com/daybook-es/daybook/apps/internal/readmodel"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -150,7 +147,7 @@ func (f Filter) page(rows *sqlview.Reader, at daybook.Point) ([]Summary, string,
 		return list, "", nil
 	}
 	last.Life, last.View, last.Question = at.At(0), overviewVersion, f.question()
-	return list, last.encode(), nil
+	return list, last.Encode(), nil
 }
 
 const summaryColumns = "id, version, status, customer, city, state, currency, total, paid, refunded, units, placed_at, updated_at"
@@ -162,48 +159,17 @@ func summaryFields(o *Summary) []any {
 }
 
 // A cursor stands right after one entry of a list.
-type cursor struct {
-	// Value and ID are what that entry has in the column the list is sorted by, if that
-	// is not its id, and its id.
-	Value int64  `json:"v"`
-	ID    string `json:"id"`
-	// Life and View name the log and the read model, and Question the filter and sort,
-	// that it is of.
-	Life     daybook.Point `json:"life"`
-	View     int           `json:"view"`
-	Question string        `json:"q"`
-}
+type cursor = readmodel.Cursor
 
-func (c cursor) encode() string {
-	encoded, _ := json.Marshal(c) // numbers and text always marshal
-	return base64.RawURLEncoding.EncodeToString(encoded)
-}
-
-// parseCursor returns what a cursor says, if it is one of the list that answers this
-// question.
-func parseCursor(given, question string, at daybook.Point) (c cursor, err error) {
-	encoded, err := base64.RawURLEncoding.DecodeString(given)
-	if err == nil {
-		err = json.Unmarshal(encoded, &c)
-	}
-	switch {
-	case err != nil:
-		return c, &daybook.InvalidError{What: "cursor", Value: given, Reason: "is none that a list gave"}
-	case c.Question != question || c.View != overviewVersion:
-		return c, &daybook.InvalidError{What: "cursor", Value: given, Reason: "is of another list; begin at its first page"}
-	case !c.Life.SameLife(at):
-		return c, &daybook.LifeError{Given: c.Life, Log: at}
-	}
-	return c, nil
+func parseCursor(given, question string, at daybook.Point) (cursor, error) {
+	return readmodel.ParseCursor(given, question, overviewVersion, at)
 }
 
 // question identifies what the filter asks, whichever page.
 func (f Filter) question() string {
 	f.Cursor, f.Limit = "", 0
 	f.Statuses = slices.Sorted(slices.Values(f.Statuses))
-	encoded, _ := json.Marshal(f)
-	sum := sha256.Sum256(encoded)
-	return hex.EncodeToString(sum[:8])
+	return readmodel.Question(f)
 }
 
 // Customer returns what the shop knows of a customer, or [ErrNoSuchCustomer].

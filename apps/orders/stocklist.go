@@ -129,7 +129,7 @@ func (f StockFilter) page(rows *sqlview.Reader, at daybook.Point) (StockPage, er
 		}
 		if len(page.Articles) == f.Limit {
 			last := page.Articles[f.Limit-1]
-			page.Next = cursor{ID: last.SKU, Life: at.At(0), View: overviewVersion, Question: f.question()}.encode()
+			page.Next = cursor{ID: last.SKU, Life: at.At(0), View: overviewVersion, Question: f.question()}.Encode()
 			break
 		}
 		var a ArticleSummary

@@ -91,6 +91,9 @@ func (d *Definition) WithPostgres(schema string) *Definition {
 	return &other
 }
 
+// Name returns the name of the read model.
+func (d *Definition) Name() string { return d.name }
+
 // WithKeys returns a definition whose events have other keys than their streams: see
 // [projection.View] and [projection.ByTag].
 func (d *Definition) WithKeys(keys func(e daybook.Recorded) []string) *Definition {

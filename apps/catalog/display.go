@@ -1,0 +1,129 @@
+package catalog
+
+import (
+	_ "embed"
+	"fmt"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection/sqlview"
+)
+
+var (
+	//go:embed sql/display.sql
+	displaySchema string
+	//go:embed sql/display_postgres.sql
+	displayPostgres string
+)
+
+// displayVersion is raised whenever a handler or a table changes: the read model is then
+// built anew from the log.
+const displayVersion = 1
+
+// Display is the read model behind every question, in a database of its own: SQLite or
+// PostgreSQL.
+var Display = sqlview.New("display", displayVersion, Products.Codec(), displaySchema,
+	sqlview.On(func(tx *sqlview.Tx, e ProductCreated, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		p := Product{ID: ProductID(at.Stream)}
+		p.apply(e, at)
+		err := tx.Exec(`update products set name = ?, sorted_name = ?, sku = ?, description = ?, category = ?, price = ?, stock = 0,
+				status = ?, reason = '', discontinued_at = null, created_at = ?
+			where id = ?`,
+			e.Name, sortedName(e.Name), e.SKU, e.Description, e.Category, e.Price, Offered, at.Happened(), ProductID(at.Stream))
+		if err != nil {
+			return err
+		}
+		for field, has := range p.fields() {
+			if err := index(tx, at, field, has.text, has.weight); err != nil {
+				return err
+			}
+		}
+		return priceOf(tx, e.Price, at)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e ProductRenamed, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		if err := tx.Exec(`update products set name = ?, sorted_name = ? where id = ?`, e.Name, sortedName(e.Name), ProductID(at.Stream)); err != nil {
+			return err
+		}
+		return index(tx, at, "name", e.Name, inName)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e ProductDescribed, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		if err := tx.Exec(`update products set description = ? where id = ?`, e.Description, ProductID(at.Stream)); err != nil {
+			return err
+		}
+		return index(tx, at, "description", e.Description, inDescription)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e ProductCategorised, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		if err := tx.Exec(`update products set category = ? where id = ?`, e.Category, ProductID(at.Stream)); err != nil {
+			return err
+		}
+		return index(tx, at, "category", e.Category, inCategory)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e PriceChanged, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		if err := tx.Exec(`update products set price = ? where id = ?`, e.Price, ProductID(at.Stream)); err != nil {
+			return err
+		}
+		return priceOf(tx, e.Price, at)
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e ProductRestocked, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		return tx.Exec(`update products set stock = stock + ? where id = ?`, e.Quantity, ProductID(at.Stream))
+	}),
+	sqlview.On(func(tx *sqlview.Tx, e ProductDiscontinued, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		return tx.Exec(`update products set status = ?, reason = ?, discontinued_at = ? where id = ?`, Discontinued, e.Reason, at.Happened(), ProductID(at.Stream))
+	}),
+).WithPostgres(displayPostgres)
+
+// touch notes an event in the history of its product, which it may be the first to speak
+// of.
+func touch(tx *sqlview.Tx, at daybook.Recorded) error {
+	id := ProductID(at.Stream)
+	err := tx.Exec(`insert into history (product, version, position, event_id, type, happened_at, recorded_at, data, metadata)
+			values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		id, at.Version, at.Position, at.ID.String(), at.Type, at.HappenedAt, at.RecordedAt, string(at.Data), string(at.Metadata))
+	if err != nil {
+		return err
+	}
+	return tx.Exec(`insert into products (id, version, updated_at, position, created) values (?1, ?2, ?3, ?4, ?4)
+		on conflict (id) do update set version = ?2, updated_at = ?3, position = ?4`, id, at.Version, at.RecordedAt, at.Position)
+}
+
+// priceOf notes a price.
+func priceOf(tx *sqlview.Tx, price Price, at daybook.Recorded) error {
+	return tx.Exec(`insert into prices (product, version, price, happened_at, recorded_at) values (?, ?, ?, ?, ?)`,
+		ProductID(at.Stream), at.Version, price, at.HappenedAt, at.RecordedAt)
+}
+
+// index has a product found by the words of a field, and no more by those that it had.
+func index(tx *sqlview.Tx, at daybook.Recorded, field, text string, weight int) error {
+	id := ProductID(at.Stream)
+	if at.Version > 1 {
+		if err := tx.Exec(`delete from words where product = ? and field = ?`, id, field); err != nil {
+			return err
+		}
+	}
+	for _, word := range wordsIn(text) {
+		if err := tx.Exec(`insert into words (word, product, field, weight) values (?, ?, ?, ?)`, word, id, field, weight); err != nil {
+			return fmt.Errorf("the word %q: %w", word, err)
+		}
+	}
+	return nil
+}

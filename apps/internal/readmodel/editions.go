@@ -1,0 +1,100 @@
+package readmodel
+
+import (
+	"context"
+	"errors"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/projection"
+)
+
+// An Edition says where an edition of the read model stands.
+type Edition struct {
+	projection.Status
+	// Number tells it from others that were built from the same log by the same rules.
+	Number int
+	// Answers reports whether it is the one that is asked, and Unready why it could not be,
+	// if it could not.
+	Answers bool
+	Unready string
+	// SetAside are the events that it could not apply.
+	SetAside []projection.Aside
+}
+
+// Editions returns where the editions stand, from the oldest to the newest. While nothing
+// is open the error is an [*AwayError].
+func (k *Keeper) Editions(ctx context.Context) ([]Edition, error) {
+	open, away, _ := k.state()
+	if open == nil {
+		return nil, away
+	}
+	all, err := open.versions.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	editions := make([]Edition, len(all))
+	for i, v := range all {
+		editions[i] = Edition{Status: v.Status, Number: v.View.Edition(), Answers: v.Answers, Unready: v.Unready}
+		if v.Aside == 0 {
+			continue
+		}
+		runner := open.versions.Runner(v.View)
+		if runner == nil {
+			continue // it was removed meanwhile
+		}
+		if editions[i].SetAside, err = runner.SetAside(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return editions, nil
+}
+
+// ErrBuilding is returned while another edition is being built already.
+var ErrBuilding = errors.New("another edition of the read model is being built already")
+
+// Rebuild begins to build the read model once more beside the one that answers, and
+// returns the new edition. It goes on by itself, and after a restart too; readers are
+// switched to it when it shows what the other does, which is then removed. While there are
+// two, the error is [ErrBuilding].
+func (k *Keeper) Rebuild(ctx context.Context) (edition int, err error) {
+	err = k.with(ctx, func(ctx context.Context, open *opened, _ func()) (bool, error) {
+		all := open.versions.Views()
+		if len(all) > 1 {
+			return false, ErrBuilding
+		}
+		edition = all[0].Edition() + 1
+		view, err := k.place.open(ctx, k.definition.Edition(edition))
+		if err != nil {
+			return false, err
+		}
+		return false, open.versions.Add(view)
+	})
+	return edition, err
+}
+
+// Drop drops all editions, and has the read model built again from the first event.
+// Nothing can be asked until it is.
+func (k *Keeper) Drop(ctx context.Context) error {
+	return k.with(ctx, func(ctx context.Context, open *opened, end func()) (bool, error) {
+		end()
+		var errs []error
+		for _, view := range open.versions.Views() {
+			errs = append(errs, view.Remove(ctx))
+		}
+		return true, errors.Join(errs...)
+	})
+}
+
+// RetrySetAside tries once more what the edition that answers has set aside under a key,
+// or all of it under none.
+func (k *Keeper) RetrySetAside(ctx context.Context, key string) error {
+	open, away, _ := k.state()
+	if away != nil {
+		return away
+	}
+	view, answers := open.versions.Answering()
+	if !answers {
+		return &daybook.UnavailableError{Doing: "retry what is set aside: no edition answers"}
+	}
+	return open.versions.Runner(view).Retry(ctx, key)
+}
