@@ -44,10 +44,12 @@ type Act struct {
 	// is of the types of the events.
 	Name string
 	// On is which events it is about. Of reading it is the query to be read. Of other acts
-	// it names every stream and every tag that they are about; nothing means that they do
-	// not say, and then a rule that allows them on something in particular does not, and
-	// one that denies them so does.
+	// it names the streams that they are about, all of them or none, and so the tags. Where
+	// they do not say, a rule that allows them on something in particular does not, and one
+	// that denies them so does.
 	On daybook.Query
+
+	anything bool // what it is about is the most favourable thing there is
 }
 
 // Send is the act of sending a command.
@@ -85,18 +87,19 @@ type atom struct {
 	tags     []string
 	// inCategory says that the category is known. It may be the empty one.
 	inCategory bool
-	// whole says that nothing but these streams and tags is touched. What a query does not
-	// name, the events that it selects may have.
+	// whole says that the tags, if there are any, are all that there are. The events that a
+	// query selects may have others.
 	whole bool
-	// unsaid says that an act did not say what it is about.
-	unsaid bool
+	// unsaid says that an act did not say what it is about, anything that it may be about
+	// whatever is allowed.
+	unsaid, anything bool
 }
 
 // atoms returns what the act is made of. Nothing is left of what can select no event.
 func (a Act) atoms() []atom {
 	reading := a.Kind == Reading
 	if !reading && len(a.On) == 0 {
-		return []atom{{name: a.Name, unsaid: true}}
+		return []atom{{name: a.Name, unsaid: true, anything: a.anything}}
 	}
 	var all []atom
 	for _, item := range a.On {

@@ -103,6 +103,14 @@ func (g *Guard) Check(ctx context.Context, act Act) error {
 	return nil
 }
 
+// CheckAny is [Guard.Check] for an act of which it is not known yet what it is about: it is
+// denied only if it would be whatever that is. It is for turning somebody away at the door;
+// the act itself is checked before it is done.
+func (g *Guard) CheckAny(ctx context.Context, act Act) error {
+	act.anything = true
+	return g.Check(ctx, act)
+}
+
 // Decide is [Guard.Check] for who only wants to know, such as a page that shows what may be
 // done: nothing is written down.
 func (g *Guard) Decide(who Principal, act Act) error {

@@ -128,7 +128,7 @@ func TestACommandIsJudgedByWhatItIsAbout(t *testing.T) {
 		var about daybook.Query
 		want := true
 		for i := range rapid.IntRange(1, 2).Draw(t, "things") {
-			e := daybook.Event{Stream: rapid.SampledFrom([]string{"a-1", "a-2", "b-1"}).Draw(t, fmt.Sprint("stream ", i)), Type: "Do", Tags: someTags.Draw(t, "tags")}
+			e := daybook.Event{Stream: rapid.SampledFrom([]string{"a-1", "a-2", "b-1"}).Draw(t, fmt.Sprint("stream ", i)), Type: "Do", Tags: append([]string{"mine"}, someTags.Draw(t, "tags")...)}
 			about = append(about, daybook.Item{Streams: []string{e.Stream}, Tags: e.Tags})
 			read := &access.Policy{}
 			for _, list := range []struct{ from, to *[]access.Rule }{{&policy.Allow, &read.Allow}, {&policy.Deny, &read.Deny}} {

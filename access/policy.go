@@ -170,6 +170,9 @@ func (s *Scope) touches(kind Kind, at atom) bool {
 
 // covers reports whether all that an atom stands for is such a thing.
 func (on Thing) covers(at atom) bool {
+	if at.anything {
+		return true
+	}
 	if len(on.Streams) > 0 && (at.stream == "" || !slices.Contains(on.Streams, at.stream)) {
 		return false
 	}
@@ -184,7 +187,7 @@ func (on Thing) covers(at atom) bool {
 // not.
 func (on Thing) touches(at atom) bool {
 	if at.unsaid {
-		return true
+		return !at.anything
 	}
 	if len(on.Streams) > 0 && !slices.ContainsFunc(on.Streams, at.mayBeIn) {
 		return false
@@ -192,7 +195,7 @@ func (on Thing) touches(at atom) bool {
 	if len(on.Categories) > 0 && !slices.ContainsFunc(on.Categories, at.mayBeOf) {
 		return false
 	}
-	return !at.whole || !slices.ContainsFunc(on.Tags, func(tag string) bool { return !slices.Contains(at.tags, tag) })
+	return !at.whole || len(at.tags) == 0 || !slices.ContainsFunc(on.Tags, func(tag string) bool { return !slices.Contains(at.tags, tag) })
 }
 
 // mayBeIn reports whether what an atom stands for may be in a stream.
@@ -205,8 +208,5 @@ func (a atom) mayBeIn(stream string) bool {
 
 // mayBeOf reports whether what an atom stands for may be of a category.
 func (a atom) mayBeOf(category string) bool {
-	if a.inCategory {
-		return a.category == category
-	}
-	return !a.whole
+	return !a.inCategory || a.category == category
 }

@@ -60,6 +60,7 @@ func TestDenyWinsAndWhatNothingAllowsIsDenied(t *testing.T) {
 		"not saying what about":                       {named("ada"), access.Ask("Reader"), "no rule"},
 		"denied about something":                      {named("rival", "clerk"), access.Send("PlaceOrder").About(order("customer:vip")), "forbids"},
 		"about something else":                        {named("rival", "clerk"), access.Send("PlaceOrder").About(order("customer:ned")), ""},
+		"denied about something, not saying tags":     {named("rival", "clerk"), access.Send("PlaceOrder").About(order()), "forbids"},
 		"denied about something, not saying what":     {named("rival", "clerk"), access.Send("PlaceOrder"), "forbids"},
 		"reading a category":                          {clerk, access.Read(daybook.Query{{Categories: []string{"order"}, Types: []string{"OrderPaid"}}}), ""},
 		"reading a stream of a category":              {clerk, access.Read(daybook.Query{{Streams: []string{"order-9"}, Types: []string{"OrderPaid"}}}), ""},

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/projection"
 )
 
@@ -44,8 +45,9 @@ func Healthz(w http.ResponseWriter, r *http.Request) error {
 
 // Readyz answers whether a site can be used: if nothing is wrong, and it is not about to
 // end. The function answer returns what is written as JSON, given whether the site is ready
-// and, if it is not, what keeps it.
-func (s *Server) Readyz(w http.ResponseWriter, wrong error, answer func(ready bool, stuck string) any) error {
+// and, if it is not, what keeps it. That is for those who may ask for "Readiness": strangers
+// hear that it is ready or not, and nothing else.
+func (s *Server) Readyz(w http.ResponseWriter, r *http.Request, wrong error, answer func(ready bool, stuck string) any) error {
 	stuck := ""
 	switch {
 	case wrong != nil:
@@ -57,6 +59,9 @@ func (s *Server) Readyz(w http.ResponseWriter, wrong error, answer func(ready bo
 	if stuck != "" {
 		code = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	}
+	if !s.May(r, access.Ask("Readiness")) {
+		return WriteJSON(w, code, map[string]bool{"ready": stuck == ""})
 	}
 	return WriteJSON(w, code, answer(stuck == "", stuck))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/command"
 )
 
@@ -34,7 +35,7 @@ type Received struct {
 
 // Receive reads a command: JSON into c, or the fields of a form by way of fill.
 func (s *Server) Receive(w http.ResponseWriter, r *http.Request, c any, fill func(*Fields)) (Received, error) {
-	sent := Received{Envelope: command.Envelope{Principal: s.Options.Principal(r)}}
+	sent := Received{Envelope: command.Envelope{Principal: access.Of(r.Context()).Name}}
 	if _, err := Ask(r); err != nil {
 		return sent, err
 	}
@@ -84,7 +85,11 @@ type Doer interface {
 // to in a stream. What it is about is logged as names and values by turns.
 func (s *Server) Do(ctx context.Context, bus Doer, e command.Envelope, name string, c any, stream string, about ...any) (daybook.Receipt, error) {
 	began := time.Now()
-	receipt, err := bus.Do(ctx, e, c)
+	var receipt daybook.Receipt
+	err := s.Options.Guard.Check(ctx, actOf(ctx, name, c))
+	if err == nil {
+		receipt, err = bus.Do(ctx, e, c)
+	}
 	outcome := outcomeOf(receipt, err)
 	s.Log.InfoContext(ctx, "command", append([]any{"correlation", daybook.TraceOf(ctx).Correlation, "command", name, "actor", e.Principal,
 		"outcome", outcome, "position", receipt.Position, "version", receipt.Versions[stream], "took", time.Since(began)}, about...)...)

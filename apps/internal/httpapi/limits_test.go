@@ -9,23 +9,31 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/daybook-es/daybook/access"
 )
 
 // limited returns a site that answers at /, and at /wait when the channel says so.
 func limited(l Limits, principal func(*http.Request) string) (s *Server, answer chan struct{}) {
-	s = NewServer("test", Options{Limits: l, Principal: principal, Logger: slog.New(slog.DiscardHandler)})
+	o := Options{Limits: l, Logger: slog.New(slog.DiscardHandler)}
+	if principal != nil {
+		o.Authenticator = access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
+			return access.Principal{Name: principal(r)}, nil // nobody is asked for more than a name
+		})
+	}
+	s = NewServer("test", o)
 	answer = make(chan struct{})
 	s.Route([]Route{
-		{Method: "GET", Path: "/{$}", Handle: func(http.ResponseWriter, *http.Request) error { return nil }},
-		{Method: "GET", Path: "/wait", Handle: func(http.ResponseWriter, *http.Request) error { <-answer; return nil }},
-		{Method: "GET", Path: "/stream", Long: true, Handle: func(_ http.ResponseWriter, r *http.Request) error {
+		{Method: "GET", Path: "/{$}", Right: Open, Handle: func(http.ResponseWriter, *http.Request) error { return nil }},
+		{Method: "GET", Path: "/wait", Right: Open, Handle: func(http.ResponseWriter, *http.Request) error { <-answer; return nil }},
+		{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(_ http.ResponseWriter, r *http.Request) error {
 			if tooMany := visitOf(r).stay(); tooMany != nil {
 				return tooMany
 			}
 			<-answer
 			return nil
 		}},
-		{Method: "GET", Path: "/healthz", Handle: Healthz},
+		{Method: "GET", Path: "/healthz", Right: Open, Handle: Healthz},
 	})
 	return s, answer
 }

@@ -84,15 +84,21 @@ func (l Live[C]) Stream(s *Server, w http.ResponseWriter, r *http.Request, each,
 	for {
 		select {
 		case <-beat.C:
-			err = out.comment("still here")
+			if err = s.stillKnown(ctx, r); err == nil {
+				err = out.comment("still here")
+			}
 		case <-told:
 			told = nil
-			err = out.message("changed", newest, burst)
+			if err = s.stillKnown(ctx, r); err == nil {
+				err = out.message("changed", newest, burst)
+			}
 			burst = LiveSummary{}
 		case change, more := <-changes:
-			switch {
-			case !more:
+			if !more {
 				return nil // the stream was ended, or cannot go on: the client comes again
+			}
+			switch err = s.stillKnown(ctx, r); {
+			case err != nil:
 			case each != "change":
 				err = out.message("recorded", l.At(change), change)
 			default:
@@ -104,7 +110,7 @@ func (l Live[C]) Stream(s *Server, w http.ResponseWriter, r *http.Request, each,
 			}
 		}
 		if err != nil {
-			return nil
+			return nil // the client is gone, or has nothing more to hear because its key was revoked
 		}
 	}
 }

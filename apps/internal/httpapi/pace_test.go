@@ -74,7 +74,7 @@ func counting() []Route {
 		_, err = fmt.Fprintf(w, "%d bytes", n)
 		return err
 	}
-	return []Route{{Method: "POST", Path: "/short", Handle: count}, {Method: "POST", Path: "/long", Handle: count, Long: true}}
+	return []Route{{Method: "POST", Path: "/short", Right: Open, Handle: count}, {Method: "POST", Path: "/long", Right: Open, Handle: count, Long: true}}
 }
 
 // send sends a body at a pace, and returns the answer and when it came.
@@ -146,7 +146,7 @@ func TestABodyTooLargeIsNotRead(t *testing.T) {
 // What a handler takes is not the client's fault.
 func TestAHandlerMayTakeItsTime(t *testing.T) {
 	const length = 300_000
-	routes := []Route{{Method: "POST", Path: "/long", Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
+	routes := []Route{{Method: "POST", Path: "/long", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
 		part := make([]byte, 100_000)
 		for range length / len(part) {
 			if _, err := io.ReadFull(r.Body, part); err != nil {
@@ -186,7 +186,7 @@ func TestAnAnswerIsReadInTimeOrNotAtAll(t *testing.T) {
 		_, err := w.Write(make([]byte, size))
 		return err
 	}
-	routes := []Route{{Method: "GET", Path: "/short", Handle: write}, {Method: "GET", Path: "/long", Handle: write, Long: true}}
+	routes := []Route{{Method: "GET", Path: "/short", Right: Open, Handle: write}, {Method: "GET", Path: "/long", Right: Open, Handle: write, Long: true}}
 	for _, path := range []string{"/short", "/long"} {
 		served(t, Options{}, routes, func(s *Server, on *pipeline) {
 			slow, slower, none := on.dial(), on.dial(), on.dial()
@@ -208,7 +208,7 @@ func TestAnAnswerIsReadInTimeOrNotAtAll(t *testing.T) {
 
 // A live stream of which the client never writes again lives for as long as it is read.
 func TestAStreamOutlivesTheTimesOfARequest(t *testing.T) {
-	routes := []Route{{Method: "GET", Path: "/stream", Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
+	routes := []Route{{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
 		out := &liveWriter{w: w, control: http.NewResponseController(w)}
 		for {
 			select {
@@ -244,8 +244,8 @@ func TestAStreamOutlivesTheTimesOfARequest(t *testing.T) {
 func TestTheConnectionWithoutARequestForLongestMakesRoom(t *testing.T) {
 	answer := make(chan struct{})
 	routes := []Route{
-		{Method: "GET", Path: "/", Handle: func(http.ResponseWriter, *http.Request) error { return nil }},
-		{Method: "GET", Path: "/wait", Handle: func(http.ResponseWriter, *http.Request) error { <-answer; return nil }},
+		{Method: "GET", Path: "/", Right: Open, Handle: func(http.ResponseWriter, *http.Request) error { return nil }},
+		{Method: "GET", Path: "/wait", Right: Open, Handle: func(http.ResponseWriter, *http.Request) error { <-answer; return nil }},
 	}
 	served(t, Options{Limits: Limits{Connections: 3}}, routes, func(_ *Server, on *pipeline) {
 		asked := func(conn net.Conn, path string) string {

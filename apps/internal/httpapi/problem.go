@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/projection"
 )
@@ -31,6 +32,7 @@ var (
 	Malformed      = Kind{"malformed", http.StatusBadRequest, "The request cannot be read", "Mend the request; sent again as it is it will fail again."}
 	CrossOrigin    = Kind{"cross-origin", http.StatusForbidden, "Another site sent this request", "Send the form from this site's own page."}
 	Misdirected    = Kind{"misdirected", http.StatusMisdirectedRequest, "This site does not go by this name", "Ask under the address that the server printed. A server that others know by a name is started with --host NAME."}
+	Anonymous      = Kind{"unauthenticated", http.StatusUnauthorized, "It is not known who you are", "Send a key in the header Authorization: Bearer KEY, or sign in at /session. Whoever administers the site gives out keys."}
 	Denied         = Kind{"denied", http.StatusForbidden, "You may not do this", "Ask somebody who may."}
 	NotFound       = Kind{"not-found", http.StatusNotFound, "There is nothing here", "Check the address, or begin at the first page."}
 	WrongMethod    = Kind{"method-not-allowed", http.StatusMethodNotAllowed, "That cannot be done here", "The Allow header names the methods that can."}
@@ -55,7 +57,7 @@ var (
 
 // Kinds are all of them, in the order in which they are explained.
 var Kinds = []Kind{
-	Malformed, CrossOrigin, Misdirected, Denied, NotFound, WrongMethod, NotAcceptable, Conflict, StillAside, ForeignToken, Preconditions,
+	Malformed, CrossOrigin, Misdirected, Anonymous, Denied, NotFound, WrongMethod, NotAcceptable, Conflict, StillAside, ForeignToken, Preconditions,
 	TooSlow, TooMany, TooLarge, WrongMediaType, Refused, Invalid, KeyReused, Internal, Unavailable, Lagging, SetAside, UnknownOutcome,
 }
 
@@ -87,8 +89,9 @@ type Problem struct {
 	// Err is what the log should say about it.
 	Err error `json:"-"`
 
-	allow string        // of a wrong method
-	wait  time.Duration // until it may be sent again, if that is more than usual
+	allow     string        // of a wrong method
+	challenge string        // of somebody who is not known
+	wait      time.Duration // until it may be sent again, if that is more than usual
 }
 
 func (p *Problem) Error() string {
@@ -121,6 +124,8 @@ func ProblemOf(err error) *Problem {
 		problem   *Problem
 		tooBig    *http.MaxBytesError
 		denies    *command.DeniedError
+		forbids   *access.DeniedError
+		silent    *access.UnrecordedError
 		refuses   *daybook.RefusedError
 		reuses    *daybook.ReusedError
 		foreign   *daybook.LifeError
@@ -135,6 +140,10 @@ func ProblemOf(err error) *Problem {
 		return problem
 	case errors.As(err, &tooBig):
 		problem = TooLarge.Problem("at most %s bytes are taken here", Thousands(tooBig.Limit))
+	case errors.As(err, &forbids):
+		problem = Denied.Problem("%s may not %s: %s", access.Principal{Name: forbids.Principal}, forbids.Act, forbids.Reason)
+	case errors.As(err, &silent):
+		problem = Unavailable.Problem("it cannot be written into the audit log, and so was not done")
 	case errors.As(err, &denies):
 		problem = Denied.Problem("%v", denies)
 	case errors.As(err, &refuses):
@@ -185,6 +194,9 @@ func (p *Problem) Header(w http.ResponseWriter) {
 	w.Header().Del("ETag")
 	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(p.wait, retryAfter).Seconds()))))
+	}
+	if p.challenge != "" {
+		w.Header().Set("WWW-Authenticate", p.challenge)
 	}
 	if p.allow != "" {
 		w.Header().Set("Allow", p.allow)

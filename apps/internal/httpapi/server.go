@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -17,16 +18,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/telemetry/prommetrics"
 )
 
-// Options adjust a server. The zero value is right for a site that is open to everybody
-// who can reach it.
+// Options adjust a server. The zero value is right for a site that only this machine uses.
 type Options struct {
-	// Principal says who sends a request, such as the one that a proxy or a session has
-	// identified. Idempotency-Keys belong to principals. Nil means that everybody is the
-	// same one, without a name.
-	Principal func(*http.Request) string
+	// Guard decides who may do what. Nil is one by which whoever is known may do everything.
+	Guard *access.Guard
+	// Authenticator says who sends a request: a bearer token or, where there is none, the key
+	// that a browser signed in with. Nil means that nobody is asked. Then requests of this
+	// machine itself are by the principal [Local], who has every role, and all others are by
+	// nobody, who may do nothing: a site that others can reach needs an authenticator.
+	Authenticator access.Authenticator
 	// Hosts are the names of the site, without ports. A request for another name is
 	// refused; one for an IP address or localhost never is. Nil means any name.
 	//
@@ -65,7 +69,10 @@ type Handler func(http.ResponseWriter, *http.Request) error
 // braces, as [http.ServeMux] has it.
 type Route struct {
 	Method, Path string
-	Handle       Handler
+	// Right says which act it is to ask for this, and so who may. A route without one is a
+	// mistake: [Server.Route] panics.
+	Right  Right
+	Handle Handler
 	// Long routes are not bound by [Options.Timeout], nor is the size of what is sent to them
 	// by [Limits.Body].
 	Long bool
@@ -99,8 +106,8 @@ type Server struct {
 // NewServer returns a server without routes. Its name, such as "orders", is that of its
 // metrics and cookies.
 func NewServer(name string, o Options) *Server {
-	if o.Principal == nil {
-		o.Principal = func(*http.Request) string { return "" }
+	if o.Guard == nil {
+		o.Guard = access.NewGuard(everything, nil)
 	}
 	if o.Health == nil {
 		o.Health = func() error { return nil }
@@ -123,14 +130,17 @@ func NewServer(name string, o Options) *Server {
 }
 
 // Route sets the addresses of the site. One that is none of them is a problem like any
-// other.
+// other. A route that does not say which act it is makes it panic.
 func (s *Server) Route(routes []Route) {
 	mux := http.NewServeMux()
 	for _, route := range routes {
+		if route.Right.IsZero() {
+			panic(fmt.Sprintf("httpapi: the route %s does not say which act it is", route.Pattern()))
+		}
 		mux.Handle(route.Pattern(), s.answered(route))
 	}
 	const elsewhere = "/"
-	mux.Handle(elsewhere, s.answered(Route{Path: elsewhere, Handle: func(_ http.ResponseWriter, r *http.Request) error {
+	mux.Handle(elsewhere, s.answered(Route{Path: elsewhere, Right: Open, Handle: func(_ http.ResponseWriter, r *http.Request) error {
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 			other := r.Clone(r.Context())
@@ -233,11 +243,14 @@ func (s *Server) answered(route Route) http.Handler {
 			s.Log.Log(ctx, level, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
 				"status", recording.status, "took", time.Since(began))
 		}()
-		if most := s.gate.limits.Body; r.ContentLength > most && !route.Long {
-			s.Fail(recording, r, &http.MaxBytesError{Limit: most}) // it need not be sent
-			return
+		r, err := s.permitted(route, r)
+		if most := s.gate.limits.Body; err == nil && r.ContentLength > most && !route.Long {
+			err = &http.MaxBytesError{Limit: most} // it need not be sent
 		}
-		if err := route.Handle(recording, r); err != nil {
+		if err == nil {
+			err = route.Handle(recording, r)
+		}
+		if err != nil {
 			s.Fail(recording, r, err)
 		}
 	})
@@ -349,13 +362,17 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.shed(w, r, full)
 			return
 		}
-		trace := daybook.Trace{Correlation: correlationOf(r), Actor: s.Options.Principal(r)}
+		trace := daybook.Trace{Correlation: correlationOf(r)}
 		h.Set(CorrelationHeader, trace.Correlation)
-		if tooMany := visit.admit(clientOf(trace.Actor, r.RemoteAddr)); tooMany != nil {
+		r = r.WithContext(access.WithOrigin(daybook.WithTrace(r.Context(), trace), r.RemoteAddr))
+		if !always[r.URL.Path] {
+			r, _ = s.identified(r) // what came in the way, the route tells if it matters
+		}
+		if tooMany := visit.admit(clientOf(access.Of(r.Context()).Name, r.RemoteAddr)); tooMany != nil {
 			s.shed(w, r, tooMany)
 			return
 		}
-		r = r.WithContext(visit.with(daybook.WithTrace(r.Context(), trace)))
+		r = r.WithContext(visit.with(r.Context()))
 		if !s.isCalled(r.Host) {
 			s.Fail(&StatusWriter{ResponseWriter: w}, r, Misdirected.Problem("the request is for %q", r.Host))
 			return

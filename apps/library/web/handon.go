@@ -24,7 +24,9 @@ func (s *ReadSite) handing(to *url.URL) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
-			r.SetXForwarded()
+			if s.Options.Authenticator != nil {
+				r.SetXForwarded()
+			} // otherwise it is this machine's own, and known to be: the write service may take it so
 			r.Out.Header.Set(httpapi.CorrelationHeader, daybook.TraceOf(r.In.Context()).Correlation)
 			r.Out.Header.Del("Origin") // it is that of this site, which the write service does not know
 		},

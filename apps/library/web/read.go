@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/library"
 )
 
 // ReadOptions adjust a read service. The zero value, and nil, are right for a library that
-// everybody may look at who can reach it.
+// only this machine looks at.
 type ReadOptions struct {
 	httpapi.Options
 	// Write is where a write service is, to which whatever is posted is handed on. Nil means
@@ -36,6 +37,9 @@ func NewReadSite(inventory *library.Inventory, options *ReadOptions) *ReadSite {
 	var o ReadOptions
 	if options != nil {
 		o = *options
+	}
+	if o.Guard == nil {
+		o.Guard = access.NewGuard(Policy(), nil)
 	}
 	s := &ReadSite{Server: httpapi.NewServer("library", o.Options), inventory: inventory}
 	if o.Write != nil {
@@ -328,5 +332,5 @@ func (s *ReadSite) readyz(w http.ResponseWriter, r *http.Request) error {
 	default:
 		err = s.Options.Health()
 	}
-	return ready(s.Server, w, readiness{Service: "read", Standing: standing}, err)
+	return ready(s.Server, w, r, readiness{Service: "read", Standing: standing}, err)
 }

@@ -18,8 +18,8 @@ type readiness struct {
 }
 
 // ready answers whether a service is ready.
-func ready(s *httpapi.Server, w http.ResponseWriter, is readiness, wrong error) error {
-	return s.Readyz(w, wrong, func(ready bool, stuck string) any {
+func ready(s *httpapi.Server, w http.ResponseWriter, r *http.Request, is readiness, wrong error) error {
+	return s.Readyz(w, r, wrong, func(ready bool, stuck string) any {
 		is.Ready, is.Stuck = ready, stuck
 		return is
 	})

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/command"
 )
 
-// WriteOptions adjust a write service. The zero value, and nil, are right for a library
-// whose desk everybody may use who can reach it.
+// WriteOptions adjust a write service. The zero value, and nil, are right for a library that
+// only this machine uses.
 type WriteOptions struct {
 	httpapi.Options
 	// Now tells the time at which what a command decides happened. Nil means time.Now.
@@ -42,6 +43,9 @@ func NewWriteSite(store daybook.Store, options *WriteOptions) *WriteSite {
 	var o WriteOptions
 	if options != nil {
 		o = *options
+	}
+	if o.Guard == nil {
+		o.Guard = access.NewGuard(Policy(), nil)
 	}
 	s := &WriteSite{Server: httpapi.NewServer("library", o.Options), store: store, bus: library.NewBus(store, o.Now, &o.Commands)}
 	s.Page = problemPage(s.Server)
@@ -260,5 +264,5 @@ func (s *WriteSite) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		err = s.Options.Health()
 	}
-	return ready(s.Server, w, readiness{Service: "write", Standing: standing}, err)
+	return ready(s.Server, w, r, readiness{Service: "write", Standing: standing}, err)
 }

@@ -213,7 +213,7 @@ func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 }
 
 func TestAKeyIsForOneCommand(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }}})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Authenticator: named}})
 	first := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k", "X-Principal", "ada")
 	same := f.send("/orders", ` { "total" : 100 } `, "Idempotency-Key", "k", "X-Principal", "ada")
 	if same.StatusCode != http.StatusCreated || same.Body != first.Body || same.Header.Get("Daybook-Repeated") != "true" {
@@ -282,7 +282,7 @@ func TestABodyThatEndsEarly(t *testing.T) {
 		r := httptest.NewRequest("POST", path, iotest.ErrReader(io.ErrUnexpectedEOF))
 		r.Header.Set("Content-Type", media)
 		w := httptest.NewRecorder()
-		f.site.ServeHTTP(w, r)
+		f.site.ServeHTTP(w, fromHere(r))
 		if w.Code != http.StatusBadRequest {
 			t.Errorf("%s answers %d: %s", path, w.Code, w.Body)
 		}
@@ -291,7 +291,7 @@ func TestABodyThatEndsEarly(t *testing.T) {
 
 // A page elsewhere whose name was made to lead here is not taken for the shop's own.
 func TestSitesOfOtherNamesAreRefused(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Hosts: []string{"shop.example"}}})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Hosts: []string{"shop.example"}, Authenticator: named}})
 	for host, want := range map[string]int{
 		"127.0.0.1:8080": http.StatusCreated, "[::1]:8080": http.StatusCreated, "localhost:1": http.StatusCreated, "orders.localhost": http.StatusCreated,
 		"shop.example": http.StatusCreated, "SHOP.example.:443": http.StatusCreated,
@@ -313,7 +313,7 @@ func TestSitesOfOtherNamesAreRefused(t *testing.T) {
 
 // Who asked for what is kept with the events.
 func TestCorrelation(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(*http.Request) string { return "ada" }}})
+	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Authenticator: named}})
 	a := f.send("/orders", `{"total": 100}`, "X-Correlation-ID", "basket-7")
 	if got := a.Header.Get("X-Correlation-ID"); got != "basket-7" {
 		t.Errorf("the answer's correlation is %q", got)

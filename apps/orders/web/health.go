@@ -19,7 +19,7 @@ type readiness struct {
 
 // readyz says whether the shop can be used: whether its store records and its views go
 // on. Views that only lag behind, such as during an import, are ready; how far they are
-// behind is in the answer.
+// behind is in the answer, for those who may ask for it.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 	if _, err := httpapi.Ask(r); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) error {
 	case err == nil:
 		err = s.Options.Health()
 	}
-	return s.Readyz(w, err, func(ready bool, stuck string) any {
+	return s.Readyz(w, r, err, func(ready bool, stuck string) any {
 		return readiness{
 			Ready: ready, Stuck: stuck,
 			View: status.Name, ViewVersion: status.Version, Standing: standing,

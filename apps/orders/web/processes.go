@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/process"
@@ -209,7 +210,7 @@ func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, d
 	}
 	err := do(runner, name, id)
 	s.Log.InfoContext(r.Context(), "process", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
-		"process", name, "instance", id, "actor", s.Options.Principal(r), "error", err)
+		"process", name, "instance", id, "actor", access.Of(r.Context()).Name, "error", err)
 	away := (*daybook.UnavailableError)(nil)
 	switch {
 	case errors.Is(err, process.ErrNotSetAside):

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/projection"
@@ -249,7 +250,7 @@ type editionCommand struct {
 // did answers what was done to an edition: a program with answer, a form with the page.
 func (s *Site) did(w http.ResponseWriter, r *http.Request, what string, edition int, err error, answer func() error) error {
 	s.Log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
-		"edition", edition, "actor", s.Options.Principal(r), "error", err)
+		"edition", edition, "actor", access.Of(r.Context()).Name, "error", err)
 	if err != nil {
 		return editionProblem(err)
 	}

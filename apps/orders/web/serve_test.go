@@ -135,8 +135,8 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 }
 
 func TestAPanicIsAProblem(t *testing.T) {
-	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Principal: func(r *http.Request) string { return r.Header.Get("X-Principal") }}})
-	f.site.Route([]httpapi.Route{{Method: "GET", Path: "/boom", Handle: func(http.ResponseWriter, *http.Request) error { panic("boom") }}})
+	f := openFront(t, memstore.New(), nil)
+	f.site.Route([]httpapi.Route{{Method: "GET", Path: "/boom", Right: httpapi.Open, Handle: func(http.ResponseWriter, *http.Request) error { panic("boom") }}})
 	if p := f.get("/boom").isProblem(t, httpapi.Internal); strings.Contains(p.Detail, "boom") {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}

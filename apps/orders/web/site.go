@@ -3,13 +3,14 @@ package web
 import (
 	"net/http"
 
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 )
 
-// Options adjust a site. The zero value, and nil, are right for a shop that is open to
-// everybody who can reach it.
+// Options adjust a site. The zero value, and nil, are right for a shop that only this machine
+// uses.
 type Options struct {
 	httpapi.Options
 	// Providers are simulated ones that visitors may tell to fail. Nil means that there are
@@ -30,6 +31,9 @@ func New(shop *orders.Shop, options *Options) *Site {
 	var o Options
 	if options != nil {
 		o = *options
+	}
+	if o.Guard == nil {
+		o.Guard = access.NewGuard(Policy(), nil)
 	}
 	s := &Site{Server: httpapi.NewServer("orders", o.Options), shop: shop, desks: o.Providers}
 	s.Page = func(w http.ResponseWriter, r *http.Request, p *httpapi.Problem) {

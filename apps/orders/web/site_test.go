@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -67,6 +70,17 @@ func openShopFront(t *testing.T, store daybook.Store, views string, options *Opt
 	})
 	t.Cleanup(end)
 	return &shopfront{t, shop, store, site, server.URL, end}
+}
+
+// named takes everybody for who they say that they are: ada, if they say nothing.
+var named = access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
+	return access.Principal{Name: cmp.Or(r.Header.Get("X-Principal"), "ada"), Roles: []string{"admin"}}, nil
+})
+
+// fromHere returns a request as this machine itself would send it.
+func fromHere(r *http.Request) *http.Request {
+	r.RemoteAddr, r.Host = "127.0.0.1:1024", "127.0.0.1:8080"
+	return r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}))
 }
 
 // An answer is what came of a request.
