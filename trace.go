@@ -14,6 +14,17 @@ type Trace struct {
 	Causation string `json:"causation_id,omitempty"`
 	// Actor is who wanted it.
 	Actor string `json:"actor,omitempty"`
+	// Parent is the span of distributed tracing in which it happened, as the header
+	// traceparent of W3C Trace Context writes it; empty where nothing is traced. What is done
+	// about the event later, elsewhere, can so be linked to what led to it. It changes nothing
+	// else: an event that is appended again under another span is the same event.
+	Parent string `json:"traceparent,omitempty"`
+}
+
+// By returns the trace of what something led to, such as an event or a command of this
+// trace: with the same first cause and the same span, and by nobody in particular.
+func (t Trace) By(causation string) Trace {
+	return Trace{Correlation: t.Correlation, Causation: causation, Parent: t.Parent}
 }
 
 type traceKey struct{}
@@ -36,7 +47,7 @@ func (t Trace) Metadata() []byte {
 	if t == (Trace{}) {
 		return nil
 	}
-	encoded, _ := json.Marshal(t) // three strings always marshal
+	encoded, _ := json.Marshal(t) // strings always marshal
 	return encoded
 }
 

@@ -112,7 +112,7 @@ func (r *Runner) Skip(ctx context.Context, process, id string, what uuid.UUID, r
 	case step == nil:
 		return nil
 	}
-	j := job{instance: id, step: step.id, request: step.request, effect: step.effect, skipped: reason, trace: daybook.Trace{Correlation: step.correlation, Causation: step.id.String()}}
+	j := job{instance: id, step: step.id, request: step.request, effect: step.effect, skipped: reason, trace: step.trace.By(step.id.String())}
 	return s.passOver(ctx, j)
 }
 
@@ -196,7 +196,7 @@ func (i *instance) retry() (*draft, *input, error) {
 			return nil, nil, err
 		}
 		d := &draft{instance: i, at: i.at}
-		err = d.add(id, retried{Step: &blocked.id, Last: last}, daybook.Trace{Correlation: blocked.correlation, Causation: blocked.id.String()})
+		err = d.add(id, retried{Step: &blocked.id, Last: last}, blocked.trace.By(blocked.id.String()))
 		i.resolve(nil, &blocked.id)
 		return d, &input{id: id}, err
 	}

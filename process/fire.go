@@ -258,7 +258,11 @@ func (s *session) aim(ctx context.Context, of *slot, e daybook.Recorded) (*draft
 	if in == nil {
 		return nil, nil
 	}
-	draft, err := i.prepare(in)
+	var draft *draft
+	err = s.react(ctx, of, in, func(context.Context) (err error) {
+		draft, err = i.prepare(in)
+		return err
+	})
 	if err != nil {
 		of.instance = nil
 	}
@@ -273,7 +277,7 @@ func (s *session) firingOf(i *instance, e daybook.Recorded) *input {
 	for _, d := range i.deadlines {
 		if d.ID == e.ID {
 			now := s.now()
-			return &input{id: firedID(d.ID), what: fired{d, now}, at: now, trace: daybook.Trace{Correlation: e.Trace().Correlation, Causation: d.ID.String()}}
+			return &input{id: firedID(d.ID), what: fired{d, now}, at: now, trace: e.Trace().By(d.ID.String())}
 		}
 	}
 	return nil

@@ -262,7 +262,7 @@ func (s *session) deliver(ctx context.Context, id string, d delivery) error {
 		if i.number == 0 {
 			r.Version = version
 		}
-		trace := daybook.Trace{Correlation: d.event.Trace().Correlation, Causation: d.event.ID.String()}
+		trace := d.event.Trace().By(d.event.ID.String())
 		if trace.Correlation == "" {
 			trace.Correlation = trace.Causation
 		}

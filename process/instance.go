@@ -39,18 +39,18 @@ type instance struct {
 
 // A step is a command or an effect that was decided on.
 type step struct {
-	id          uuid.UUID
-	effect      bool
-	request     request
-	after       *uuid.UUID
-	undo        *undo
-	undoes      *uuid.UUID
-	late        bool // to be undone once it has succeeded
-	correlation string
-	calls       int // calls of an effect that were begun
-	failed      int // and how many of them failed
-	blocked     bool
-	skipped     string // why it was skipped; empty if it was not. Its outcome says so too, once it is recorded
+	id      uuid.UUID
+	effect  bool
+	request request
+	after   *uuid.UUID
+	undo    *undo
+	undoes  *uuid.UUID
+	late    bool          // to be undone once it has succeeded
+	trace   daybook.Trace // of the event that decided on it
+	calls   int           // calls of an effect that were begun
+	failed  int           // and how many of them failed
+	blocked bool
+	skipped string // why it was skipped; empty if it was not. Its outcome says so too, once it is recorded
 }
 
 // registered is what undoes something that has succeeded.
@@ -322,7 +322,7 @@ func (i *instance) receivedInput(e daybook.Recorded, r received, f *folding) *in
 func (i *instance) opened(e daybook.Recorded, effect bool, o ordered) {
 	i.open = append(i.open, &step{
 		id: e.ID, effect: effect, request: o.request, after: o.After, undo: o.Undo, undoes: o.Undoes,
-		correlation: e.Trace().Correlation,
+		trace: e.Trace(),
 	})
 	if o.Undoes == nil {
 		return

@@ -50,6 +50,11 @@ type Options struct {
 	// A file there may be lost or removed: it saves time and nothing else. Empty means
 	// that none is kept. Runners of other programs have directories of their own.
 	Snapshots string
+	// Reacting, if set, is called when an instance is about to take an input, and calls next
+	// to have it react: for spans, mostly. What that leads to is recorded with the Parent of
+	// the trace in the context that next is given. It returns what next returns, and is called
+	// by many goroutines; more than once for an input that somebody else was about to take.
+	Reacting func(ctx context.Context, r Reaction, next func(context.Context) error) error
 	// Around, if set, is called for every call of an effect, and calls next to make it:
 	// for logs, metrics and spans. It returns what next returns. It is called by many
 	// goroutines.

@@ -147,12 +147,16 @@ func (s *session) take(ctx context.Context, id string, about func(*instance) *in
 		if in == nil {
 			return nil
 		}
-		d, err := i.prepare(in)
-		if err != nil {
-			of.instance = nil
+		again := false
+		err = s.react(ctx, of, in, func(ctx context.Context) error {
+			d, err := i.prepare(in)
+			if err != nil {
+				of.instance = nil
+				return err
+			}
+			again, err = s.record(ctx, of, d, in)
 			return err
-		}
-		again, err := s.record(ctx, of, d, in)
+		})
 		if !again {
 			return err
 		}

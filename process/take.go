@@ -123,7 +123,7 @@ func (d *draft) react(in *input) error {
 		do = i.steps(in)
 		cause = i.react(in, do)
 	}
-	trace := daybook.Trace{Correlation: in.trace.Correlation, Causation: in.id.String()}
+	trace := in.trace.By(in.id.String())
 	if cause != nil {
 		d.torn = true
 		return d.add(daybook.DeriveID(first, "process set aside"), setAside{Input: &in.id, Cause: cause.Error()}, trace)
@@ -158,5 +158,5 @@ func (i *instance) refuse(in *input, at daybook.Version, cause error) (*draft, e
 		return nil, err
 	}
 	cause = fmt.Errorf("what it led to cannot be recorded: %w", cause)
-	return d, d.add(daybook.DeriveID(in.id, "process set aside"), setAside{Input: &in.id, Cause: cause.Error()}, daybook.Trace{Correlation: in.trace.Correlation, Causation: in.id.String()})
+	return d, d.add(daybook.DeriveID(in.id, "process set aside"), setAside{Input: &in.id, Cause: cause.Error()}, in.trace.By(in.id.String()))
 }

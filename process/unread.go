@@ -21,7 +21,7 @@ var errAgain = errors.New("process: begin again")
 // putAside sets an event aside that no instance can be found for.
 func (s *session) putAside(ctx context.Context, e daybook.Recorded, cause error) error {
 	id := daybook.DeriveID(e.ID, "process set aside "+s.name)
-	note, err := eventOf(ownStream(s.name), id, setAside{Input: &e.ID, Cause: cause.Error()}, daybook.Trace{Correlation: e.Trace().Correlation, Causation: e.ID.String()})
+	note, err := eventOf(ownStream(s.name), id, setAside{Input: &e.ID, Cause: cause.Error()}, e.Trace().By(e.ID.String()))
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (s *session) putAside(ctx context.Context, e daybook.Recorded, cause error)
 	if err != nil || receipt.Repeated {
 		return err // if it was set aside before, whoever did so knows of it
 	}
-	s.options.Logger.ErrorContext(ctx, "an event was set aside", "process", s.name, "type", e.Type, "position", e.Position, "cause", cause)
+	s.options.Logger.ErrorContext(daybook.WithTrace(ctx, e.Trace()), "an event was set aside", "process", s.name, "type", e.Type, "position", e.Position, "cause", cause)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.register.unread[e.ID] = Aside{Process: s.name, Since: receipt.RecordedAt, Cause: cause.Error(), Input: e.ID}

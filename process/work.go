@@ -54,7 +54,7 @@ func (s *session) advance(ctx context.Context, id string) {
 		p.begun, p.failed = true, max(p.failed, ready.failed)
 		j := job{
 			instance: id, step: ready.id, request: ready.request, effect: ready.effect, skipped: ready.skipped,
-			trace: daybook.Trace{Correlation: ready.correlation, Causation: ready.id.String()},
+			trace: ready.trace.By(ready.id.String()),
 		}
 		if ready.effect {
 			s.effects.push(j)
@@ -107,11 +107,12 @@ func (s *session) later(ctx context.Context, j job, what string, cause error) {
 // it at the same time, and the domain answers them differently, the answer that is
 // recorded is what happened.
 func (s *session) send(ctx context.Context, j job) {
+	ctx = daybook.WithTrace(ctx, j.trace)
 	if j.skipped != "" && s.skip(ctx, j) {
 		return
 	}
 	unanswered := daybook.Nothing(daybook.Query{{IDs: []uuid.UUID{answeredID(j.step)}}}, daybook.Point{})
-	receipt, err := s.bus.Send(daybook.WithTrace(ctx, j.trace),
+	receipt, err := s.bus.Send(ctx,
 		command.Envelope{ID: command.ID(j.step), Principal: categoryOf(s.name), If: unanswered},
 		j.request.Name, j.request.Data)
 	a := answered{Step: j.step, At: s.now()}
@@ -261,6 +262,7 @@ func isConflict(err error) bool {
 // call calls an effect, having noted that it is about to, and has the instance take what
 // comes of it.
 func (s *session) call(ctx context.Context, j job) {
+	ctx = daybook.WithTrace(ctx, j.trace)
 	if j.skipped != "" && s.skip(ctx, j) {
 		return
 	}
@@ -343,7 +345,7 @@ func (s *session) callOut(ctx context.Context, handler *requestHandler, j job, a
 	if err != nil {
 		return nil, Permanent(err)
 	}
-	ctx, stop := context.WithTimeout(daybook.WithTrace(ctx, j.trace), s.options.CallTimeout)
+	ctx, stop := context.WithTimeout(ctx, s.options.CallTimeout)
 	defer stop()
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -40,9 +40,22 @@ type Options struct {
 	// take a third of the time more, which is how often others look. Zero means 15 seconds;
 	// negative means that the runner claims nothing, and moves whatever it can.
 	Lease time.Duration
+	// Around, if set, is called for every change of the view, and calls next to have the view
+	// make it: for spans and measurements. It returns what next returns, and is called by
+	// many goroutines.
+	Around func(ctx context.Context, b Batch, next func(context.Context) error) error
 	// Logger is told when the projection gets stuck, when it goes on, and what is set
 	// aside. Nil means slog.Default.
 	Logger *slog.Logger
+}
+
+// A Batch is a change of a view that is about to be made, as [Options.Around] sees it.
+type Batch struct {
+	// Projection and Version say which view it is.
+	Projection string
+	Version    int
+	// Change is what is made of it. It is not to be changed, nor kept.
+	Change Change
 }
 
 // BatchBytes bounds a batch, which is held in memory: it ends with the event that

@@ -245,7 +245,7 @@ func (w *worker) make(ctx context.Context, c Change) error {
 	}
 	ctx, stop := outlasting(ctx)
 	defer stop()
-	if err := w.view.Apply(ctx, c); err != nil {
+	if err := w.applyTo(ctx, c); err != nil {
 		return err
 	}
 	w.stand = w.stand.After(c)
@@ -254,6 +254,15 @@ func (w *worker) make(ctx context.Context, c Change) error {
 	}
 	w.move(ctx, w.part, c)
 	return nil
+}
+
+// applyTo has the view make a change, within what goes around it.
+func (w *worker) applyTo(ctx context.Context, c Change) error {
+	if w.options.Around == nil {
+		return w.view.Apply(ctx, c)
+	}
+	b := Batch{Projection: w.view.Name(), Version: w.view.Version(), Change: c}
+	return w.options.Around(ctx, b, func(ctx context.Context) error { return w.view.Apply(ctx, c) })
 }
 
 // finishWithin is how long a change that is being made may go on after it was told to
@@ -282,6 +291,7 @@ func (w *worker) dispose(ctx context.Context, c *Change, failed *EventError, cau
 		return cause // of an event that it was not given
 	}
 	e := c.Events[at]
+	ctx = daybook.WithTrace(ctx, e.Trace()) // what is logged belongs to what was wanted
 	if i := slices.IndexFunc(w.stand.Skips, func(s Skip) bool { return s.EventID == e.ID }); i >= 0 {
 		c.Skipped = append(c.Skipped, w.stand.Skips[i])
 		c.Events = slices.Delete(slices.Clone(c.Events), at, at+1)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/daybook-es/daybook"
 )
 
 // suspicious is how many keys fail, with no message taken that was sent after they did,
@@ -124,6 +126,7 @@ func (r *run) goOn(ctx context.Context, start uint64) {
 // if there are as many as may be.
 func (r *run) setAside(ctx context.Context, l *lane, now time.Time) bool {
 	e := l.queue[0]
+	ctx = daybook.WithTrace(ctx, e.event.Trace()) // what is logged belongs to what was wanted
 	if l.aside == nil {
 		if r.asides >= r.p.options.MaxAside {
 			r.notice(ctx, asideTrouble, errCrowded)

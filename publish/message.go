@@ -53,7 +53,8 @@ func (m Message) JSON() ([]byte, error) {
 // A Sink is where messages go: another service, a broker, a handler.
 type Sink interface {
 	// Send hands one message over, and returns nil when the other side has it for good. It
-	// is called by many goroutines, for different keys, and returns soon after ctx ends.
+	// is called by many goroutines, for different keys, and returns soon after ctx ends. The
+	// trace in ctx is the event's, with the event as the cause.
 	//
 	// The kind of error says what comes next. After a [*RefusedError] the message is set
 	// aside, because trying again cannot help; after an [*UnavailableError], which says

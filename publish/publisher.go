@@ -263,7 +263,7 @@ func (p *Publisher) keyOf(e daybook.Recorded) string {
 
 // deliver sends one message.
 func (p *Publisher) deliver(ctx context.Context, m Message) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.options.Timeout)
+	ctx, cancel := context.WithTimeout(daybook.WithTrace(ctx, m.Recorded.Trace().By(m.ID.String())), p.options.Timeout)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
