@@ -54,6 +54,8 @@ type InventoryOptions struct {
 	Dir string
 	// Now tells which day it is, and with that what is overdue. Nil means time.Now.
 	Now func() time.Time
+	// Projection adjusts how the read model is kept in step.
+	Projection projection.Options
 	// Logger is told when the read model gets stuck. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -79,7 +81,10 @@ func Open(ctx context.Context, store daybook.Store, options *InventoryOptions) (
 	if err := i.load(ctx); err != nil {
 		return nil, err
 	}
-	i.runner = projection.NewRunner(store, i.view, &projection.Options{Logger: i.options.Logger})
+	if i.options.Projection.Logger == nil {
+		i.options.Projection.Logger = i.options.Logger
+	}
+	i.runner = projection.NewRunner(store, i.view, &i.options.Projection)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	i.stop = stop
 	i.done.Go(func() {

@@ -56,6 +56,8 @@ type Options struct {
 	// Fulfilment and Processes adjust how orders are fulfilled, and how that is run.
 	Fulfilment FulfilmentOptions
 	Processes  process.Options
+	// Projections adjusts how the views are kept in step.
+	Projections projection.Options
 	// Logger is told when the views or the fulfilment get stuck. Nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -82,7 +84,10 @@ func Open(ctx context.Context, store daybook.Store, views string, options *Optio
 	if (o.Payments == nil) != (o.Carrier == nil) {
 		return nil, errors.New("orders: a shop that fulfils orders has both payments and a carrier")
 	}
-	models, err := openReadModels(ctx, store, views, projection.Options{Logger: o.Logger})
+	if o.Projections.Logger == nil {
+		o.Projections.Logger = o.Logger
+	}
+	models, err := openReadModels(ctx, store, views, o.Projections)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func (s *Server) Do(ctx context.Context, bus Doer, e command.Envelope, name stri
 		receipt, err = bus.Do(ctx, e, c)
 	}
 	outcome := outcomeOf(receipt, err)
-	s.Log.InfoContext(ctx, "command", append([]any{"correlation", daybook.TraceOf(ctx).Correlation, "command", name, "actor", e.Principal,
+	s.Log.InfoContext(ctx, "command", append([]any{"command", name, "actor", e.Principal,
 		"outcome", outcome, "position", receipt.Position, "version", receipt.Versions[stream], "took", time.Since(began)}, about...)...)
 	return receipt, err
 }

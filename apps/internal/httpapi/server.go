@@ -19,7 +19,9 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/access"
+	"github.com/daybook-es/daybook/telemetry/oteltraces"
 	"github.com/daybook-es/daybook/telemetry/prommetrics"
+	"github.com/daybook-es/daybook/telemetry/slogids"
 )
 
 // Options adjust a server. The zero value is right for a site that only this machine uses.
@@ -58,7 +60,11 @@ type Options struct {
 	// Metrics are what the program tells of its log and what it does with it; the server
 	// tells it with its own. Nil means new ones, to which the site adds what it knows.
 	Metrics *prommetrics.Metrics
-	// Logger is told about requests and commands. Nil means slog.Default.
+	// Traces make the span of each request. Nil means that there are none; what the header
+	// traceparent of a request says is kept with its events all the same.
+	Traces *oteltraces.Traces
+	// Logger is told about requests and commands, with the ids that lines have in common (see
+	// package slogids). Nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -124,6 +130,7 @@ func NewServer(name string, o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = slog.New(slogids.New(o.Logger.Handler()))
 	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name, o.Metrics), name: name, gate: newGate(o.Limits)}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
@@ -217,13 +224,13 @@ func (s *Server) answered(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx := r.Context()
-		correlation := daybook.TraceOf(ctx).Correlation
 		if !route.Long {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, s.Options.Timeout)
 			defer cancel()
 		}
-		r = r.WithContext(ctx)
+		r, ended := s.traced(r.WithContext(ctx), route)
+		ctx = r.Context()
 		recording := &StatusWriter{ResponseWriter: w}
 		defer s.pace(recording, r, route.Long)()
 		defer func() {
@@ -231,16 +238,17 @@ func (s *Server) answered(route Route) http.Handler {
 				if broken == http.ErrAbortHandler {
 					panic(broken)
 				}
-				s.Log.ErrorContext(ctx, "a handler panicked", "correlation", correlation, "route", route.Pattern(), "panic", broken, "stack", string(debug.Stack()))
+				s.Log.ErrorContext(ctx, "a handler panicked", "route", route.Pattern(), "panic", broken, "stack", string(debug.Stack()))
 				s.Fail(recording, r, Internal.Problem(""))
 			}
 			s.Metrics.request(route, recording.status, time.Since(began))
+			ended(recording.status)
 			// Who only looks is not news.
 			level := slog.LevelInfo
 			if Safe(r) && recording.status < 500 {
 				level = slog.LevelDebug
 			}
-			s.Log.Log(ctx, level, "request", "correlation", correlation, "method", r.Method, "path", r.URL.Path,
+			s.Log.Log(ctx, level, "request", "method", r.Method, "path", r.URL.Path,
 				"status", recording.status, "took", time.Since(began))
 		}()
 		r, err := s.permitted(route, r)
@@ -267,7 +275,7 @@ func (s *Server) Fail(w *StatusWriter, r *http.Request, err error) {
 	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
 	if problem.Status >= 500 {
-		s.Log.ErrorContext(r.Context(), "request failed", "correlation", problem.Instance, "method", r.Method, "path", r.URL.Path,
+		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
 			"problem", problem.Kind.Name, "error", err)
 	}
 	if w.status != 0 {
@@ -362,7 +370,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.shed(w, r, full)
 			return
 		}
-		trace := daybook.Trace{Correlation: correlationOf(r)}
+		trace := daybook.Trace{Correlation: correlationOf(r), Parent: parentOf(r)}
 		h.Set(CorrelationHeader, trace.Correlation)
 		r = r.WithContext(access.WithOrigin(daybook.WithTrace(r.Context(), trace), r.RemoteAddr))
 		if !always[r.URL.Path] {

@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/daybook-es/daybook/telemetry/slogids"
 )
 
 // Main runs a program as a process: with its arguments and standard streams, until it is
@@ -51,9 +53,9 @@ func (l *Logging) logger(w io.Writer) *slog.Logger {
 	_ = level.UnmarshalText([]byte(l.LogLevel))
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(slogids.New(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slogids.New(slog.NewTextHandler(w, options)))
 }
 
 // A Checker is a verb that can say what is wrong with its settings without doing anything: it

@@ -27,7 +27,11 @@ func (s *ReadSite) handing(to *url.URL) *httputil.ReverseProxy {
 			if s.Options.Authenticator != nil {
 				r.SetXForwarded()
 			} // otherwise it is this machine's own, and known to be: the write service may take it so
-			r.Out.Header.Set(httpapi.CorrelationHeader, daybook.TraceOf(r.In.Context()).Correlation)
+			trace := daybook.TraceOf(r.In.Context())
+			r.Out.Header.Set(httpapi.CorrelationHeader, trace.Correlation)
+			if trace.Parent != "" {
+				r.Out.Header.Set(httpapi.ParentHeader, trace.Parent)
+			}
 			r.Out.Header.Del("Origin") // it is that of this site, which the write service does not know
 		},
 		ModifyResponse: func(answer *http.Response) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/apps/library/web"
 	"github.com/daybook-es/daybook/command"
+	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/store/natsstore"
 	"github.com/daybook-es/daybook/store/natsstore/embedded"
 )
@@ -30,6 +31,7 @@ type Demo struct {
 	Store string `xor:"kept" placeholder:"URL" help:"Where the events are, instead: a directory, or the URL of a store."`
 	Nats  string `placeholder:"HOST:PORT" help:"Where the NATS server listens, for services in other processes: library read --store nats://HOST:PORT?dir=DIR. Without it, it talks to this process alone."`
 	program.Listening
+	program.Seeing
 }
 
 // AfterApply is called by the command line. A default in the tag would count as given
@@ -57,12 +59,21 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	writes, reads := program.NewSeen(), program.NewSeen()
-	writer, reader = writes.Metrics.Store("library", writer), reads.Metrics.Store("library", reader)
+	writes, err := c.Begin("library-write", address, s.Log)
+	if err != nil {
+		return err
+	}
+	defer writes.Close()
+	reads, err := c.Begin("library-read", address, s.Log)
+	if err != nil {
+		return err
+	}
+	defer reads.Close()
+	writer, reader = writes.Around("library", writer), reads.Around("library", reader)
 	if err := begin(ctx, writer); err != nil {
 		return err
 	}
-	inventory, err := library.Open(ctx, reader, &library.InventoryOptions{Logger: s.Log})
+	inventory, err := library.Open(ctx, reader, &library.InventoryOptions{Projection: reads.Projections(projection.Options{}), Logger: s.Log})
 	if err != nil {
 		return err
 	}
@@ -73,10 +84,10 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics}
+	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics, Traces: writes.Traces}
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
-	common.Metrics = reads.Metrics
+	common.Metrics, common.Traces = reads.Metrics, reads.Traces
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})
 	services, ending := errgroup.WithContext(ctx)
 	services.Go(func() error { return writing.Serve(ending, commands) })

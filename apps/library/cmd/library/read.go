@@ -10,12 +10,14 @@ import (
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/apps/library/web"
+	"github.com/daybook-es/daybook/projection"
 )
 
 // Read runs a read service.
 type Read struct {
 	Kept
 	program.Listening
+	program.Seeing
 	Write *url.URL `placeholder:"URL" help:"Address of a write service, to which whatever is posted is handed on. Without it, a proxy in front sees to that."`
 	Data  string   `placeholder:"DIR" help:"Directory of this read service alone, for a snapshot of what it knows. Without one it reads the whole log when it starts."`
 }
@@ -29,7 +31,9 @@ func (c *Read) Validate() error {
 }
 
 // Check implements [program.Checker].
-func (c *Read) Check(context.Context) error { return errors.Join(c.Kept.check(), c.Listening.Check()) }
+func (c *Read) Check(context.Context) error {
+	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Seeing.Check())
+}
 
 // Run serves until ctx ends. It prints the address when it is ready.
 func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
@@ -46,15 +50,19 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	seen := program.NewSeen()
+	seen, err := c.Begin("library-read", address, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer seen.Close()
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
-	inventory, err := library.Open(ctx, store, &library.InventoryOptions{Dir: c.Data, Logger: s.Log})
+	inventory, err := library.Open(ctx, store, &library.InventoryOptions{Dir: c.Data, Projection: seen.Projections(projection.Options{}), Logger: s.Log})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
-	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics}, Write: c.Write})
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}, Write: c.Write})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("answering", "address", address, "store", c.named(), "write", c.Write)
 	err = site.Serve(ctx, listener)

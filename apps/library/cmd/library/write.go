@@ -21,10 +21,13 @@ const (
 type Write struct {
 	Kept
 	program.Listening
+	program.Seeing
 }
 
 // Check implements [program.Checker].
-func (c *Write) Check(context.Context) error { return errors.Join(c.Kept.check(), c.Listening.Check()) }
+func (c *Write) Check(context.Context) error {
+	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Seeing.Check())
+}
 
 // Run serves until ctx ends. It prints the address when it is ready.
 func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
@@ -41,11 +44,15 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	seen := program.NewSeen()
+	seen, err := c.Begin("library-write", address, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer seen.Close()
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
 	site := web.NewWriteSite(store, &web.WriteOptions{
-		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics},
+		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces},
 		Commands: seen.Commands(command.Options{}),
 	})
 	fmt.Fprintln(s.Out, address)

@@ -101,6 +101,7 @@ func (d Data) openStore(ctx context.Context, how *storeurl.Options, options *ord
 		seen.Disk("data", d.Data)
 		options.Commands = seen.Commands(options.Commands)
 		options.Processes = seen.Processes(options.Processes)
+		options.Projections = seen.Projections(options.Projections)
 	}
 	views, err := d.views(ctx, store)
 	if err != nil {

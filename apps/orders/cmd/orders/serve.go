@@ -16,13 +16,14 @@ type Serve struct {
 	Data
 	Fulfilment
 	program.Listening
+	program.Seeing
 }
 
 const usualAddr = "127.0.0.1:8080"
 
 // Check implements [program.Checker].
 func (c *Serve) Check(context.Context) error {
-	return errors.Join(c.Data.check(), c.Listening.Check())
+	return errors.Join(c.Data.check(), c.Listening.Check(), c.Seeing.Check())
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -36,14 +37,18 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	seen := program.NewSeen()
+	seen, err := c.Begin("orders", address, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer seen.Close()
 	shop, err := c.open(ctx, address, s.Log, options, seen)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics},
+		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces},
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)
