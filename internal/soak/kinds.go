@@ -53,6 +53,7 @@ func kinds(root string) ([]kind, error) {
 		{name: "kills of a whole cluster", unit: "kills", dir: cluster, test: "TestNothingIsLostWhenAllServersAreKilled", share: 1},
 		{name: "losses of power of a whole cluster", unit: "cuts", dir: cluster, test: "TestNothingIsLostWhenThePowerFails", share: 1},
 		{name: "random histories", unit: "operations", dir: engine, test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 2},
+		{name: "attacks on a server", unit: "attacks", dir: "apps/orders/web", test: "TestTheShopUnderAttack", share: 1},
 		{name: "hostile transactions", unit: "appends", dir: "store/pgstore", test: "TestNoReaderSkipsAnEventWhateverOtherTransactionsDo", share: 1},
 		{name: "kills of a database", unit: "kills", dir: "store/pgstore", test: "TestNoKillLosesAnEventOrDoublesOne", share: 1},
 		{name: "random histories in PostgreSQL", unit: "operations", dir: "store/pgstore", test: "TestRandomHistoriesGetTheAnswersOfTheModel", share: 1},

@@ -361,8 +361,11 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		for name, value := range guards {
 			h.Set(name, value)
 		}
-		if s.Closing() {
-			h.Set("Connection", "close") // so that no request comes while it is closed
+		if s.Closing() || r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			// So that no request comes while it is closed. One in chunks may have had a length
+			// too, which nobody tells: a server in front that went by that would take the rest
+			// for another request.
+			h.Set("Connection", "close")
 		}
 		visit, full := s.gate.enter(r)
 		defer visit.leave()
