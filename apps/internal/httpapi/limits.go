@@ -26,6 +26,10 @@ type Limits struct {
 	// Burst is how many it may send at once after it was quiet. Zero means two seconds of
 	// Rate.
 	Burst int
+	// Strangers is how many requests a second an address may send for long of which nobody
+	// knows who they are from, where the site has principals: each that is refused may be an
+	// entry of the audit log. Zero means 20, after 1,000 at once.
+	Strangers float64
 	// Requests is the greatest number of requests that are being answered at once, besides
 	// live streams. Whoever sends one more is told that the server is full, before anybody
 	// looks at the request. Zero means 1,024.
@@ -56,11 +60,15 @@ func (l Limits) withDefaults() Limits {
 			*n = math.MaxInt
 		}
 	}
-	if l.Rate == 0 {
-		l.Rate = 1000
-	} else if l.Rate < 0 {
-		l.Rate = float64(rate.Inf)
+	pace := func(r *float64, otherwise float64) {
+		if *r == 0 {
+			*r = otherwise
+		} else if *r < 0 {
+			*r = float64(rate.Inf)
+		}
 	}
+	pace(&l.Rate, 1000)
+	pace(&l.Strangers, 20)
 	bound(&l.Burst, int(min(max(1, math.Ceil(2*l.Rate)), math.MaxInt32)))
 	bound(&l.Requests, 1024)
 	bound(&l.RequestsEach, 512)
@@ -89,15 +97,20 @@ func usualConnections() int {
 // that it is there, and an orchestrator must not restart it because it is busy.
 var always = map[string]bool{"/healthz": true, "/readyz": true}
 
+// strangersBurst is how many requests strangers may send at once.
+const strangersBurst = 1000
+
 // aClient is who a request counts for.
 type aClient struct {
 	principal string
 	address   netip.Addr // of nobody known; the zero Addr where there is none, as on a Unix socket
+	stranger  bool       // and should be known
 }
 
-// clientOf returns who a request counts for: the principal, if there is one.
+// clientOf returns who a request counts for: the principal, if there is one, or else where it
+// comes from. This machine's own principal is whoever is at it.
 func clientOf(principal, remoteAddr string) aClient {
-	if principal != "" {
+	if principal != "" && principal != Local {
 		return aClient{principal: principal}
 	}
 	at, err := netip.ParseAddrPort(remoteAddr)
@@ -181,7 +194,7 @@ func (v *visit) admit(client aClient) *Problem {
 	turn := account.rate.ReserveN(now, 1)
 	if wait := turn.DelayFrom(now); wait > 0 {
 		turn.CancelAt(now)
-		problem := TooMany.Problem("at most %v requests a second are taken from each client", g.limits.Rate)
+		problem := TooMany.Problem("at most %v requests a second are taken from each client like you", float64(account.rate.Limit()))
 		problem.wait = wait
 		return problem
 	}
@@ -204,6 +217,9 @@ func (g *gate) accountOf(client aClient) *account {
 		return known
 	}
 	account := &account{client: client, rate: rate.NewLimiter(rate.Limit(g.limits.Rate), g.limits.Burst)}
+	if client.stranger {
+		account.rate = rate.NewLimiter(rate.Limit(g.limits.Strangers), strangersBurst)
+	}
 	g.clients[client] = account
 	g.rest(account)
 	return account

@@ -93,9 +93,33 @@ func TestWhoARequestCountsFor(t *testing.T) {
 	if clientOf("ada", "192.0.2.1:1") != clientOf("ada", "192.0.2.2:1") {
 		t.Error("a principal at two addresses is two clients")
 	}
+	if clientOf(Local, "127.0.0.1:1") == clientOf(Local, "127.0.0.2:1") {
+		t.Error("all at this machine are one client")
+	}
 	if clientOf("ada", "192.0.2.1:1") == clientOf("bob", "192.0.2.1:1") || clientOf("ada", "192.0.2.1:1") == clientOf("", "192.0.2.1:1") {
 		t.Error("two principals at one address are one client")
 	}
+}
+
+// Who should be known and is not may send less, and takes nothing from who is at the same
+// address.
+func TestStrangersAreBoundedApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		name := ""
+		s, _ := limited(Limits{Rate: 5000, Strangers: 0.1}, func(*http.Request) string { return name })
+		for range strangersBurst {
+			if w := from(s, "192.0.2.1:1", "/"); w.Code != http.StatusOK {
+				t.Fatalf("within the burst it answers %d", w.Code)
+			}
+		}
+		if w := from(s, "192.0.2.1:1", "/"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "10" {
+			t.Errorf("beyond it, it answers %d, Retry-After %s", w.Code, w.Header().Get("Retry-After"))
+		}
+		name = "ada"
+		if w := from(s, "192.0.2.1:1", "/"); w.Code != http.StatusOK {
+			t.Errorf("a principal at the same address is answered %d", w.Code)
+		}
+	})
 }
 
 // Strangers cost a bounded amount of memory, however many there are, and none of them makes

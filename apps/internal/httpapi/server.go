@@ -379,7 +379,10 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		if !always[r.URL.Path] {
 			r, _ = s.identified(r) // what came in the way, the route tells if it matters
 		}
-		if tooMany := visit.admit(clientOf(access.Of(r.Context()).Name, r.RemoteAddr)); tooMany != nil {
+		who := access.Of(r.Context())
+		client := clientOf(who.Name, r.RemoteAddr)
+		client.stranger = who.IsNobody() && s.Options.Authenticator != nil
+		if tooMany := visit.admit(client); tooMany != nil {
 			s.shed(w, r, tooMany)
 			return
 		}
