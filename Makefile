@@ -33,12 +33,13 @@ library: ## the library: a write and a read service with a few books, in data/li
 build: ## bin/daybook, which looks after logs, bin/orders and bin/library
 	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders ./apps/library/cmd/library
 
-test: browser strace postgres check ## everything a newcomer should see pass: checks, then all tests, then the count
-	go run ./internal/testsum
+test: browser strace postgres check ## everything a newcomer should see pass: checks, then all tests, those of deploy's files too, then the count
+	go run ./internal/testsum -beside deploy/check
 
 check: ## gofmt, vet and staticcheck over every package
 	@bad=$$(gofmt -l .) && test -z "$$bad" || { echo "gofmt would change these; run make fmt:"; echo "$$bad"; exit 1; }
 	go vet ./...
+	go -C deploy/check vet ./...
 	$(STATICCHECK) ./...
 
 fmt: ## gofmt over every file

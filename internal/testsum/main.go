@@ -1,7 +1,10 @@
 // Command testsum runs the module's tests and says how many passed, failed and
 // were skipped. It is what `make test` calls.
 //
-//	go run ./internal/testsum [-mode split|race|plain] [-- go test flags] [packages]
+//	go run ./internal/testsum [-mode split|race|plain] [-beside DIR] [-- go test flags] [packages]
+//
+// With -beside, the tests of the module in DIR are run too, in a pass of their
+// own without the race detector, and counted with the others.
 //
 // What counts is a leaf: a test, example or fuzz target without subtests, or a
 // subtest without subtests of its own. A parent counts only when it fails by
@@ -30,8 +33,9 @@ import (
 
 func main() {
 	mode := flag.String("mode", "split", "which packages run under the race detector: split, race (all), plain (none)")
+	beside := flag.String("beside", "", "directory of another module, whose tests are run too")
 	flag.Parse()
-	green, err := run(*mode, flag.Args(), os.Stdout, os.Stderr)
+	green, err := run(*mode, *beside, flag.Args(), os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
 	}
@@ -43,7 +47,7 @@ func main() {
 // run runs every pass of the mode and prints the summary to out. It returns
 // true only if something ran and nothing failed; an error is what kept it from
 // running at all.
-func run(mode string, args []string, out, progress io.Writer) (green bool, err error) {
+func run(mode, beside string, args []string, out, progress io.Writer) (green bool, err error) {
 	flags, packages := split(args)
 	module, err := goList("-m")
 	if err != nil {
@@ -52,6 +56,10 @@ func run(mode string, args []string, out, progress io.Writer) (green bool, err e
 	passes, err := passesOf(mode, packages)
 	if err != nil {
 		return false, err
+	}
+
+	if beside != "" {
+		passes = append(passes, pass{name: beside, dir: beside, packages: []string{"./..."}})
 	}
 
 	tally := NewTally(strings.TrimSpace(module), out)
@@ -71,6 +79,7 @@ func (p pass) run(flags []string, tally *Tally, progress io.Writer) error {
 	args = append(append(args, flags...), p.packages...)
 
 	cmd := exec.Command("go", args...)
+	cmd.Dir = p.dir
 	cmd.Stderr = progress
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -13,6 +13,7 @@ type pass struct {
 	name     string   // what the progress lines say
 	flags    []string // for go test, before the packages
 	packages []string
+	dir      string // where it is called; empty for the module itself
 }
 
 // slowUnderRace is a module whose packages are left out of the race pass, with
@@ -34,9 +35,9 @@ const slowUnderRace = "modernc.org/sqlite"
 func passesOf(mode string, packages []string) ([]pass, error) {
 	switch mode {
 	case "race":
-		return []pass{{"race", []string{"-race"}, packages}}, nil
+		return []pass{{name: "race", flags: []string{"-race"}, packages: packages}}, nil
 	case "plain":
-		return []pass{{"plain", nil, packages}}, nil
+		return []pass{{name: "plain", packages: packages}}, nil
 	case "split":
 	default:
 		return nil, fmt.Errorf("unknown mode %q: split, race or plain", mode)
@@ -54,10 +55,10 @@ func passesOf(mode string, packages []string) ([]pass, error) {
 
 	var passes []pass
 	if len(race) > 0 {
-		passes = append(passes, pass{"race", []string{"-race"}, race})
+		passes = append(passes, pass{name: "race", flags: []string{"-race"}, packages: race})
 	}
 	if len(plain) > 0 {
-		passes = append(passes, pass{"plain", nil, plain})
+		passes = append(passes, pass{name: "plain", packages: plain})
 	}
 	return passes, nil
 }

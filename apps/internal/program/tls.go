@@ -10,6 +10,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	// In an image that has nothing but the program there are no certificates of authorities.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 // Secured are the flags that say with which certificate a server speaks TLS, and whose
