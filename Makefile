@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run library build test check fmt race cover bench fuzz soak browser strace postgres
+.PHONY: help run library catalog build test check fmt race cover bench fuzz soak browser strace postgres
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -30,8 +30,12 @@ library: ## the library: a write and a read service with a few books, in data/li
 	go build -o bin/library ./apps/library/cmd/library
 	@exec bin/library demo
 
-build: ## bin/daybook, which looks after logs, bin/orders and bin/library
-	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders ./apps/library/cmd/library
+catalog: ## the catalogue, in data/catalog; prints its address
+	go build -o bin/catalog ./apps/catalog/cmd/catalog
+	@exec bin/catalog
+
+build: ## bin/daybook, which looks after logs, bin/orders, bin/library and bin/catalog
+	go build -o bin/ ./cmd/daybook ./apps/orders/cmd/orders ./apps/library/cmd/library ./apps/catalog/cmd/catalog
 
 test: browser strace postgres check ## everything a newcomer should see pass: checks, then all tests, those of deploy's files too, then the count
 	go run ./internal/testsum -beside deploy/check

@@ -72,8 +72,10 @@ func (s *Showcase) Close() error { return s.keeper.Close() }
 func (s *Showcase) ReadModel() *readmodel.Keeper { return s.keeper }
 
 // Wait returns when what is shown has come to a point. While the read model is away it
-// returns at once: what is answered then is marked as stale.
+// returns at once: what is answered then is marked as stale. But when the showcase has only
+// begun, and there is nothing to be answered, it waits for that too.
 func (s *Showcase) Wait(ctx context.Context, token daybook.Point) error {
+	s.keeper.Begun(ctx)
 	err := s.keeper.Wait(ctx, token)
 	if away := (*readmodel.AwayError)(nil); errors.As(err, &away) {
 		return nil

@@ -14,6 +14,9 @@ type Price = money.Price
 // MaxPrice is the highest price.
 const MaxPrice = Price(money.MaxCents)
 
+// ParsePrice reads an amount as people write it, such as "541", "35.9" or "35.90".
+func ParsePrice(s string) (Price, error) { return money.ParsePrice(s) }
+
 // A SKU is the number of an article in the warehouse: 1 to 64 letters, digits, dots,
 // hyphens, underscores and slashes. It is shown as it was written, and is the same in
 // capitals.

@@ -280,7 +280,7 @@ func (k *Keeper) set(open *opened, away *AwayError) {
 	default:
 		away.Since = time.Now()
 	}
-	if (was == nil) != (away == nil) || k.open != open {
+	if (was == nil) != (away == nil) || k.open != open || away != nil && (was.Err == nil) != (away.Err == nil) {
 		close(k.changed)
 		k.changed = make(chan struct{})
 	}
@@ -320,6 +320,22 @@ func (k *Keeper) Ready() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.ready
+}
+
+// Begun returns when the read model could be asked once, or when it is known what keeps it
+// from that, or when ctx ends: for programs that say that they are there.
+func (k *Keeper) Begun(ctx context.Context) {
+	for {
+		_, away, changed := k.state()
+		if away == nil || away.Err != nil || k.Ready() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // with has the goroutine that owns the editions do something with them, which calls end if
