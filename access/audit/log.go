@@ -328,6 +328,11 @@ type Entry struct {
 	Counted []Counted `json:"counted,omitempty"`
 }
 
+// Entries is [Entries] of the log's store.
+func (l *Log) Entries(ctx context.Context, after uint64) iter.Seq2[Entry, error] {
+	return Entries(ctx, l.store, after)
+}
+
 // Entries yields the entries after so many, in order. It does not check them: see [Verify].
 func Entries(ctx context.Context, store daybook.Store, after uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {

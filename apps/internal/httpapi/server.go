@@ -33,6 +33,8 @@ type Options struct {
 	// machine itself are by the principal [Local], who has every role, and all others are by
 	// nobody, who may do nothing: a site that others can reach needs an authenticator.
 	Authenticator access.Authenticator
+	// Kept is what the site keeps of keys and as its audit log. Nil keeps nothing.
+	Kept *Kept
 	// Hosts are the names of the site, without ports. A request for another name is
 	// refused; one for an IP address or localhost never is. Nil means any name.
 	//

@@ -15,7 +15,7 @@ func (s *WriteSite) routes() []httpapi.Route {
 	return slices.Concat(taking(s.add, s.addCopies, s.remove, s.borrow, s.takeBack), []httpapi.Route{
 		{Method: "GET", Path: "/readyz", Right: httpapi.Known, Handle: s.readyz},
 		{Method: "GET", Path: "/problems", Right: httpapi.Open, Handle: s.problems},
-	}, common(s.Server))
+	}, common(s.Server), s.AccessRoutes())
 }
 
 // taking are the routes of the commands, with a handler for each.
