@@ -3,6 +3,7 @@ package readmodel
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
@@ -65,7 +66,7 @@ func (k *Keeper) Rebuild(ctx context.Context) (edition int, err error) {
 		edition = all[0].Edition() + 1
 		view, err := k.place.open(ctx, k.definition.Edition(edition))
 		if err != nil {
-			return false, err
+			return false, asAway(err)
 		}
 		return false, open.versions.Add(view)
 	})
@@ -76,12 +77,13 @@ func (k *Keeper) Rebuild(ctx context.Context) (edition int, err error) {
 // Nothing can be asked until it is.
 func (k *Keeper) Drop(ctx context.Context) error {
 	return k.with(ctx, func(ctx context.Context, open *opened, end func()) (bool, error) {
+		k.set(nil, &AwayError{Building: true})
 		end()
 		var errs []error
 		for _, view := range open.versions.Views() {
 			errs = append(errs, view.Remove(ctx))
 		}
-		return true, errors.Join(errs...)
+		return true, asAway(errors.Join(errs...))
 	})
 }
 
@@ -97,4 +99,12 @@ func (k *Keeper) RetrySetAside(ctx context.Context, key string) error {
 		return &daybook.UnavailableError{Doing: "retry what is set aside: no edition answers"}
 	}
 	return open.versions.Runner(view).Retry(ctx, key)
+}
+
+// asAway says of an error that it is the database's. Nil stays nil.
+func asAway(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &AwayError{Since: time.Now(), Err: err}
 }

@@ -38,10 +38,10 @@ func (a answer) Unwrap() error { return a.error }
 func Answer(err error) error { return answer{err} }
 
 // Read asks the read model that answers. All questions of look are about one moment; it may
-// be called twice. While the read model cannot be asked the error is an [*AwayError]; it
+// be called several times. While the read model cannot be asked the error is an [*AwayError]; it
 // is found to be away if look fails with an error that is no [Answer].
 func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at Standing) error) error {
-	for again := false; ; again = true {
+	for tries := 1; ; tries++ {
 		open, away, _ := k.state()
 		if away != nil {
 			return away
@@ -69,11 +69,15 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 				return missing
 			}
 		}
-		if again {
+		if tries == attempts {
 			return err
 		}
 	}
 }
+
+// attempts is how often Read looks: an edition may be closed while it does, because another
+// takes its place, and so may a connection that the database has ended.
+const attempts = 3
 
 // missing returns why a view cannot be asked, nil if it can.
 func (k *Keeper) missing(ctx context.Context, view *sqlview.View) *AwayError {
