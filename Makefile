@@ -1,7 +1,7 @@
 # Everything one does with this tree. `make` alone lists the verbs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run library catalog build test check fmt race cover bench fuzz soak browser strace postgres
+.PHONY: help run library catalog build test check fmt race cover bench fuzz soak release reproducible browser strace postgres
 
 # Where `make run` keeps its events. Git ignores it.
 DATA ?= data/orders
@@ -74,6 +74,12 @@ fuzz: ## FUZZTIME=30s on each fuzz target of every decoder
 soak: ## HOURS=2 SEED=1 of power cuts, failing calls, damage and kills, on where it was stopped; HOURS=0 prints how much
 	@go build -o bin/soak ./internal/soak
 	@exec bin/soak -hours $(HOURS) -seed $(SEED)
+
+release: ## dist/: static programs for PLATFORMS, a bill of materials of each (CycloneDX), and checksums
+	go run ./internal/release -out dist $(if $(PLATFORMS),-platforms $(PLATFORMS))
+
+reproducible: ## builds the commit twice, in two places and from nothing, and compares; PLATFORMS=linux/amd64
+	go run ./internal/release -compare -platforms $(or $(PLATFORMS),linux/amd64)
 
 # Tests of pages run in a real browser. This never fails: where none can be had
 # it says why, and those tests are skipped with that reason.
