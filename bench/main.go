@@ -38,6 +38,7 @@ type settings struct {
 	peerEvents  int
 	slowEvents  int
 	fillTime    time.Duration
+	minutes     float64
 }
 
 // works are the workloads, in the order in which they run. Those that read share the
@@ -62,6 +63,9 @@ var works = []struct {
 	{"postgres", postgresWork},
 	{"nats", natsWork},
 	{"elsewhere", elsewhereWork},
+	{"orders", ordersWork},
+	{"queueing", queueingWork},
+	{"steady", steadyWork},
 }
 
 func main() {
@@ -79,6 +83,7 @@ func main() {
 	flag.IntVar(&s.peerEvents, "peer-events", 0, "events in Pebble's and the bare log, at most")
 	flag.IntVar(&s.slowEvents, "slow-events", 0, "events in the others', at most; half of it in bbolt's, a twentieth in JetStream's")
 	flag.DurationVar(&s.fillTime, "fill-time", 0, "how long to fill a store at most")
+	flag.Float64Var(&s.minutes, "minutes", 1, "how long steady goes on for each application")
 	child := flag.String("child", "", "internal: what to do for the process that started this one")
 	render := flag.Bool("render", false, "measure nothing; write the tables and plots again")
 	flag.Parse()
@@ -124,6 +129,8 @@ type harness struct {
 	settings
 	ctx   context.Context
 	kinds []peers.Kind
+	// results are those of this run, and of earlier ones into the same directory.
+	results *Results
 	// filling is what filling stores has cost that a workload found missing.
 	filling *Part
 }
@@ -141,7 +148,7 @@ func run(s settings, render bool) error {
 		return report(results, s.out)
 	}
 	results.Machine = machine()
-	h := &harness{settings: s, ctx: context.Background()}
+	h := &harness{settings: s, ctx: context.Background(), results: results}
 	if err := h.choose(); err != nil {
 		return err
 	}
@@ -216,6 +223,9 @@ func (h *harness) command(work string) string {
 		c += " -full"
 	}
 	c += fmt.Sprintf(" -rounds %d -time %s -events %d -peer-events %d -slow-events %d", h.rounds, h.length, h.events, h.peerEvents, h.slowEvents)
+	if work == "steady" {
+		c += fmt.Sprintf(" -minutes %g", h.minutes)
+	}
 	if h.peers != "" {
 		c += " -peers " + h.peers
 	}

@@ -27,6 +27,7 @@ var colours = map[string]string{
 	"jetstream": "#8a6bb8", "pg": "#c05a5a", "pg-group": "#dd9a9a",
 	"pgstore": "#1f5fbf", "pg-plain": "#c05a5a", "pg-locked": "#dd9a9a", "emmett": "#d9822b",
 	"natsstore": "#1f5fbf", "natsstore-far": "#6c97d8", "js-publish": "#8a6bb8",
+	"orders": "#1f5fbf", "catalog": "#1f5fbf", "obvious": "#d9822b",
 }
 
 // A block of a plot is bars on one scale.

@@ -19,7 +19,8 @@ type chapter struct {
 	// metric is what ratios and the plot are of; more is better if higher.
 	metric string
 	higher bool
-	// ours is the key of what ratios are held against; logstore by default.
+	// ours is the key of what ratios are held against; logstore by default, and alone where
+	// nothing is held against anything.
 	ours string
 	// wide chapters have a row per peer and a column per case, a table per metric; the
 	// others have a table per case, with a column per metric.
@@ -32,6 +33,14 @@ type chapter struct {
 	// why says what a peer does, or leaves out, where it is ahead.
 	why map[string]string
 }
+
+// httpMetrics are what is told of requests.
+var httpMetrics = []string{"requests/s", "p50 ms", "p99 ms", "p99.9 ms", "most ms", "CPU µs/request", "s until all is shown"}
+
+const (
+	aboutClient = "CPU is that of the server's process. The client is in this process, on the same two processors, and takes what is left; it is the same for all and parses next to nothing."
+	whyObvious  = "it keeps the row as it is now and nothing else; here each command is decided on its history, recorded for ever under an id of its own, read back for the answer, and followed by every read model in the same process"
+)
 
 // ceiling is why the bare log is ahead wherever it is.
 const ceiling = "the ceiling, no rival: it looks up no ids, gives no versions, checks nothing and keeps no index"
@@ -98,6 +107,16 @@ var chapters = []chapter{
 		method: "Three servers in this process, on one disk, which sync each message before they acknowledge it; streams have three replicas, and each peer and round has its own. Callers append as above."},
 	{work: "elsewhere", title: "Replaying a log from each of our stores", metric: "events/s", higher: true, metrics: []string{"events", "events/s", "events/CPU s"},
 		method: "The same log, copied by daybook.Copy, is read whole and in order by one reader, warm, which touches each event's data. Ratios are of logstore against the others: above 1 means that logstore is faster. CPU is that of the server too."},
+	{work: "orders", title: "The shop over HTTP, in closed loops", metric: "requests/s", higher: true, ours: "orders", metrics: httpMetrics,
+		method: "A process of its own on the loopback, started anew in each round; clients send their next request when they have the answer to the last, over connections of their own. Commands first, then queries for what they made. " + aboutClient,
+		why:    map[string]string{"obvious": whyObvious}},
+	{work: "catalog", title: "The catalogue over HTTP, in closed loops", metric: "requests/s", higher: true, ours: "catalog", metrics: httpMetrics,
+		method: "As above. " + aboutClient,
+		why:    map[string]string{"obvious": whyObvious}},
+	{work: "queueing", title: "Commands that arrive by chance", metric: "p99 ms", ours: alone, metrics: append([]string{"offered/s"}, httpMetrics...), plots: []string{"p99 ms"},
+		method: "Commands arrive independently of each other and of the answers, at a part of the most that the site did in closed loops, and a time is from the moment at which a command was to be sent: whatever makes it wait counts. Each site is asked for a part of its own ceiling, so read the rates beside the times."},
+	{work: "steady", title: "Memory as time goes by", metric: "anonymous MB", ours: alone, metrics: []string{"anonymous MB", "heap MB", "with mapped files MB", "requests/s", "p50 ms", "p99 ms", "p99.9 ms"}, plots: []string{"anonymous MB"},
+		method: "Commands and queries arrive by chance at half of the ceiling."},
 }
 
 // report writes the tables and the plots of results into a directory.
@@ -273,7 +292,11 @@ func (c chapter) write(b *strings.Builder, p *Part) {
 				fmt.Fprintf(b, " %s |", metric)
 			}
 		}
-		fmt.Fprintf(b, " ratio of %s |\n| --- |%s ---: |\n", c.metric, strings.Repeat(" ---: |", len(shown)))
+		compared := c.ours != alone
+		if compared {
+			fmt.Fprintf(b, " ratio of %s |", c.metric)
+		}
+		fmt.Fprintf(b, "\n| --- |%s%s\n", strings.Repeat(" ---: |", len(shown)), map[bool]string{true: " ---: |"}[compared])
 		for _, key := range p.keys() {
 			if !slices.ContainsFunc(p.Figures, func(f Figure) bool { return f.Case == in && f.Peer == key }) {
 				continue
@@ -282,7 +305,10 @@ func (c chapter) write(b *strings.Builder, p *Part) {
 			for _, metric := range shown {
 				fmt.Fprintf(b, " %s |", p.cell(in, key, metric))
 			}
-			fmt.Fprintf(b, " %s |\n", c.ratio(p, in, key))
+			if compared {
+				fmt.Fprintf(b, " %s |", c.ratio(p, in, key))
+			}
+			fmt.Fprintln(b)
 		}
 	}
 }
@@ -298,6 +324,9 @@ func (c chapter) table(b *strings.Builder, p *Part, title string, cases []string
 		fmt.Fprintln(b)
 	}
 }
+
+// alone is of chapters in which each has figures of its own.
+const alone = "-"
 
 // us returns the key of what ratios are held against.
 func (c chapter) us() string { return cmp.Or(c.ours, "logstore") }

@@ -32,4 +32,10 @@ var Shared = []Kind{
 		Note: "as above, appended at a node that does not hold the epoch"},
 	{Key: "js-publish", Name: "JetStream", Synced: "sync_interval always, on two of three servers",
 		Note: "one message an event, one subject a stream, with the sequence that the subject is expected at; finds by stream and by nothing else"},
+	{Key: "orders", Name: "orders", Synced: "one fdatasync a group",
+		Note: "apps/orders on the embedded store, with its default options but for its limits on one client; its answer to a command is the order that was read back, with an ETag and a token; every read model follows meanwhile, in the same process"},
+	{Key: "catalog", Name: "catalog", Synced: "one fdatasync a group",
+		Note: "apps/catalog on the embedded store and SQLite, likewise"},
+	{Key: "obvious", Name: "the obvious way", Synced: "commit in WAL mode, synchronous FULL",
+		Note: "bench/peers/obvious: net/http and database/sql on modernc's SQLite, a table with three indexes, an INSERT or UPDATE for each command, one connection that writes and four that read, statements prepared; no history, no Idempotency-Key, no tokens, no ETags, no metrics, no read model besides its table"},
 }
