@@ -89,7 +89,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	for _, c := range m.counts {
 		c.Describe(out)
 	}
-	for _, all := range [][]*gauge{storeGauges, diskGauges, projectionGauges, processGauges, publisherGauges} {
+	for _, all := range [][]*gauge{storeGauges, diskGauges, expiryGauges, projectionGauges, processGauges, publisherGauges} {
 		for _, g := range all {
 			out <- g.desc
 		}

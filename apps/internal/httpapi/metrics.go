@@ -51,6 +51,9 @@ func newMetrics(prefix string, own *prommetrics.Metrics) *Metrics {
 			Name: prefix + "_live_streams", Help: "Live streams that are open.",
 		}),
 	}
+	for _, kind := range []Kind{Unavailable, TooMany} {
+		m.shed.WithLabelValues(kind.Name) // who asks for a rate must find it at zero first
+	}
 	m.Registry.MustRegister(m.Daybook, m.requests, m.shed, m.took, m.live,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})

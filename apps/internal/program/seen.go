@@ -131,6 +131,19 @@ func (s *Seen) Processes(o process.Options) process.Options {
 	return o
 }
 
+// Certificate tells when the certificate of a server expires, if it has one.
+func (s *Seen) Certificate(of Secured) {
+	if of.TLSCert != "" {
+		s.Metrics.Expires("certificate", func() (time.Time, error) {
+			pair, err := of.load()
+			if err != nil {
+				return time.Time{}, err
+			}
+			return pair.certificate.Leaf.NotAfter, nil
+		})
+	}
+}
+
 // Disk tells how much room there is where a directory is, if there is one: a store that is
 // elsewhere has none here.
 func (s *Seen) Disk(name, dir string) {

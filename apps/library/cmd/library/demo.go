@@ -69,6 +69,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 		return err
 	}
 	defer reads.Close()
+	reads.Certificate(c.Secured)
 	writer, reader = writes.Around("library", writer), reads.Around("library", reader)
 	if err := begin(ctx, writer); err != nil {
 		return err

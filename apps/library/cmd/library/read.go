@@ -55,6 +55,7 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer seen.Close()
+	seen.Certificate(c.Secured)
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
 	inventory, err := library.Open(ctx, store, &library.InventoryOptions{Dir: c.Data, Projection: seen.Projections(projection.Options{}), Logger: s.Log})

@@ -49,6 +49,7 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer seen.Close()
+	seen.Certificate(c.Secured)
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
 	site := web.NewWriteSite(store, &web.WriteOptions{

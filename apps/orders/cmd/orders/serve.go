@@ -42,6 +42,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer seen.Close()
+	seen.Certificate(c.Secured)
 	shop, err := c.open(ctx, address, s.Log, options, seen)
 	if err != nil {
 		return errors.Join(err, listener.Close())
