@@ -3,5 +3,6 @@
 // try is said in deploy/README.md.
 //
 // It is a module of its own because of what it takes to read all that: the types of
-// Kubernetes, the loader of compose files, the parser of container files.
+// Kubernetes, the loader of compose files, the parser of container files, and Prometheus, which
+// reads the rules of the alerts and the queries of the dashboard.
 package check
