@@ -13,7 +13,7 @@ import (
 
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/access/oidc"
-	"github.com/daybook-es/daybook/internal/oidctest"
+	"github.com/daybook-es/daybook/access/oidc/oidctest"
 )
 
 // A gate takes tokens at a time that a test sets.

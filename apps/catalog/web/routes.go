@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/catalog"
@@ -10,7 +11,7 @@ import (
 
 // routes are all there is. The OpenAPI document describes the same.
 func (s *Site) routes() []httpapi.Route {
-	return append([]httpapi.Route{
+	return slices.Concat([]httpapi.Route{
 		{Method: "GET", Path: "/{$}", Right: httpapi.Open, Handle: s.home},
 
 		{Method: "POST", Path: "/products", Right: httpapi.ToSend("CreateProduct"), Handle: s.create},
@@ -41,7 +42,7 @@ func (s *Site) routes() []httpapi.Route {
 		{Method: "GET", Path: "/static/{file}", Right: httpapi.Open, Handle: pages.Static},
 	}, s.SessionRoutes(func(w http.ResponseWriter, r *http.Request, status int, is httpapi.Session) {
 		pages.Render(s.Server, w, r, status, "session", view{Title: "Who you are", Body: is})
-	})...)
+	}), s.AccessRoutes())
 }
 
 // aboutProduct returns what requests are about that name a product in their address.

@@ -24,8 +24,8 @@ import (
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/access/apikey"
 	"github.com/daybook-es/daybook/access/oidc"
+	"github.com/daybook-es/daybook/access/oidc/oidctest"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
-	"github.com/daybook-es/daybook/internal/oidctest"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 

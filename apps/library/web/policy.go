@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	_ "embed"
 
 	"github.com/daybook-es/daybook/access"
@@ -9,6 +10,10 @@ import (
 
 //go:embed policy.json
 var policy []byte
+
+// PolicyDocument returns the policy that a site goes by unless it is given another, as it is
+// written.
+func PolicyDocument() []byte { return bytes.Clone(policy) }
 
 // Policy returns the policy that a site goes by unless it is given another: who reads, who
 // edits, and who administers.

@@ -18,6 +18,7 @@ import (
 type Serve struct {
 	Data
 	program.Listening
+	program.Guarded
 	program.Seeing
 	Cache int64 `default:"67108864" placeholder:"BYTES" help:"How much of what was answered is kept (${default}), to answer the same again, and while the read database is away; -1 is nothing."`
 }
@@ -31,7 +32,7 @@ const (
 
 // Check implements [program.Checker].
 func (c *Serve) Check(context.Context) error {
-	return errors.Join(c.Data.check(), c.Listening.Check(), c.Seeing.Check())
+	return errors.Join(c.Data.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -59,8 +60,13 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	showcase := catalog.OpenShowcase(store, place, &catalog.ShowcaseOptions{CacheBytes: c.Cache, Runner: seen.Projections(projection.Options{}), Logger: s.Log})
 	defer func() { err = errors.Join(err, showcase.Close()) }()
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.New(store, showcase, &web.Options{
-		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces},
+		Options:  who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
 		Commands: seen.Commands(command.Options{}),
 	})
 	// Who is told the address may ask at once, unless that is to take long.

@@ -31,6 +31,7 @@ type Demo struct {
 	Store string `xor:"kept" placeholder:"URL" help:"Where the events are, instead: a directory, or the URL of a store."`
 	Nats  string `placeholder:"HOST:PORT" help:"Where the NATS server listens, for services in other processes: library read --store nats://HOST:PORT?dir=DIR. Without it, it talks to this process alone."`
 	program.Listening
+	program.Guarded
 	program.Seeing
 }
 
@@ -85,7 +86,12 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	common := httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics, Traces: writes.Traces}
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, desk.Addr(), web.Policy(), web.Names(), writer, s.Log)
+	if err != nil {
+		return errors.Join(err, commands.Close())
+	}
+	closing = append(closing, who.Close)
+	common := who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics, Traces: writes.Traces})
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
 	common.Metrics, common.Traces = reads.Metrics, reads.Traces

@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/daybook-es/daybook/apps/internal/program"
+	"github.com/daybook-es/daybook/apps/library/web"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 func main() { program.Main(new(Main).Execute) }
@@ -20,12 +22,15 @@ type Main struct {
 	Read   Read   `cmd:"" help:"Run a read service: it answers questions, and has the desk's pages."`
 	Import Import `cmd:"" help:"Record the books of the goodbooks-10k catalogue that is in a file, or anywhere below a directory."`
 
+	Access program.AccessVerbs `cmd:"" help:"Keys of those who may use it, the audit log, and the policy."`
+
 	program.Logging
 }
 
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit code: 0, 1 where it failed, 2 where it was called wrongly.
 func (m *Main) Execute(ctx context.Context, args []string, out, errs io.Writer) (code int) {
+	m.Access.Of = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: func() storeurl.Registry { return stores }}
 	return program.Execute(ctx, "library", "A library: which books there are, who has them, and everything that ever happened to them.\n\n"+
 		"Any number of write and read services work on one store. A directory is one for a single write service, and for any number of read services on the same machine.",
 		m, &m.Logging, args, out, errs)

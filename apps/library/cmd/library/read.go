@@ -17,6 +17,7 @@ import (
 type Read struct {
 	Kept
 	program.Listening
+	program.Guarded
 	program.Seeing
 	Write *url.URL `placeholder:"URL" help:"Address of a write service, to which whatever is posted is handed on. Without it, a proxy in front sees to that."`
 	Data  string   `placeholder:"DIR" help:"Directory of this read service alone, for a snapshot of what it knows. Without one it reads the whole log when it starts."`
@@ -32,7 +33,7 @@ func (c *Read) Validate() error {
 
 // Check implements [program.Checker].
 func (c *Read) Check(context.Context) error {
-	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Seeing.Check())
+	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -63,7 +64,12 @@ func (c *Read) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, inventory.Close()) }()
-	site := web.NewReadSite(inventory, &web.ReadOptions{Options: httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}, Write: c.Write})
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, who.Close()) }()
+	site := web.NewReadSite(inventory, &web.ReadOptions{Options: who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}), Write: c.Write})
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("answering", "address", address, "store", c.named(), "write", c.Write)
 	err = site.Serve(ctx, listener)

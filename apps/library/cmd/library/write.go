@@ -21,12 +21,13 @@ const (
 type Write struct {
 	Kept
 	program.Listening
+	program.Guarded
 	program.Seeing
 }
 
 // Check implements [program.Checker].
 func (c *Write) Check(context.Context) error {
-	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Seeing.Check())
+	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -52,8 +53,13 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 	seen.Certificate(c.Secured)
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.NewWriteSite(store, &web.WriteOptions{
-		Options:  httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces},
+		Options:  who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
 		Commands: seen.Commands(command.Options{}),
 	})
 	fmt.Fprintln(s.Out, address)

@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/daybook-es/daybook/apps/internal/program"
+	"github.com/daybook-es/daybook/apps/orders/web"
+	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 func main() { program.Main(new(Main).Execute) }
@@ -21,12 +23,15 @@ type Main struct {
 	Audit    Audit    `cmd:"" help:"Check the whole log: that stock, money and orders are as they must be."`
 	Simulate Simulate `cmd:"" help:"Keep the shop busy: place, pay, ship, deliver and cancel orders."`
 
+	Access program.AccessVerbs `cmd:"" help:"Keys of those who may use it, the audit log, and the policy."`
+
 	program.Logging
 }
 
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit code: 0, 1 where it failed, 2 where it was called wrongly.
 func (m *Main) Execute(ctx context.Context, args []string, out, errs io.Writer) (code int) {
+	m.Access.Of = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: func() storeurl.Registry { return stores }}
 	return program.Execute(ctx, "orders", "A shop's orders, from the basket to the door, and everything that ever happened to them.\n\n"+
 		"Everything is kept in a directory, DIR, and nothing else is needed. One program at a time has it open; the others talk to it with --addr.",
 		m, &m.Logging, args, out, errs)

@@ -16,6 +16,7 @@ type Serve struct {
 	Data
 	Fulfilment
 	program.Listening
+	program.Guarded
 	program.Seeing
 }
 
@@ -23,7 +24,7 @@ const usualAddr = "127.0.0.1:8080"
 
 // Check implements [program.Checker].
 func (c *Serve) Check(context.Context) error {
-	return errors.Join(c.Data.check(), c.Listening.Check(), c.Seeing.Check())
+	return errors.Join(c.Data.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -48,8 +49,13 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), shop.store, s.Log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.New(shop.Shop, &web.Options{
-		Options:   httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces},
+		Options:   who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	fmt.Fprintln(s.Out, address)
