@@ -88,6 +88,8 @@ type Problem struct {
 	Kind Kind `json:"-"`
 	// Err is what the log should say about it.
 	Err error `json:"-"`
+	// SignIn is where a browser signs in, and is led back from; empty for other problems.
+	SignIn string `json:"-"`
 
 	allow     string        // of a wrong method
 	challenge string        // of somebody who is not known

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -284,6 +285,12 @@ func (s *Server) Fail(w *StatusWriter, r *http.Request, err error) {
 		return // the answer has begun, and can only be broken off
 	}
 	if form, _ := Wanted(r); form == AsHTML && s.Page != nil {
+		if problem.Kind == Anonymous {
+			problem.SignIn = "/session"
+			if Safe(r) {
+				problem.SignIn += "?" + url.Values{"next": {r.URL.RequestURI()}}.Encode()
+			}
+		}
 		problem.Header(w)
 		s.Page(w, r, &problem)
 		return

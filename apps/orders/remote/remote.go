@@ -32,6 +32,7 @@ import (
 // many goroutines.
 type Shop struct {
 	base   string
+	key    string // that requests bear; empty for none
 	client *http.Client
 
 	mu    sync.Mutex
@@ -44,8 +45,9 @@ var (
 )
 
 // Dial returns the shop at an address, such as "127.0.0.1:8080" or
-// "https://shop.example". It does not ask whether there is one.
-func Dial(address string) (*Shop, error) {
+// "https://shop.example", which is asked with a key; empty is none. It does not ask whether
+// there is one.
+func Dial(address, key string) (*Shop, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
@@ -53,7 +55,7 @@ func Dial(address string) (*Shop, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("remote: %q is no address of a shop, such as 127.0.0.1:8080", address)
 	}
-	return &Shop{base: strings.TrimSuffix(base.String(), "/"), client: &http.Client{Timeout: 2 * time.Minute}}, nil
+	return &Shop{base: strings.TrimSuffix(base.String(), "/"), key: key, client: &http.Client{Timeout: 2 * time.Minute}}, nil
 }
 
 // A ProblemError is a server's answer that it did not do what it was asked, in the
@@ -210,6 +212,9 @@ func (s *Shop) again(ctx context.Context, ask func() (*http.Request, error), tak
 			return struct{}{}, backoff.Permanent(err)
 		}
 		request.Header.Set("Accept", "application/json")
+		if s.key != "" {
+			request.Header.Set("Authorization", "Bearer "+s.key)
+		}
 		answered, err := s.client.Do(request)
 		if err != nil {
 			if refused := (*net.OpError)(nil); errors.As(err, &refused) && refused.Op == "dial" {

@@ -35,7 +35,7 @@ func open(t *testing.T, interfere func(http.Handler) http.Handler) (*orders.Shop
 			t.Error(err)
 		}
 	})
-	far, err := Dial(server.URL)
+	far, err := Dial(server.URL, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,11 +175,11 @@ func TestPatience(t *testing.T) {
 
 func TestDial(t *testing.T) {
 	for _, address := range []string{"", "://", "ftp://shop", "http://", "a b"} {
-		if _, err := Dial(address); err == nil {
+		if _, err := Dial(address, ""); err == nil {
 			t.Errorf("%q is taken for an address", address)
 		}
 	}
-	far, err := Dial("127.0.0.1:1")
+	far, err := Dial("127.0.0.1:1", "")
 	if err != nil {
 		t.Fatal(err)
 	}

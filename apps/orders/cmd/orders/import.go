@@ -18,6 +18,7 @@ import (
 type Import struct {
 	Data
 	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data."`
+	program.Bearer
 	From string `arg:"" help:"Directory, anywhere below which are the tables olist_orders_dataset.csv, olist_order_items_dataset.csv, olist_order_payments_dataset.csv and olist_customers_dataset.csv, plain or .gz; those of products, sellers and category names are used if they are there."`
 }
 
@@ -62,7 +63,7 @@ const catchingUp = 100_000
 // with what to wait for until all of it is shown, and what to do at the end.
 func (c *Import) recorder(ctx context.Context, s *program.Streams) (orders.Recorder, func(context.Context) error, func(*error), error) {
 	if c.Addr != "" {
-		shop, err := remote.Dial(c.Addr)
+		shop, err := remote.Dial(c.Addr, c.Key)
 		if err != nil {
 			return nil, nil, nil, err
 		}

@@ -17,6 +17,7 @@ import (
 type Report struct {
 	Data
 	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data."`
+	program.Bearer
 	AsOf moment `placeholder:"TIME" help:"How far orders had come by then, such as \"2017-11-24 23:59:00\" (UTC)."`
 	JSON bool   `name:"json" help:"As JSON, for programs."`
 }
@@ -40,7 +41,7 @@ type printer interface{ Print(io.Writer) error }
 // ask gets the report from the server, or from the directory.
 func (c *Report) ask(ctx context.Context, s *program.Streams) (_ printer, err error) {
 	if c.Addr != "" {
-		shop, err := remote.Dial(c.Addr)
+		shop, err := remote.Dial(c.Addr, c.Key)
 		if err != nil {
 			return nil, err
 		}

@@ -16,7 +16,8 @@ import (
 type Simulate struct {
 	Data
 	Fulfilment
-	Addr   string        `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	program.Bearer
 	Rate   float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
 	For    time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
 	ByHand bool          `help:"Do by hand what the shop does by itself: pay, and ship."`
@@ -96,7 +97,7 @@ func because(err error) string {
 // desk returns where the commands are handed in, and what to do at the end.
 func (c *Simulate) desk(ctx context.Context, s *program.Streams) (orders.Desk, func(*error), error) {
 	if c.Addr != "" {
-		shop, err := remote.Dial(c.Addr)
+		shop, err := remote.Dial(c.Addr, c.Key)
 		return shop, func(*error) {}, err
 	}
 	options, _, _, err := c.options()
