@@ -155,12 +155,22 @@ func compare(platforms []string, tell io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var sums [2]string
-	for i, name := range []string{"a", filepath.Join("somewhere-else-entirely", "b")} {
-		tree, out := filepath.Join(place, name, "tree"), filepath.Join(place, name, "dist")
-		if said, err := exec.Command("git", "clone", "--quiet", "--no-hardlinks", here, tree).CombinedOutput(); err != nil {
-			return fmt.Errorf("clone: %w\n%s", err, said)
+	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return fmt.Errorf("which commit it is: %w", err)
+	}
+	names := []string{"a", filepath.Join("somewhere-else-entirely", "b")}
+	for _, name := range names { // both now: whoever works here goes on meanwhile
+		tree := filepath.Join(place, name, "tree")
+		for _, args := range [][]string{{"clone", "--quiet", "--no-hardlinks", here, tree}, {"-C", tree, "checkout", "--quiet", "--detach", strings.TrimSpace(string(commit))}} {
+			if said, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+				return fmt.Errorf("clone: %w\n%s", err, said)
+			}
 		}
+	}
+	var sums [2]string
+	for i, name := range names {
+		tree, out := filepath.Join(place, name, "tree"), filepath.Join(place, name, "dist")
 		for _, platform := range platforms {
 			began := time.Now()
 			if _, err := build(tree, out, platform, filepath.Join(place, name, "cache")); err != nil {
