@@ -24,7 +24,7 @@ type sqliteFile struct {
 
 	// readers is a pool of connections, each of which sees what was committed when it
 	// began to look. They do not wait for the writer, nor the writer for them.
-	readers *sql.DB
+	readers *readers
 	writers *sql.DB // lends the one connection that writer holds
 
 	writing sync.Mutex // held while a transaction writes; guards writer and closed
@@ -53,11 +53,11 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
 	if f.writers, err = sql.Open("sqlite", address(path, false)); err != nil {
 		return nil, err
 	}
-	if f.readers, err = sql.Open("sqlite", address(path, true)); err != nil {
+	read, err := sql.Open("sqlite", address(path, true))
+	if err != nil {
 		return nil, err
 	}
-	f.readers.SetMaxOpenConns(maxReaders)
-	f.readers.SetMaxIdleConns(maxReaders)
+	f.readers = newReaders(read)
 	conn, err := connect(ctx, f.writers)
 	if err != nil {
 		return nil, err
@@ -163,18 +163,8 @@ func (f *sqliteFile) write(ctx context.Context, do func(*Tx) error) error {
 	return f.writer.transact(ctx, do)
 }
 
-func (f *sqliteFile) read(ctx context.Context, look func(*Reader) error) (err error) {
-	tx, err := f.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("begin to read: %w", err)
-	}
-	defer func() {
-		// Nothing was written: a rollback only says that the reading is over.
-		if end := tx.Rollback(); end != nil && err == nil && !errors.Is(end, sql.ErrTxDone) {
-			err = fmt.Errorf("end to read: %w", end)
-		}
-	}()
-	return look(&Reader{ctx: ctx, s: sqliteReader{tx}})
+func (f *sqliteFile) read(ctx context.Context, look func(*Reader) error) error {
+	return f.readers.transact(ctx, func(c *connection) error { return look(&Reader{ctx: ctx, s: c}) })
 }
 
 func (f *sqliteFile) close() error {
@@ -188,20 +178,21 @@ func (f *sqliteFile) close() error {
 	if f.writer != nil {
 		errs = append(errs, f.writer.close())
 	}
-	for _, db := range []*sql.DB{f.writers, f.readers} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if f.writers != nil {
+		errs = append(errs, f.writers.Close())
+	}
+	if f.readers != nil {
+		errs = append(errs, f.readers.close())
 	}
 	return errors.Join(errs...)
 }
 
 // ask implements database.
 func (f *sqliteFile) ask(ctx context.Context, look func(*Reader) error) error {
-	return look(&Reader{ctx: ctx, s: sqliteReader{f.readers}})
+	return f.readers.with(ctx, func(c *connection) error { return look(&Reader{ctx: ctx, s: c}) })
 }
 
-// A sqliteReader asks a database, or within a transaction that changes nothing.
+// A sqliteReader asks within a transaction that changes nothing.
 type sqliteReader struct {
 	db interface {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)

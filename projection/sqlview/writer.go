@@ -7,25 +7,15 @@ import (
 	"fmt"
 )
 
-// A writer is the one connection that changes a database, with the statements that
-// were prepared on it. It is used by one goroutine at a time.
+// A writer is the one connection that changes a database. It is used by one goroutine at a
+// time.
 type writer struct {
-	conn *sql.Conn
-	// prepared are the statements that are not in use. One that is, by a query whose
-	// rows are being read, is not here: a handler that asks the same again meanwhile
-	// gets another.
-	prepared map[string]*sql.Stmt
+	connection
 	// patient is set when constraints that are deferred are checked after each event.
 	patient bool
 }
 
-// A projection has some dozens of statements. One that has more than this writes
-// values into them.
-const maxPrepared = 1000
-
-func newWriter(conn *sql.Conn) *writer {
-	return &writer{conn: conn, prepared: make(map[string]*sql.Stmt)}
-}
+func newWriter(conn *sql.Conn) *writer { return &writer{connection: newConnection(conn)} }
 
 // transact calls do in a transaction: what it did is kept if it returns nil, and
 // undone if not.
@@ -88,18 +78,6 @@ func (w *writer) send(ctx context.Context, statement string, args []any) error {
 	return err
 }
 
-// query implements session.
-func (w *writer) query(ctx context.Context, query string, args []any, yield func(Row, error) bool) {
-	s, err := w.take(ctx, query)
-	if err != nil {
-		yield(Row{}, err)
-		return
-	}
-	defer w.giveBack(query, s)
-	rows, err := s.QueryContext(ctx, arguments(args)...)
-	each(rows, err, yield)
-}
-
 // script implements session.
 func (w *writer) script(ctx context.Context, statements string) error {
 	_, err := w.conn.ExecContext(ctx, statements)
@@ -126,30 +104,3 @@ func (w *writer) check(ctx context.Context) error {
 
 // failed implements session: after a statement that failed SQLite takes others.
 func (w *writer) failed() error { return nil }
-
-// take returns a prepared statement that is not in use.
-func (w *writer) take(ctx context.Context, statement string) (*sql.Stmt, error) {
-	if s, found := w.prepared[statement]; found {
-		delete(w.prepared, statement)
-		return s, nil
-	}
-	return w.conn.PrepareContext(ctx, statement)
-}
-
-// giveBack keeps a statement for the next who takes it.
-func (w *writer) giveBack(statement string, s *sql.Stmt) {
-	if _, found := w.prepared[statement]; found || len(w.prepared) >= maxPrepared {
-		_ = s.Close() // frees memory, and has nothing to report that its use has not
-		return
-	}
-	w.prepared[statement] = s
-}
-
-// close closes the statements and the connection.
-func (w *writer) close() error {
-	var errs []error
-	for _, s := range w.prepared {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(append(errs, w.conn.Close())...)
-}
