@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -114,10 +115,20 @@ func (g *Guard) CheckAny(ctx context.Context, act Act) error {
 // Decide is [Guard.Check] for who only wants to know, such as a page that shows what may be
 // done: nothing is written down.
 func (g *Guard) Decide(who Principal, act Act) error {
-	if g.options.Log != uuid.Nil && who.Log != uuid.Nil && who.Log != g.options.Log {
+	if g.Admit(who) != nil {
 		return &DeniedError{Principal: who.Name, Act: act, Reason: who.By + " is for another log"}
 	}
 	return g.policy.Decide(who, act)
+}
+
+// Admit returns a [*CredentialError] for a principal whose credential is for another log than
+// the guard is of: nobody knows them here.
+func (g *Guard) Admit(who Principal) error {
+	if g.options.Log == uuid.Nil || who.Log == uuid.Nil || who.Log == g.options.Log {
+		return nil
+	}
+	kind, _, _ := strings.Cut(who.By, " ")
+	return &CredentialError{Kind: kind, Reason: "is for another log"}
 }
 
 // Authorize is the [command.Options.Authorize] of a bus whose commands are guarded by their

@@ -120,8 +120,11 @@ func (s *Server) whoIs(r *http.Request) (access.Principal, error) {
 		r = signedIn
 	}
 	who, err := s.Options.Authenticator.Authenticate(r)
-	if err == nil && who.IsNobody() {
+	switch {
+	case err == nil && who.IsNobody():
 		err = access.ErrNoCredential
+	case err == nil:
+		err = s.Options.Guard.Admit(who)
 	}
 	return who, err
 }
