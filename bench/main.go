@@ -64,6 +64,7 @@ var works = []struct {
 	{"nats", natsWork},
 	{"elsewhere", elsewhereWork},
 	{"orders", ordersWork},
+	{"catalog", catalogWork},
 	{"queueing", queueingWork},
 	{"steady", steadyWork},
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // trading are the applications that are measured over HTTP.
-var trading = []trade{orderTrade}
+var trading = []trade{orderTrade, productTrade}
 
 // queueing is how much of the ceiling is asked for.
 var queueing = []int{50, 80, 95}

@@ -111,7 +111,7 @@ var chapters = []chapter{
 		method: "A process of its own on the loopback, started anew in each round; clients send their next request when they have the answer to the last, over connections of their own. Commands first, then queries for what they made. " + aboutClient,
 		why:    map[string]string{"obvious": whyObvious}},
 	{work: "catalog", title: "The catalogue over HTTP, in closed loops", metric: "requests/s", higher: true, ours: "catalog", metrics: httpMetrics,
-		method: "As above. " + aboutClient,
+		method: "As above. A hundred products are asked for by chance, and the first page of the list: of a server that keeps its answers (its default, 64 MB), and of one that does not (--cache=-1). " + aboutClient,
 		why:    map[string]string{"obvious": whyObvious}},
 	{work: "queueing", title: "Commands that arrive by chance", metric: "p99 ms", ours: alone, metrics: append([]string{"offered/s"}, httpMetrics...), plots: []string{"p99 ms"},
 		method: "Commands arrive independently of each other and of the answers, at a part of the most that the site did in closed loops, and a time is from the moment at which a command was to be sent: whatever makes it wait counts. Each site is asked for a part of its own ceiling, so read the rates beside the times."},

@@ -15,12 +15,18 @@ type trade struct {
 	key        string // of the application
 	collection string // address of the command, and of the list
 	body       func(caller, n int) string
+	// cold are the flags with which it keeps no answers; nil if it never does.
+	cold []string
 }
 
 var orderTrade = trade{"orders", "/orders", func(caller, n int) string {
 	return fmt.Sprintf(`{"customer": {"id": "c%d-%d", "city": "Porto Alegre", "state": "RS"}, "lines": [{"product": "lamp-%d", "quantity": 2, "unit_price": 1999, "freight": 300}]}`,
 		caller, n%1000, n%500)
-}}
+}, nil}
+
+var productTrade = trade{"catalog", "/products", func(caller, n int) string {
+	return fmt.Sprintf(`{"name": "Lamp %d of %d", "price": %d}`, n, caller, 1000+n%5000)
+}, []string{"--cache=-1"}}
 
 // shopCallers are how many clients there are.
 var shopCallers = []int{1, 16, 256}
@@ -28,6 +34,7 @@ var shopCallers = []int{1, 16, 256}
 const (
 	commandTime = 2 * time.Second // how long commands are sent in a round, and queries half of it
 	listed      = 50              // entries of a list
+	wanted      = 100             // things that are asked for again and again, where answers are kept
 )
 
 func clientsOf(callers int) string {
@@ -43,6 +50,9 @@ func (t trade) commandCase(callers int) string {
 
 // ordersWork measures the shop.
 func ordersWork(h *harness, part *Part) error { return h.trades(part, orderTrade) }
+
+// catalogWork measures the catalogue.
+func catalogWork(h *harness, part *Part) error { return h.trades(part, productTrade) }
 
 // trades measures an application and the obvious one by turns, in closed loops: commands, then
 // the queries for what they made.
@@ -88,15 +98,47 @@ func (h *harness) round(part *Part, t trade, key string, callers int) (err error
 	if key == t.key {
 		part.add(t.commandCase(callers), key, "s until all is shown", behind.Seconds())
 	}
-	for name, p := range map[string]press{
-		fmt.Sprintf("GET %s/{id}, %s", t.collection, clientsOf(callers)):                t.one(v, made),
-		fmt.Sprintf("GET %s, %d of them, %s", t.collection, listed, clientsOf(callers)): t.list(v),
-	} {
-		out, err := v.closed(callers, commandTime/2, p)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	kept := ""
+	if t.cold != nil {
+		kept = ", kept answers"
+		made = made.few(wanted)
+	}
+	if err := h.queries(part, t, v, made, callers, kept); err != nil || t.cold == nil {
+		return err
+	}
+	// The same of a server that keeps no answers; the obvious one never does.
+	bare := v
+	if key == t.key {
+		if bare, err = h.serve(key, t.cold...); err != nil {
+			return err
 		}
-		out.add(part, name, key)
+		defer func() { err = errors.Join(err, bare.close()) }()
+		made = newLocations(callers)
+		if _, err := bare.closed(callers, commandTime/2, t.command(bare, made)); err != nil {
+			return err
+		}
+		if _, err := bare.untilShown(t); err != nil {
+			return err
+		}
+		made = made.few(wanted)
+	}
+	return h.queries(part, t, bare, made, callers, ", no kept answers")
+}
+
+// queries measures both queries. What tells them apart from others of their kind is how.
+func (h *harness) queries(part *Part, t trade, v *served, made *locations, callers int, how string) error {
+	for _, q := range []struct {
+		name  string
+		press press
+	}{
+		{fmt.Sprintf("GET %s/{id}%s, %s", t.collection, how, clientsOf(callers)), t.one(v, made)},
+		{fmt.Sprintf("GET %s, %d of them%s, %s", t.collection, listed, how, clientsOf(callers)), t.list(v)},
+	} {
+		out, err := v.closed(callers, commandTime/2, q.press)
+		if err != nil {
+			return fmt.Errorf("%s: %w", q.name, err)
+		}
+		out.add(part, q.name, v.key)
 	}
 	return nil
 }
@@ -183,4 +225,17 @@ func (l *locations) any(caller int) string {
 		m.Unlock()
 	}
 	return "/nothing-was-made"
+}
+
+// few returns so many of them, for all callers.
+func (l *locations) few(n int) *locations {
+	some := newLocations(1)
+	for i := range l.of {
+		for _, at := range l.of[i].at {
+			if len(some.of[0].at) < n {
+				some.of[0].at = append(some.of[0].at, at)
+			}
+		}
+	}
+	return some
 }
