@@ -129,6 +129,9 @@ func checkOurs(t *testing.T, project *types.Project, s types.ServiceConfig, imag
 	if !slices.Contains(how.dirs, "/tmp") {
 		t.Error("it has no place for files that are gone when it ends")
 	}
+	first := how
+	first.args = []string{"access", "issue", "--role", "admin", "me"}
+	first.check(t, "the first key")
 	got := how.check(t, s.Name)
 	for _, port := range s.Ports {
 		if int(port.Target) != got.port(t) {

@@ -3,6 +3,7 @@ package check
 import (
 	"bufio"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type manifest struct {
 	budgets  []policyv1.PodDisruptionBudget
 	policies []networkingv1.NetworkPolicy
 	sets     []set
+	once     []corev1.Pod // that do one thing and are gone
 }
 
 // A set is a StatefulSet or a Deployment.
@@ -95,6 +97,10 @@ func readManifest(t *testing.T, path string) manifest {
 			if r := d.Spec.Strategy.RollingUpdate; r == nil || r.MaxUnavailable == nil || r.MaxUnavailable.IntValue() != 0 {
 				t.Errorf("Deployment %s: an upgrade takes pods away before there are others", d.Name)
 			}
+		case "v1 Pod":
+			var p corev1.Pod
+			decode(&p)
+			m.once = append(m.once, p)
 		case "policy/v1 PodDisruptionBudget":
 			var b policyv1.PodDisruptionBudget
 			decode(&b)
@@ -110,16 +116,37 @@ func readManifest(t *testing.T, path string) manifest {
 }
 
 func TestManifestsAreWhatKubernetesAndTheProgramsTake(t *testing.T) {
+	all := map[string]manifest{}
+	configs, claims := map[string]corev1.ConfigMap{}, map[string]bool{}
 	for _, path := range found(t, "kubernetes/*.yaml") {
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			m := readManifest(t, path)
-			if len(m.sets) == 0 {
+		m := readManifest(t, path)
+		all[filepath.Base(path)] = m
+		maps.Copy(configs, m.configs)
+		for _, s := range m.sets {
+			for _, claim := range s.claims {
+				claims[claim.Name+"-"+s.Name+"-0"] = true
+			}
+		}
+	}
+	for name, m := range all {
+		t.Run(name, func(t *testing.T) {
+			if len(m.sets)+len(m.once) == 0 {
 				t.Fatal("nothing runs")
+			}
+			for _, pod := range m.once {
+				t.Run(pod.Name, func(t *testing.T) {
+					for _, volume := range pod.Spec.Volumes {
+						if of := volume.PersistentVolumeClaim; of != nil && !claims[of.ClaimName] {
+							t.Errorf("no set has the claim %s", of.ClaimName)
+						}
+					}
+					manifest{configs: configs}.checkPod(t, set{ObjectMeta: pod.ObjectMeta, template: corev1.PodTemplateSpec{Spec: pod.Spec}}, true)
+				})
 			}
 			for _, s := range m.sets {
 				t.Run(s.Name, func(t *testing.T) {
 					m.checkAround(t, s)
-					m.checkPod(t, s)
+					m.checkPod(t, s, false)
 				})
 			}
 		})
@@ -197,8 +224,9 @@ func portOf(c corev1.Container, port intstr.IntOrString) int {
 	return 0
 }
 
-// checkPod checks what runs in a pod, and has the real program check its settings.
-func (m manifest) checkPod(t *testing.T, s set) {
+// checkPod checks what runs in a pod, for good or once, and has the real program check its
+// settings.
+func (m manifest) checkPod(t *testing.T, s set, once bool) {
 	pod := s.template.Spec
 	if as := pod.SecurityContext; as == nil || as.RunAsNonRoot == nil || !*as.RunAsNonRoot || *as.RunAsUser == 0 || as.SeccompProfile == nil || as.FSGroup == nil {
 		t.Error("it may be root, or ask the kernel for anything, or cannot write to its volume")
@@ -222,9 +250,12 @@ func (m manifest) checkPod(t *testing.T, s set) {
 		}
 		how := m.setup(t, s, c, program, used)
 		got := how.check(t, c.Name)
-		if i >= len(pod.Containers) {
+		if once || i >= len(pod.Containers) {
 			continue
 		}
+		first := how
+		first.args = []string{"access", "issue", "--config", c.Args[slices.Index(c.Args, "--config")+1], "--role", "admin", "me"}
+		first.check(t, "the first key")
 		if soft := mebibytes(t, how.env["GOMEMLIMIT"]); soft >= limit.Value() {
 			t.Errorf("%s: GOMEMLIMIT leaves nothing of %s", c.Name, limit)
 		}
@@ -268,7 +299,7 @@ func (m manifest) setup(t *testing.T, s set, c corev1.Container, program string,
 		volume := slices.IndexFunc(s.template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
 		claimed := slices.ContainsFunc(s.claims, func(c corev1.PersistentVolumeClaim) bool { return c.Name == mount.Name })
 		switch {
-		case claimed || volume >= 0 && s.template.Spec.Volumes[volume].EmptyDir != nil:
+		case claimed || volume >= 0 && (s.template.Spec.Volumes[volume].EmptyDir != nil || s.template.Spec.Volumes[volume].PersistentVolumeClaim != nil):
 			how.dirs = append(how.dirs, mount.MountPath)
 		case volume >= 0 && s.template.Spec.Volumes[volume].ConfigMap != nil:
 			config, has := m.configs[s.template.Spec.Volumes[volume].ConfigMap.Name]

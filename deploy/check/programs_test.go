@@ -30,6 +30,7 @@ var programs = map[string]struct {
 	openAPI string
 }{
 	"orders":  {"apps/orders/cmd/orders", "apps/orders/web/openapi.json"},
+	"catalog": {"apps/catalog/cmd/catalog", "apps/catalog/web/openapi.json"},
 	"library": {"apps/library/cmd/library", "apps/library/web/openapi.json"},
 	"daybook": {"cmd/daybook", ""},
 }

@@ -76,7 +76,7 @@ func TestTheShopsServiceHasSettingsThatTheProgramTakes(t *testing.T) {
 		words := strings.Fields(command)
 		how := setup{program: filepath.Base(words[0]), args: words[1:], files: map[string]string{"/etc/daybook/orders.yaml": config}, dirs: []string{state}}
 		got := how.check(t, command)
-		if !below(got["data"], how.dirs) || got["addr"] != "127.0.0.1:8080" {
+		if !below(got["data"], how.dirs) || !below(got["access"], how.dirs) || got["addr"] != "127.0.0.1:8080" {
 			t.Errorf("%s keeps its data in %s and listens at %s", command, got["data"], got["addr"])
 		}
 		grace, err := time.ParseDuration(u["Service.TimeoutStopSec"][0])

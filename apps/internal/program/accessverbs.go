@@ -55,7 +55,7 @@ type Policied struct {
 // server that has them open.
 type Reached struct {
 	Access string `xor:"kept" required:"" placeholder:"URL" help:"Where the keys and the audit log are kept, if no server has them open."`
-	Addr   string `xor:"kept" required:"" placeholder:"URL" help:"Address of the server that has them open."`
+	Addr   string `xor:"kept" required:"" placeholder:"URL" here:"" help:"Address of the server that has them open."`
 	Bearer
 }
 

@@ -3,8 +3,8 @@
 // how they show progress.
 //
 // A program is a struct for package kong with a [Logging] in it, and [Execute] runs it. Every
-// flag may also be set in the environment and in a file; a flag whose whole value is secret
-// has the tag secret:"".
+// flag may also be set in the environment and in a file, unless it has the tag here:""; a flag
+// whose whole value is secret has the tag secret:"".
 package program
 
 import (

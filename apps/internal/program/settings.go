@@ -127,8 +127,13 @@ func (s *settings) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag
 	return value, nil
 }
 
-// find returns what a flag is set to, and by whom; nobody if it is not set here.
+// find returns what a flag is set to, and by whom; nobody if it is not set here. A flag with the
+// tag here:"" is set on the command line alone: its name means something else for other verbs,
+// which share the environment and the file.
 func (s *settings) find(flag *kong.Flag) (value, from string, err error) {
+	if flag.Tag.Has("here") {
+		return "", "", nil
+	}
 	variable := s.variable(flag.Name)
 	if value := s.lookup(variable); value != "" {
 		return value, variable, nil

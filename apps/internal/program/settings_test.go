@@ -24,6 +24,9 @@ type stand struct {
 	} `cmd:"" default:"withargs"`
 	Close struct {
 		Price string
+		Data  string `xor:"where" placeholder:"DIR"`
+		Addr  string `xor:"where" here:"" placeholder:"URL"`
+		closing
 	} `cmd:""`
 
 	Logging
@@ -35,6 +38,10 @@ type opening struct{}
 var opened func(s *Streams) error
 
 func (opening) Run(_ context.Context, s *Streams) error { return opened(s) }
+
+type closing struct{}
+
+func (closing) Run(*Streams) error { return nil }
 
 // called runs the program. It returns what was opened, if anything was, what the program
 // printed, and its exit code.
@@ -87,6 +94,13 @@ func TestAFlagBeatsTheEnvironmentWhichBeatsTheFile(t *testing.T) {
 	t.Setenv("STAND_ADDR", "nowhere")
 	if _, _, errs, code := called(t); code != 2 || !strings.Contains(errs, "can't be used together") {
 		t.Errorf("two that exclude each other: %d, %q", code, errs)
+	}
+	// Of another verb, the address is another one.
+	if _, out, errs, code := called(t, "close", "--check-config"); code != 0 || !strings.Contains(fields(out), "\ndata there STAND_DATA\n") || !strings.Contains(fields(out), "\naddr - -\n") {
+		t.Errorf("%d, %s%s", code, out, errs)
+	}
+	if _, out, errs, code := called(t, "close", "--addr", "x", "--check-config"); code != 0 || !strings.Contains(fields(out), "\ndata - -\n") || !strings.Contains(fields(out), "\naddr x --addr\n") {
+		t.Errorf("%d, %s%s", code, out, errs)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // Import records what Olist's tables tell.
 type Import struct {
 	Data
-	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data."`
+	Addr string `xor:"shop,store" placeholder:"URL" here:"" help:"Address of the server that has the shop open, instead of --data."`
 	program.Bearer
 	From string `arg:"" help:"Directory, anywhere below which are the tables olist_orders_dataset.csv, olist_order_items_dataset.csv, olist_order_payments_dataset.csv and olist_customers_dataset.csv, plain or .gz; those of products, sellers and category names are used if they are there."`
 }

@@ -16,7 +16,7 @@ import (
 // Report prints figures.
 type Report struct {
 	Data
-	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data."`
+	Addr string `xor:"shop,store" placeholder:"URL" here:"" help:"Address of the server that has the shop open, instead of --data."`
 	program.Bearer
 	AsOf moment `placeholder:"TIME" help:"How far orders had come by then, such as \"2017-11-24 23:59:00\" (UTC)."`
 	JSON bool   `name:"json" help:"As JSON, for programs."`

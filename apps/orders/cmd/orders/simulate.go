@@ -16,7 +16,7 @@ import (
 type Simulate struct {
 	Data
 	Fulfilment
-	Addr string `xor:"shop,store" placeholder:"URL" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
+	Addr string `xor:"shop,store" placeholder:"URL" here:"" help:"Address of the server that has the shop open, instead of --data: its page shows the orders arriving."`
 	program.Bearer
 	Rate   float64       `default:"5" placeholder:"N" help:"Commands a second (${default})."`
 	For    time.Duration `placeholder:"TIME" help:"How long, such as 30s. Without it, until it is stopped."`
