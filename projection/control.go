@@ -153,9 +153,31 @@ func (r *Runner) tell() {
 	r.asked = make(chan struct{})
 }
 
+// takeTurn waits until nobody else of this process changes the part.
+func (w *worker) takeTurn(ctx context.Context) error {
+	select {
+	case w.turns[w.part] <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// endTurn lets the next one.
+func (w *worker) endTurn() { <-w.turns[w.part] }
+
 // amend makes one change of no events, built from where the part stands, and builds it
 // again if another was first. It makes none if build returns false.
+//
+// The part's runner waits meanwhile, if it is of this process: one that has always something
+// to apply would always be first.
 func (w *worker) amend(ctx context.Context, build func(*Change) bool) error {
+	if err := w.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer w.endTurn()
+	w.amends = true
+	defer func() { w.amends = false }()
 	for {
 		if err := w.look(ctx); err != nil {
 			return err

@@ -101,6 +101,10 @@ type Runner struct {
 	// store is open its log does not change behind anybody's back.
 	confirmed []atomic.Bool
 
+	// turns hold one, for each part, while it is changed, and while somebody amends what is
+	// kept of it, from when they look until they have.
+	turns []chan struct{}
+
 	running atomic.Int32 // calls of Run that have not returned
 
 	mu    sync.Mutex
@@ -116,6 +120,9 @@ func NewRunner(store daybook.Store, view View, options *Options) *Runner {
 	r := &Runner{
 		store: store, view: view, query: view.Query(), owner: uuid.New(),
 		moved: make(chan struct{}), asked: make(chan struct{}), confirmed: make([]atomic.Bool, view.Parts()), stuck: make([]*Stuck, view.Parts()),
+	}
+	for range view.Parts() {
+		r.turns = append(r.turns, make(chan struct{}, 1))
 	}
 	if options != nil {
 		r.options = *options

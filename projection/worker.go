@@ -31,6 +31,8 @@ type worker struct {
 	heedless bool
 	only     func(daybook.Recorded) bool
 
+	// amends is set while the worker has the part's turn, to amend what is kept of it.
+	amends bool
 	// patient is set for Run: what fails is tried again later. Other calls try once.
 	patient bool
 	// failed is why the first event that this worker has set aside could not be applied.
@@ -239,6 +241,12 @@ func (w *worker) commit(ctx context.Context, c Change) error {
 func (w *worker) make(ctx context.Context, c Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if !w.amends {
+		if err := w.takeTurn(ctx); err != nil {
+			return err
+		}
+		defer w.endTurn()
 	}
 	if c.To == c.From { // who else believes to know where the part stands is to be told
 		c.To.Owner = uuid.New()
