@@ -3,6 +3,7 @@ package catalog
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection/sqlview"
@@ -36,7 +37,7 @@ var Display = sqlview.New("display", displayVersion, Products.Codec(), displaySc
 			return err
 		}
 		for field, has := range p.fields() {
-			if err := index(tx, at, field, has.text, has.weight); err != nil {
+			if err := index(tx, p.ID, field, wordsIn(has.text), has.weight); err != nil {
 				return err
 			}
 		}
@@ -46,28 +47,22 @@ var Display = sqlview.New("display", displayVersion, Products.Codec(), displaySc
 		if err := touch(tx, at); err != nil {
 			return err
 		}
-		if err := tx.Exec(`update products set name = ?, sorted_name = ? where id = ?`, e.Name, sortedName(e.Name), ProductID(at.Stream)); err != nil {
+		if err := tx.Exec(`update products set sorted_name = ? where id = ?`, sortedName(e.Name), ProductID(at.Stream)); err != nil {
 			return err
 		}
-		return index(tx, at, "name", e.Name, inName)
+		return rewrite(tx, at, "name", e.Name, inName)
 	}),
 	sqlview.On(func(tx *sqlview.Tx, e ProductDescribed, at daybook.Recorded) error {
 		if err := touch(tx, at); err != nil {
 			return err
 		}
-		if err := tx.Exec(`update products set description = ? where id = ?`, e.Description, ProductID(at.Stream)); err != nil {
-			return err
-		}
-		return index(tx, at, "description", e.Description, inDescription)
+		return rewrite(tx, at, "description", e.Description, inDescription)
 	}),
 	sqlview.On(func(tx *sqlview.Tx, e ProductCategorised, at daybook.Recorded) error {
 		if err := touch(tx, at); err != nil {
 			return err
 		}
-		if err := tx.Exec(`update products set category = ? where id = ?`, e.Category, ProductID(at.Stream)); err != nil {
-			return err
-		}
-		return index(tx, at, "category", e.Category, inCategory)
+		return rewrite(tx, at, "category", e.Category, inCategory)
 	}),
 	sqlview.On(func(tx *sqlview.Tx, e PriceChanged, at daybook.Recorded) error {
 		if err := touch(tx, at); err != nil {
@@ -112,15 +107,32 @@ func priceOf(tx *sqlview.Tx, price Price, at daybook.Recorded) error {
 		ProductID(at.Stream), at.Version, price, at.HappenedAt, at.RecordedAt)
 }
 
-// index has a product found by the words of a field, and no more by those that it had.
-func index(tx *sqlview.Tx, at daybook.Recorded, field, text string, weight int) error {
+// rewrite has a product found by the words of a field as it now is, and no more by those that
+// it had.
+func rewrite(tx *sqlview.Tx, at daybook.Recorded, field, text string, weight int) error {
 	id := ProductID(at.Stream)
-	if at.Version > 1 {
-		if err := tx.Exec(`delete from words where product = ? and field = ?`, id, field); err != nil {
+	var before string
+	if err := tx.QueryRow(`select `+field+` from products where id = ?`, id).Scan(&before); err != nil {
+		return err
+	}
+	if err := tx.Exec(`update products set `+field+` = ? where id = ?`, text, id); err != nil {
+		return err
+	}
+	had, has := wordsIn(before), wordsIn(text)
+	for _, word := range had {
+		if slices.Contains(has, word) {
+			continue
+		}
+		if err := tx.Exec(`delete from words where word = ? and product = ? and field = ?`, word, id, field); err != nil {
 			return err
 		}
 	}
-	for _, word := range wordsIn(text) {
+	return index(tx, id, field, slices.DeleteFunc(has, func(word string) bool { return slices.Contains(had, word) }), weight)
+}
+
+// index has a product found by words of a field.
+func index(tx *sqlview.Tx, id, field string, words []string, weight int) error {
+	for _, word := range words {
 		if err := tx.Exec(`insert into words (word, product, field, weight) values (?, ?, ?, ?)`, word, id, field, weight); err != nil {
 			return fmt.Errorf("the word %q: %w", word, err)
 		}

@@ -137,7 +137,7 @@ func TestProductsAreFoundNowAndThen(t *testing.T) {
 			{Filter{InStock: true}, []string{"Bulb"}},
 			{Filter{SKU: "lux-1"}, []string{"Red lamp"}},
 			{Filter{Search: "lamp red"}, []string{"Red lamp", "Bulb"}},
-			{Filter{Search: "LAMP"}, []string{"lamp oil", "Red lamp", "Bulb"}},
+			{Filter{Search: "LAMP", Sort: ByName}, []string{"Bulb", "lamp oil", "Red lamp"}},
 			{Filter{Search: "lad"}, []string{"Ladder"}},
 			{Filter{Search: "red", Sort: ByName}, []string{"Bulb", "Ladder", "Red lamp"}},
 			{Filter{Search: "lux"}, []string{"Red lamp"}},

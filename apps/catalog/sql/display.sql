@@ -62,5 +62,3 @@ create table words (
     weight  integer not null,                   -- what it is worth that it stands there
     primary key (word, product, field)
 ) strict, without rowid;
-
-create index words_of_product on words (product, field);

@@ -95,7 +95,7 @@ func (t *traffic) command(chance *rand.Rand) {
 			t.t.Errorf("POST %s is answered %d: %s", path, a.StatusCode, a.Body)
 		}
 		t.commands.Add(1)
-		time.Sleep(2 * time.Millisecond) // or there would be more to compare than there is time for
+		time.Sleep(20 * time.Millisecond) // or a busy machine would do nothing else
 	}
 }
 
@@ -115,7 +115,7 @@ func (t *traffic) query(chance *rand.Rand) {
 		} else {
 			t.fresh.Add(1)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -142,6 +142,13 @@ func (t *traffic) agree() {
 			t.t.Fatal(err)
 		}
 		newest[catalog.ProductID(e.Stream)] = e.Version
+	}
+	info, err := t.store.Info(t.t.Context())
+	if err != nil {
+		t.t.Fatal(err)
+	}
+	if err := t.showcase.Wait(t.t.Context(), info.Head); err != nil { // longer than a client would
+		t.t.Fatal(err)
 	}
 	shown := map[string]catalog.Product{}
 	for path := "/products?limit=500"; path != ""; {

@@ -45,6 +45,7 @@ type Keeper struct {
 	changed chan struct{} // closed and replaced when one of these changes
 
 	standing standings
+	shown    shown
 }
 
 // opened are the editions that are open.

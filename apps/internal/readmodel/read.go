@@ -38,8 +38,11 @@ func (a answer) Unwrap() error { return a.error }
 func Answer(err error) error { return answer{err} }
 
 // Read asks the read model that answers. All questions of look are about one moment; it may
-// be called several times. While the read model cannot be asked the error is an [*AwayError]; it
-// is found to be away if look fails with an error that is no [Answer].
+// be called several times. While the read model cannot be asked the error is an [*AwayError];
+// it is found to be away if look fails with an error that is no [Answer].
+//
+// What was shown once is shown for as long as the keeper lives: a database that has lost what
+// it did last, as PostgreSQL may in a crash, cannot be asked until it has caught up with that.
 func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at Standing) error) error {
 	for tries := 1; ; tries++ {
 		open, away, _ := k.state()
@@ -51,13 +54,24 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 			return k.isAway()
 		}
 		err := view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
-			return look(rows, Standing{at, view.Edition()})
+			if err := k.shown.behind(at.Point); err != nil {
+				return answer{err}
+			}
+			err := look(rows, Standing{at, view.Edition()})
+			if err == nil {
+				k.shown.note(at.Point)
+			}
+			return err
 		})
 		said := answer{}
 		switch {
 		case err == nil:
 			return nil
 		case errors.As(err, &said):
+			if k.shown.follow(ctx, said.error, open) {
+				tries-- // it shows as much now
+				continue
+			}
 			return said.error
 		case ctx.Err() != nil:
 			return err
@@ -78,6 +92,61 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 // attempts is how often Read looks: an edition may be closed while it does, because another
 // takes its place, and so may a connection that the database has ended.
 const attempts = 3
+
+// What was shown is the newest point that anybody was shown. The zero value is none.
+type shown struct {
+	mu sync.Mutex
+	at daybook.Point
+	// until is when nobody waits any more for as much to be shown again; zero while it is.
+	until time.Time
+}
+
+// note notes that a point was shown. That of another life of the log counts from then on.
+func (s *shown) note(at daybook.Point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = time.Time{}
+	if !s.at.SameLife(at) || at.Position > s.at.Position {
+		s.at = at
+	}
+}
+
+// A behindError reports that less is to be seen than was shown.
+type behindError struct{ *AwayError }
+
+func (e *behindError) Unwrap() error { return e.AwayError }
+
+// behind returns a [*behindError] if less is to be seen at a point than was shown.
+func (s *shown) behind(at daybook.Point) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at.IsZero() || at.Position >= s.at.Position || !at.IsZero() && !s.at.SameLife(at) {
+		return nil
+	}
+	return &behindError{&AwayError{Since: time.Now(), Building: true, Progress: float64(at.Position) / float64(s.at.Position)}}
+}
+
+// following is how long whoever asks waits for an edition to show as much as was shown: one
+// that has just taken the place of another lacks a few events, for some milliseconds.
+const following = 500 * time.Millisecond
+
+// follow waits until as much is shown as was, if that is what the error is about, and
+// reports whether it is. Nobody waits long: one that has lost more takes its time.
+func (s *shown) follow(ctx context.Context, err error, open *opened) bool {
+	if behind := (*behindError)(nil); !errors.As(err, &behind) {
+		return false
+	}
+	s.mu.Lock()
+	if s.until.IsZero() {
+		s.until = time.Now().Add(following)
+	}
+	at, until := s.at, s.until
+	s.mu.Unlock()
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	_, err = open.versions.Wait(ctx, at)
+	return err == nil
+}
 
 // missing returns why a view cannot be asked, nil if it can.
 func (k *Keeper) missing(ctx context.Context, view *sqlview.View) *AwayError {
