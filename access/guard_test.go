@@ -208,6 +208,19 @@ func TestAGuardedStoreRefusesAndNeverLeavesOut(t *testing.T) {
 	}
 }
 
+func TestAContextThatCarriesAGuardReadsUnderIt(t *testing.T) {
+	store := memstore.New()
+	guard := guarded(new(notebook), uuid.Nil)
+	asPartner := access.With(t.Context(), partner)
+	if _, err := access.StoreFor(asPartner, store).Read(asPartner, daybook.All(), daybook.Span{}); err != nil {
+		t.Errorf("without a guard: %v", err)
+	}
+	under := access.WithGuard(asPartner, guard)
+	if _, err := access.StoreFor(under, store).Read(under, daybook.All(), daybook.Span{}); !errors.As(err, new(*access.DeniedError)) {
+		t.Errorf("under a guard: %v", err)
+	}
+}
+
 // asAdmin is a store on which everything is done by an administrator.
 type asAdmin struct{ daybook.Store }
 

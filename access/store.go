@@ -29,6 +29,25 @@ const (
 // Whatever else the store can do, such as to scavenge, is not reached through this one.
 func (g *Guard) Store(store daybook.Store) daybook.Store { return &guardedStore{g, store} }
 
+type guardKey struct{}
+
+// WithGuard returns a context in which events are read under a guard, by those who read them
+// with [StoreFor].
+func WithGuard(ctx context.Context, g *Guard) context.Context {
+	return context.WithValue(ctx, guardKey{}, g)
+}
+
+// StoreFor returns the store to read from in a context: [Guard.Store] of the guard that it
+// carries or, where it carries none, the store itself. It is for what is asked by strangers
+// and by the program itself, such as the history of something: a server puts its guard into
+// the contexts of requests.
+func StoreFor(ctx context.Context, store daybook.Store) daybook.Store {
+	if g, _ := ctx.Value(guardKey{}).(*Guard); g != nil {
+		return g.Store(store)
+	}
+	return store
+}
+
 type guardedStore struct {
 	guard *Guard
 	store daybook.Store

@@ -186,6 +186,10 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 		return r, s.unauthenticated(nil)
 	case act.Kind == access.Sending && len(act.On) == 0:
 		return r, s.Options.Guard.CheckAny(r.Context(), act)
+	case act.Kind == access.Asking:
+		// Where the answer is in the events themselves, they are read under the guard. What a
+		// command has led to is told to whoever sent it.
+		r = r.WithContext(access.WithGuard(r.Context(), s.Options.Guard))
 	}
 	return r, s.Options.Guard.Check(r.Context(), act)
 }

@@ -1,6 +1,7 @@
 // Package past is how the applications tell the past of one thing: of an order, of a book,
 // of whoever borrowed one. It reads the thing's own events, as of any moment, and names
-// what an answer shows.
+// what an answer shows. Events are read under the guard of whoever asks, if the context
+// carries one.
 package past
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/projection"
 )
 
@@ -69,7 +71,7 @@ func Show(ctx context.Context, store daybook.Store, q daybook.Query, codec *dayb
 	if m.Version > 0 {
 		span.BeforeVersion = m.Version + 1
 	}
-	reading, err := store.Read(ctx, q, span)
+	reading, err := access.StoreFor(ctx, store).Read(ctx, q, span)
 	if err != nil {
 		return 0, daybook.Point{}, err
 	}
@@ -99,7 +101,7 @@ func Show(ctx context.Context, store daybook.Store, q daybook.Query, codec *dayb
 // Events returns every event that a query selects, the oldest first, and the point up to
 // which the log was read; none if there are none.
 func Events(ctx context.Context, store daybook.Store, q daybook.Query, codec *daybook.Codec) ([]Occurrence, daybook.Point, error) {
-	reading, err := store.Read(ctx, q, daybook.Span{})
+	reading, err := access.StoreFor(ctx, store).Read(ctx, q, daybook.Span{})
 	if err != nil {
 		return nil, daybook.Point{}, err
 	}
@@ -145,7 +147,7 @@ func Changes[C any](ctx context.Context, store daybook.Store, q daybook.Query, a
 	wait func(context.Context, daybook.Point) error, of func(daybook.Point, daybook.Recorded) C) iter.Seq2[C, error] {
 	return func(yield func(C, error) bool) {
 		var none C
-		for reading, err := range daybook.Follow(ctx, store, q, after) {
+		for reading, err := range daybook.Follow(ctx, access.StoreFor(ctx, store), q, after) {
 			if err == nil {
 				err = wait(ctx, reading.Snapshot())
 			}
