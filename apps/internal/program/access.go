@@ -98,9 +98,9 @@ type Opened struct {
 }
 
 // Open opens what the flags name, for a program that listens there, goes by a policy unless it
-// is given another, has these names, and keeps its events in a store. It fails if others can reach the
-// program and it would ask nobody who they are.
-func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening, at net.Addr, usual *access.Policy, names access.Names, events daybook.Store, logger *slog.Logger) (o *Opened, err error) {
+// is given another, has these names, and keeps its events in a store; what the logs of keys and of the audit
+// do is seen, too. It fails if others can reach the program and it would ask nobody who they are.
+func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening, at net.Addr, usual *access.Policy, names access.Names, events daybook.Store, seen *Seen, logger *slog.Logger) (o *Opened, err error) {
 	if err := g.Check(stores, l, usual, names); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening
 		return o, err
 	}
 	log := info.Head.Log
-	keys, entries, err := o.openKept(ctx, stores, g.Access, log, &storeurl.Options{Owner: "http://" + at.String(), Logger: logger}, logger)
+	keys, entries, err := o.openKept(ctx, stores, g.Access, log, &storeurl.Options{Owner: "http://" + at.String(), Logger: logger}, seen, logger)
 	if err != nil {
 		return o, err
 	}
@@ -147,8 +147,9 @@ func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening
 	return o, nil
 }
 
-// openKept opens the stores of keys and of the audit log.
-func (o *Opened) openKept(ctx context.Context, stores storeurl.Registry, where string, log uuid.UUID, how *storeurl.Options, logger *slog.Logger) (*apikey.Keys, *audit.Log, error) {
+// openKept opens the stores of keys and of the audit log, with what sees them around them
+// unless that is nil.
+func (o *Opened) openKept(ctx context.Context, stores storeurl.Registry, where string, log uuid.UUID, how *storeurl.Options, seen *Seen, logger *slog.Logger) (*apikey.Keys, *audit.Log, error) {
 	opened := make(map[string]storeurl.Store)
 	for _, of := range []string{"keys", "audit"} {
 		url, err := beside(where, of)
@@ -160,6 +161,9 @@ func (o *Opened) openKept(ctx context.Context, stores storeurl.Registry, where s
 			return nil, nil, fmt.Errorf("--access: %w", err)
 		}
 		o.close = append(o.close, store.Close)
+		if seen != nil {
+			store = seen.Store(of, store)
+		}
 		opened[of] = store
 	}
 	keys, err := apikey.Open(ctx, opened["keys"], &apikey.Options{Log: log})

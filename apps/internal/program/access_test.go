@@ -43,7 +43,7 @@ func TestAClientIsKnownByItsCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := Guarded{Access: "mem://"}.Open(t.Context(), storeurl.Stores(), listening, listener.Addr(), tillPolicy, access.Names{Ask: []string{"Who"}}, events, quiet)
+	opened, err := Guarded{Access: "mem://"}.Open(t.Context(), storeurl.Stores(), listening, listener.Addr(), tillPolicy, access.Names{Ask: []string{"Who"}}, events, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestAProgramThatOthersCanReachAsksWhoTheyAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened, err := g.Open(t.Context(), storeurl.Stores(), l, address, tillPolicy, names, memstore.New(), quiet)
+		opened, err := g.Open(t.Context(), storeurl.Stores(), l, address, tillPolicy, names, memstore.New(), nil, quiet)
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ type office struct {
 func (c Reached) enter(ctx context.Context, p *Policied, s *Streams) (context.Context, *office, error) {
 	o := &office{opened: new(Opened)}
 	var err error
-	o.keys, o.audit, err = o.opened.openKept(ctx, p.Stores(), c.Access, uuid.Nil, &storeurl.Options{Owner: "a program at a shell", Logger: s.Log}, s.Log)
+	o.keys, o.audit, err = o.opened.openKept(ctx, p.Stores(), c.Access, uuid.Nil, &storeurl.Options{Owner: "a program at a shell", Logger: s.Log}, nil, s.Log)
 	if err != nil {
 		locked := (*logstore.LockedError)(nil)
 		if errors.As(err, &locked) {

@@ -1,18 +1,25 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/publish/webhook"
 	"github.com/daybook-es/daybook/store/storeurl"
+	"github.com/daybook-es/daybook/telemetry/alert"
 	"github.com/daybook-es/daybook/telemetry/oteltraces"
 	"github.com/daybook-es/daybook/telemetry/otlptraces"
 	"github.com/daybook-es/daybook/telemetry/prommetrics"
@@ -24,6 +31,11 @@ type Seeing struct {
 	Traces      string  `placeholder:"URL" help:"Collector to which spans of requests, commands, events and what is done about them are sent, such as http://localhost:4318 (OTLP in JSON). Without it there are none."`
 	TracesAuth  string  `placeholder:"TEXT" secret:"" help:"What the header Authorization says to the collector, such as 'Bearer $${file:/run/secrets/collector}'."`
 	TracesRatio float64 `default:"1" placeholder:"RATIO" help:"How many of the traces that begin here are kept, from 0 to 1 (${default})."`
+
+	AlertWebhook string         `placeholder:"URL" help:"Where to post, signed, that something begins or ends that somebody should know. Without it nobody is told."`
+	AlertSecret  string         `placeholder:"SECRET" secret:"" help:"What alerts are signed with, such as '$${file:/run/secrets/alerts}': whsec_ and 24 to 64 bytes in base64."`
+	AlertPrivate []netip.Prefix `placeholder:"NETWORK" help:"A network that is not public, such as 10.0.0.0/8, in which alerts are taken. Then http will do, too."`
+	AlertState   string         `placeholder:"FILE" help:"Remembers which alerts were told, so that none is told twice when the program is started again. Without it, a file beside the program's other data."`
 }
 
 // Check returns what is wrong with the flags.
@@ -32,14 +44,40 @@ func (c Seeing) Check() error {
 	if c.TracesRatio < 0 || c.TracesRatio > 1 {
 		wrong = fmt.Errorf("--traces-ratio is %v, and can be from 0 to 1", c.TracesRatio)
 	}
-	if c.Traces == "" {
-		return wrong
+	if c.Traces != "" {
+		p, err := otlptraces.Open(c.Traces, nil)
+		if err == nil {
+			err = p.Close(context.Background())
+		} else {
+			err = fmt.Errorf("--traces: %w", err)
+		}
+		wrong = errors.Join(wrong, err)
 	}
-	p, err := otlptraces.Open(c.Traces, nil)
+	sink, err := c.alerts()
+	if sink != nil {
+		err = sink.Close()
+	}
+	return errors.Join(wrong, err)
+}
+
+// alerts returns where alerts are told; nil if nobody is.
+func (c Seeing) alerts() (*webhook.Sink, error) {
+	if c.AlertWebhook == "" {
+		return nil, nil
+	}
+	if c.AlertSecret == "" {
+		return nil, errors.New("--alert-webhook needs --alert-secret: whoever is told must know who tells")
+	}
+	secret, err := webhook.ParseSecret(c.AlertSecret)
 	if err != nil {
-		return errors.Join(wrong, fmt.Errorf("--traces: %w", err))
+		return nil, fmt.Errorf("--alert-secret: %w", err)
 	}
-	return errors.Join(wrong, p.Close(context.Background()))
+	o := &webhook.Options{Allow: c.AlertPrivate, AllowHTTP: len(c.AlertPrivate) > 0, UserAgent: "daybook-alert"}
+	sink, err := webhook.New(c.AlertWebhook, []webhook.Secret{secret}, o)
+	if err != nil {
+		return nil, fmt.Errorf("--alert-webhook: %w", err)
+	}
+	return sink, nil
 }
 
 // Seen is what is seen of a program from outside: it is put around what the program does.
@@ -52,12 +90,17 @@ type Seen struct {
 	Traces *oteltraces.Traces
 
 	provider *otlptraces.Provider // nil if there are no Traces
+	flags    Seeing
+	program  string // for those who are told
+	log      *slog.Logger
+	watching sync.WaitGroup
+	stop     context.CancelFunc // of the watch; nil if there is none
 }
 
 // Begin returns what sees nothing yet of a server of this name, at an address. Close it when
 // the server does nothing any more.
 func (c Seeing) Begin(name, address string, log *slog.Logger) (*Seen, error) {
-	s := &Seen{Metrics: prommetrics.New()}
+	s := &Seen{Metrics: prommetrics.New(), flags: c, program: name + " at " + address, log: log}
 	if err := c.Check(); err != nil || c.Traces == "" {
 		return s, err
 	}
@@ -79,8 +122,32 @@ func (c Seeing) Begin(name, address string, log *slog.Logger) (*Seen, error) {
 // lastSpans is how long spans may take to be sent when a server has ended.
 const lastSpans = 2 * time.Second
 
-// Close sends what is left to be sent, within two seconds.
+// Watch looks at the server's metrics from now on and tells of what begins and ends, if
+// anybody is to be told. The file is where it remembers what was told, unless the flags say
+// where.
+func (s *Seen) Watch(ctx context.Context, metrics prometheus.Gatherer, file string) error {
+	sink, err := s.flags.alerts()
+	if err != nil || sink == nil {
+		return err
+	}
+	w, err := alert.New(metrics, sink, cmp.Or(s.flags.AlertState, file), &alert.Options{Program: s.program, Logger: s.log})
+	if err != nil {
+		return err
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.watching.Go(func() {
+		w.Run(ctx)
+		_ = sink.Close() // only connections that are kept
+	})
+	return nil
+}
+
+// Close ends the watch, and sends the spans that are left, within two seconds.
 func (s *Seen) Close() {
+	if s.stop != nil {
+		s.stop()
+		s.watching.Wait()
+	}
 	if s.provider == nil {
 		return
 	}

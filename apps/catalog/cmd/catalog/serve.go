@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/daybook-es/daybook/apps/catalog"
@@ -52,6 +53,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer seen.Close()
+	seen.Certificate(c.Secured)
 	store = seen.Store("catalog", store)
 	seen.Disk("data", c.dir())
 	place, err := c.views(ctx, store)
@@ -60,7 +62,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	}
 	showcase := catalog.OpenShowcase(store, place, &catalog.ShowcaseOptions{CacheBytes: c.Cache, Runner: seen.Projections(projection.Options{}), Logger: s.Log})
 	defer func() { err = errors.Join(err, showcase.Close()) }()
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, s.Log)
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, seen, s.Log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -73,6 +75,9 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	begun, cancel := context.WithTimeout(ctx, beginWithin)
 	showcase.ReadModel().Begun(begun)
 	cancel()
+	if err := seen.Watch(ctx, site.Metrics.Registry, filepath.Join(c.Data.Data, "alerts")); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("serving", "address", address, "store", program.StoreName(stores, c.where()), "views", named(place))
 	err = site.Serve(ctx, listener)

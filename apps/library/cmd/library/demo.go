@@ -86,7 +86,7 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, desk.Addr(), web.Policy(), web.Names(), writer, s.Log)
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, desk.Addr(), web.Policy(), web.Names(), writer, writes, s.Log)
 	if err != nil {
 		return errors.Join(err, commands.Close())
 	}
@@ -96,6 +96,12 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
 	common.Metrics, common.Traces = reads.Metrics, reads.Traces
 	reading := web.NewReadSite(inventory, &web.ReadOptions{Options: common, Write: to})
+	if err := writes.Watch(ctx, writing.Metrics.Registry, filepath.Join(c.Data, "write-alerts")); err != nil {
+		return err
+	}
+	if err := reads.Watch(ctx, reading.Metrics.Registry, filepath.Join(c.Data, "read-alerts")); err != nil {
+		return err
+	}
 	services, ending := errgroup.WithContext(ctx)
 	services.Go(func() error { return writing.Serve(ending, commands) })
 	services.Go(func() error { return reading.Serve(ending, desk) })

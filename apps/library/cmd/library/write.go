@@ -53,7 +53,7 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 	seen.Certificate(c.Secured)
 	store = seen.Store("library", store)
 	seen.Disk("data", c.dir())
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, s.Log)
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, seen, s.Log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -62,6 +62,9 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 		Options:  who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
 		Commands: seen.Commands(command.Options{}),
 	})
+	if err := seen.Watch(ctx, site.Metrics.Registry, "data/library/write-alerts"); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("taking commands", "address", address, "store", c.named())
 	err = site.Serve(ctx, listener)

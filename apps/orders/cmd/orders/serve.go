@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
@@ -49,7 +50,7 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 		return errors.Join(err, listener.Close())
 	}
 	defer shop.close(&err)
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), shop.store, s.Log)
+	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), shop.store, seen, s.Log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -58,6 +59,9 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 		Options:   who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
+	if err := seen.Watch(ctx, site.Metrics.Registry, filepath.Join(c.Data.Data, "alerts")); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("serving", "address", address, "data", c.Data.Data, "store", program.StoreName(stores, c.where()))
 	err = site.Serve(ctx, listener)
