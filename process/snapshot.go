@@ -74,7 +74,7 @@ func (s *session) saveSnapshot(ctx context.Context, at daybook.Position, last ev
 			content = binary.BigEndian.AppendUint64(content, uint64(d.at))
 			content = binary.BigEndian.AppendUint64(content, uint64(d.position))
 		}
-		if err = os.MkdirAll(s.options.Snapshots, 0o755); err == nil {
+		if err = os.MkdirAll(s.options.Snapshots, 0o750); err == nil {
 			err = sealed.Write(s.snapshotFile(), content)
 		}
 	}

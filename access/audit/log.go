@@ -25,7 +25,7 @@ const stream = "audit"
 const (
 	actPermitted      = "ActPermitted"
 	actDenied         = "ActDenied"
-	credentialRefused = "CredentialRefused"
+	credentialRefused = "CredentialRefused" // #nosec G101 -- the name of an event
 	denialsCounted    = "DenialsCounted"
 )
 

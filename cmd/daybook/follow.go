@@ -110,6 +110,7 @@ func (f *Follow) keep(point daybook.Point) error {
 		return nil
 	}
 	next := f.Checkpoint + ".next"
+	// #nosec G306 -- a position is no secret; the umask decides
 	if err := os.WriteFile(next, []byte(point.String()+"\n"), 0o666); err != nil {
 		return err
 	}

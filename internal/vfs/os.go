@@ -49,7 +49,7 @@ func (osFS) Create(name string) (File, error) {
 }
 
 func openFile(name string, flag int) (File, error) {
-	f, err := os.OpenFile(name, flag, 0o640)
+	f, err := os.OpenFile(name, flag, 0o640) // #nosec G302 -- backups are read by the group
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		}
 	}
 
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640) // #nosec G302 -- as above
 	if err != nil {
 		return nil, err
 	}

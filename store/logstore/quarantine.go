@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func (r *repairer) quarantine(ctx context.Context, name string) error {
 		next.lost = append(next.lost, l)
 		r.report.Lost = append(r.report.Lost, d)
 	}
-	slices.SortFunc(next.lost, func(a, b lostRange) int { return int(int64(a.first) - int64(b.first)) })
+	slices.SortFunc(next.lost, func(a, b lostRange) int { return cmp.Compare(a.first, b.first) })
 
 	if err := r.keep(ctx, name); err != nil {
 		return err

@@ -115,6 +115,7 @@ func (l *log) openIdentity(ctx context.Context, id uuid.UUID) error {
 			}
 			return false, nil
 		}
+		// #nosec G404 -- these numbers are the system's, stretched by ChaCha8, and nobody sees them
 		record := identityRecord{Format: format, Log: id, Incarnation: uuid.New(), Salt: rand.Uint32()}
 		msg := l.message(l.subjects.identity, encodeJSON(record))
 		msg.Header.Set(jetstream.ExpectedLastSeqHeader, "0")

@@ -90,11 +90,11 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 	refused := (*access.CredentialError)(nil)
 	switch {
 	case s.Options.Authenticator == nil:
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		http.Redirect(w, r, next, http.StatusSeeOther) // #nosec G710 -- see localPath
 		return nil
 	case err == nil && len(key) <= maxKey:
 		s.setKey(w, r, key, 0)
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		http.Redirect(w, r, next, http.StatusSeeOther) // #nosec G710 -- see localPath
 		return nil
 	case errors.As(err, &refused):
 		s.Options.Guard.Refused(r.Context(), refused)
@@ -119,6 +119,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 
 // setKey has the browser keep a key until it is closed, or forget it.
 func (s *Server) setKey(w http.ResponseWriter, r *http.Request, key string, maxAge int) {
+	// #nosec G124 -- a browser would not send a secure one back without TLS
 	http.SetCookie(w, &http.Cookie{
 		Name: s.keyCookie(), Value: key, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,

@@ -33,7 +33,7 @@ func (f *Fulfilment) Validate() error { return f.behaviour().Validate() }
 // options returns the options of a shop that fulfils orders, with its providers.
 func (f *Fulfilment) options() (*orders.Options, *simulated.Payments, *simulated.Carrier, error) {
 	if f.Chance == 0 {
-		f.Chance = rand.Uint64()
+		f.Chance = rand.Uint64() // #nosec G404 -- of a simulation
 	}
 	payments, carrier := simulated.NewPayments(f.Chance), simulated.NewCarrier(f.Chance+1)
 	for _, desk := range []*simulated.Desk{payments.Desk, carrier.Desk} {

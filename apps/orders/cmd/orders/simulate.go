@@ -45,7 +45,7 @@ func (c *Simulate) Run(ctx context.Context, s *program.Streams) (err error) {
 		defer cancel()
 	}
 	if c.Seed == 0 {
-		c.Seed = rand.Uint64()
+		c.Seed = rand.Uint64() // #nosec G404 -- of a simulation
 	}
 	simulation := orders.NewSimulation(at, c.Seed)
 	if !c.ByHand {
