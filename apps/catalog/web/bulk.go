@@ -57,6 +57,8 @@ type bulkResult struct {
 	Lines   int  `json:"lines"`
 	Created int  `json:"created"`
 	Failed  int  `json:"failed"`
+	// Token is that of the last products: with it a query shows all of them.
+	Token daybook.Point `json:"token,omitzero"`
 	// Problem says why the lines after these were not looked at. What is created stays; the
 	// same request sent again goes on.
 	Problem *httpapi.Problem `json:"problem,omitempty"`
@@ -91,6 +93,7 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	// Results may be sent before all lines are read.
 	_ = http.NewResponseController(w).EnableFullDuplex() // a recorder in a test has no connection
 	out := &bulkWriter{w: w}
+	defer func() { s.own.note(r, out.sum.Token) }()
 	err = s.createLines(r.Context(), out, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
 	if err != nil && out.sum.Lines == 0 {
 		return bulkProblem(err)
@@ -178,9 +181,12 @@ func (s *Site) createLines(ctx context.Context, out *bulkWriter, lines iter.Seq2
 		}
 	}()
 	for b := range ahead {
-		results, err := s.createBatch(ctx, b.lines, principal, key)
+		results, at, err := s.createBatch(ctx, b.lines, principal, key)
 		if err != nil {
 			return err
+		}
+		if !at.IsZero() {
+			out.sum.Token = at
 		}
 		for _, result := range results {
 			if err := out.line(result); err != nil {
@@ -195,8 +201,8 @@ func (s *Site) createLines(ctx context.Context, out *bulkWriter, lines iter.Seq2
 }
 
 // createBatch creates the products of some lines in one append, and returns what became of
-// each line.
-func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, principal, key string) ([]lineResult, error) {
+// each line, and at which point.
+func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, principal, key string) ([]lineResult, daybook.Point, error) {
 	results := make([]lineResult, len(lines))
 	var together catalog.CreateProducts
 	var of []int // which lines they are
@@ -213,12 +219,13 @@ func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, principal,
 		of = append(of, i)
 	}
 	if len(together.Products) == 0 {
-		return results, nil
+		return results, daybook.Point{}, nil
 	}
 	var outcomes []catalog.Outcome
 	together.Told = func(o []catalog.Outcome) { outcomes = o }
-	if _, err := s.Do(ctx, s.bus, command.Envelope{Principal: principal}, "CreateProducts", together, "", "products", len(together.Products)); err != nil {
-		return nil, err
+	receipt, err := s.Do(ctx, s.bus, command.Envelope{Principal: principal}, "CreateProducts", together, "", "products", len(together.Products))
+	if err != nil {
+		return nil, daybook.Point{}, err
 	}
 	for n, i := range of {
 		switch o := outcomes[n]; {
@@ -231,7 +238,7 @@ func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, principal,
 			results[i].Status, results[i].Location = http.StatusCreated, addressOf(results[i].ID)
 		}
 	}
-	return results, nil
+	return results, receipt.Point, nil
 }
 
 // ruleOf returns the name of the rule that an error is of.

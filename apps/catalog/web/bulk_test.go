@@ -38,6 +38,7 @@ func (a answer) lines(t *testing.T) (each []lineResult, all bulkResult) {
 			Created int              `json:"created"`
 			Failed  int              `json:"failed"`
 			Problem *httpapi.Problem `json:"problem"`
+			Token   daybook.Point    `json:"token"`
 		}
 		switch err := lines.Decode(&either); {
 		case err == io.EOF:
@@ -48,7 +49,7 @@ func (a answer) lines(t *testing.T) (each []lineResult, all bulkResult) {
 			if lines.More() {
 				t.Error("something follows the last line")
 			}
-			return each, bulkResult{*either.Done, either.Lines, either.Created, either.Failed, either.Problem}
+			return each, bulkResult{Done: *either.Done, Lines: either.Lines, Created: either.Created, Failed: either.Failed, Problem: either.Problem}
 		}
 		either.lineResult.Problem = either.Problem
 		each = append(each, either.lineResult)

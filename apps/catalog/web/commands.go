@@ -123,6 +123,7 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent httpapi.Receive
 		return explain(err, id, sent.IfMatch != "")
 	}
 	w.Header().Set(httpapi.TokenHeader, receipt.Point.String())
+	s.own.note(r, receipt.Point)
 	if sent.Form != nil {
 		s.Carry(w, receipt.Point, name)
 		http.Redirect(w, r, addressOf(id), http.StatusSeeOther)

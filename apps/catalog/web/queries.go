@@ -18,6 +18,7 @@ import (
 // asked begins to answer a query: it waits for the client's token, if what is shown can be
 // asked at all.
 func (s *Site) asked(w http.ResponseWriter, r *http.Request) (httpapi.Form, error) {
+	s.awaitOwn(r)
 	form, err := s.Asked(w, r, s.showcase)
 	return form, awayProblem(err)
 }

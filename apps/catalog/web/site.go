@@ -31,6 +31,7 @@ type Site struct {
 	bus   *command.Bus
 	// The side of queries.
 	showcase *catalog.Showcase
+	own      ownWrites
 }
 
 // New returns a site for the catalogue that is recorded in a store, and shown by a

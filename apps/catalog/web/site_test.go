@@ -199,6 +199,21 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Who sends a command, and then asks without its token, is shown what it did.
+func TestWhoHasJustSentACommandIsShownWhatItDid(t *testing.T) {
+	s := open(t, readmodel.Place{Dir: t.TempDir()})
+	for n := range 50 {
+		at := s.send("/products", `{"name": "Lamp", "price": 1}`).Header.Get("Location")
+		if n%2 == 0 {
+			if a := s.get(at); a.StatusCode != http.StatusOK {
+				t.Errorf("the product is answered %d", a.StatusCode)
+			}
+		} else if all := read[[]catalog.Product](t, s.get("/products?limit=100"), http.StatusOK); len(all) != n+1 {
+			t.Errorf("there are %d products; want %d", len(all), n+1)
+		}
+	}
+}
+
 func TestACommandIsRecordedOnceUnderItsKey(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	key := []string{"Idempotency-Key", "k1"}
