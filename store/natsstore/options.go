@@ -76,6 +76,13 @@ const (
 	defaultPatience = 20 * time.Second
 )
 
+// CheckURL returns what is wrong with a URL that [Open] is to be given, without connecting to
+// anybody. Files that it names are read.
+func CheckURL(url string) error {
+	_, _, err := address(url, nil)
+	return err
+}
+
 // address is a URL taken apart: the servers for NATS, and the options that it names.
 func address(address string, given *Options) (servers string, o Options, err error) {
 	if given != nil {

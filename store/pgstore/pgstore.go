@@ -56,6 +56,13 @@ type Store struct {
 	closeOnce          sync.Once
 }
 
+// CheckURL returns what is wrong with a URL that [Open] is to be given, without connecting to
+// anybody. A parameter that only the server knows is not looked at.
+func CheckURL(url string) error {
+	_, err := pgxpool.ParseConfig(url)
+	return err
+}
+
 // Open opens a log in the database at a URL such as postgres://user@host/database, and
 // makes schema, tables and log where they are not there yet. What the URL may say is what
 // pgx understands, which is what libpq does, and pool_max_conns; the names of log and schema

@@ -46,7 +46,7 @@ func (e *redactedError) Unwrap() error { return e.err }
 // text.
 func (u *URL) redact(err error) error {
 	secrets := u.Secrets()
-	if len(secrets) == 0 {
+	if err == nil || len(secrets) == 0 {
 		return err
 	}
 	shown := u.String()

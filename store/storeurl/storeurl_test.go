@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/store/logstore"
+	"github.com/daybook-es/daybook/store/natsstore"
 	"github.com/daybook-es/daybook/store/storeurl"
 )
 
@@ -216,5 +218,37 @@ func TestADriverGetsWhatIsNotOurs(t *testing.T) {
 	}
 	if got, want := u.Rest(), "postgres://ada:h%2Fdden@one:5432,two:5433/shop?sslmode=disable"; got != want {
 		t.Errorf("the driver gets %s, want %s", got, want)
+	}
+}
+
+func TestAURLIsCheckedWithoutOpeningAnything(t *testing.T) {
+	here := t.TempDir()
+	stores := storeurl.Stores()
+	stores["nats"] = storeurl.NATSWith(func(context.Context, string, *natsstore.Options) (storeurl.Store, error) { panic("it was opened") })
+	for url, want := range map[string]string{
+		here + "/new":                             "",
+		"log://" + here + "/new?compress=true":    "",
+		"log://" + here + "/new?compress=perhaps": "true or false",
+		"log://" + here + "/new?colour=blue":      "colour",
+		"postgres://ada:h%2Fdden@nowhere.invalid/shop?log=cards&schema=daybook&require=disk": "",
+		"postgres://ada:h%2Fdden@nowhere.invalid/shop?sslmode=perhaps":                       "sslmode",
+		"postgres://ada:h%2Fdden@nowhere.invalid/shop?require=perhaps":                       "memory, disk and quorum",
+		"nats://h%2Fdden@nowhere.invalid:4222?dir=data&replicas=3":                           "",
+		"nats://h%2Fdden@nowhere.invalid:4222?dir=data&replica=3":                            "replica",
+		"nats://h%2Fdden@nowhere.invalid:4222":                                               "is missing",
+		"nats://embedded?dir=data&log=cards":                                                 "",
+		"nats://embedded?dir=data&colour=blue":                                               "colour",
+		"mysql://ada:h%2Fdden@nowhere.invalid/shop":                                          "there is no store for mysql://",
+	} {
+		err := stores.Check(url)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", url, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "dden")):
+			t.Errorf("%s: %v, want that it says %s", url, err, want)
+		}
+	}
+	if _, err := os.Stat(here + "/new"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that was only checked was made: %v", err)
 	}
 }

@@ -13,16 +13,16 @@ import (
 // CheckStore returns what is wrong with the URL of a store, as far as that can be told without
 // opening anything: nobody is connected to, and no directory is made.
 func CheckStore(stores storeurl.Registry, url string) error {
-	u, err := stores.Parse(url)
-	if err != nil {
+	if err := stores.Check(url); err != nil {
 		return fmt.Errorf("--store: %w", err)
 	}
-	if u.Scheme != "log" {
-		return nil
+	u, err := stores.Parse(url)
+	if err != nil || u.Scheme != "log" {
+		return err
 	}
 	dir, err := u.Directory()
 	if err != nil {
-		return fmt.Errorf("--store: %w", err)
+		return err
 	}
 	// It is made when it is opened, with those above it that are missing.
 	for {

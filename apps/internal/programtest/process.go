@@ -94,3 +94,18 @@ func (p *Process) Ready(t *testing.T, status int) {
 		}
 	}
 }
+
+// Run runs a program until it is done, and returns what it printed. The test fails if the
+// program does.
+func Run(t *testing.T, env []string, program string, args ...string) string {
+	t.Helper()
+	command := exec.Command(program, args...)
+	command.Env = append(os.Environ(), env...)
+	var wrong bytes.Buffer
+	command.Stderr = &wrong
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, &wrong)
+	}
+	return string(out)
+}
