@@ -131,6 +131,13 @@ func (g *Guard) Admit(who Principal) error {
 	return &CredentialError{Kind: kind, Reason: "is for another log"}
 }
 
+// DecideAny is [Guard.Decide] about the most favourable thing that the act could be about, as
+// [Guard.CheckAny] has it.
+func (g *Guard) DecideAny(who Principal, act Act) error {
+	act.anything = true
+	return g.Decide(who, act)
+}
+
 // Authorize is the [command.Options.Authorize] of a bus whose commands are guarded by their
 // names: it checks that the context's principal may send the command, and is who the envelope
 // says that it is from. What a command is about, it says itself if it has a method

@@ -100,11 +100,15 @@ func (e *HeaderError) Error() string { return "the first line of the table: " + 
 // columns: name and price, and any of sku, description, category and stock. It ends with
 // the error that came in the way of reading, which is a [*HeaderError] if it is the first
 // line, and holds no more than one line.
-func ReadCSV(from io.Reader) iter.Seq2[Line, error] {
+func ReadCSV(from io.Reader) iter.Seq2[Line, error] { return ReadTable(from, ',') }
+
+// ReadTable is [ReadCSV] of a table whose columns are set apart by another sign, such as the
+// tabulator of what is copied out of a spreadsheet.
+func ReadTable(from io.Reader, separator rune) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		bounded := &bounded{from: bufio.NewReader(from), left: MaxLine}
 		table := csv.NewReader(bounded)
-		table.ReuseRecord = true
+		table.ReuseRecord, table.Comma = true, separator
 		header, err := table.Read()
 		if err == nil {
 			header = slices.Clone(header)

@@ -23,6 +23,7 @@ const (
 	linesBody    = "application/jsonl"
 	linesBodyToo = "application/x-ndjson"
 	tableBody    = "text/csv"
+	filesBody    = "multipart/form-data" // of a page
 )
 
 const (
@@ -64,6 +65,19 @@ type bulkResult struct {
 	Problem *httpapi.Problem `json:"problem,omitempty"`
 }
 
+// count adds a line to what became of all, which was created by a point.
+func (b *bulkResult) count(result lineResult, at daybook.Point) {
+	if !at.IsZero() {
+		b.Token = at
+	}
+	b.Lines++
+	if result.Problem == nil {
+		b.Created++
+	} else {
+		b.Failed++
+	}
+}
+
 // createMany takes POST /products/bulk: products to be created, each in a line of its own.
 // It answers with a line for each, in their order, whatever becomes of the others.
 //
@@ -75,9 +89,12 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
-	media, err := httpapi.MediaType(r, linesBody, linesBodyToo, tableBody)
+	media, err := httpapi.MediaType(r, linesBody, linesBodyToo, tableBody, filesBody)
 	if err != nil {
 		return err
+	}
+	if media == filesBody {
+		return s.createFromForm(w, r)
 	}
 	key, err := httpapi.KeyOf(r)
 	if err != nil {
@@ -94,7 +111,7 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	_ = http.NewResponseController(w).EnableFullDuplex() // a recorder in a test has no connection
 	out := &bulkWriter{w: w}
 	defer func() { s.own.note(r, out.sum.Token) }()
-	err = s.createLines(r.Context(), out, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
+	err = s.createLines(r.Context(), out.line, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
 	if err != nil && out.sum.Lines == 0 {
 		return bulkProblem(err)
 	}
@@ -172,7 +189,7 @@ func batches(ctx context.Context, lines iter.Seq2[catalog.Line, error]) <-chan b
 
 // createLines creates the products of lines, many in each append, and tells what became of
 // each.
-func (s *Site) createLines(ctx context.Context, out *bulkWriter, lines iter.Seq2[catalog.Line, error], principal, key string) error {
+func (s *Site) createLines(ctx context.Context, tell func(catalog.Line, lineResult, daybook.Point) error, lines iter.Seq2[catalog.Line, error], principal, key string) error {
 	reading, stop := context.WithCancel(ctx)
 	ahead := batches(reading, lines)
 	defer func() {
@@ -185,11 +202,8 @@ func (s *Site) createLines(ctx context.Context, out *bulkWriter, lines iter.Seq2
 		if err != nil {
 			return err
 		}
-		if !at.IsZero() {
-			out.sum.Token = at
-		}
-		for _, result := range results {
-			if err := out.line(result); err != nil {
+		for i, result := range results {
+			if err := tell(b.lines[i], result, at); err != nil {
 				return err
 			}
 		}
@@ -268,13 +282,8 @@ type bulkWriter struct {
 }
 
 // line tells what became of a line.
-func (b *bulkWriter) line(result lineResult) error {
-	b.sum.Lines++
-	if result.Problem == nil {
-		b.sum.Created++
-	} else {
-		b.sum.Failed++
-	}
+func (b *bulkWriter) line(_ catalog.Line, result lineResult, at daybook.Point) error {
+	b.sum.count(result, at)
 	if err := b.write(result); err != nil || b.held.Len() < bulkHeld {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"strconv"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -179,7 +181,35 @@ func explain(err error, id string, ifMatch bool) error {
 // addressOf returns where a product is.
 func addressOf(id string) string { return "/products/" + url.PathEscape(id) }
 
-// refuse answers a command that came to nothing. Nil stays nil.
-func (s *Site) refuse(_ http.ResponseWriter, _ *http.Request, _ httpapi.Received, err error) error {
-	return err
+// versionLink returns where a product is as it was at a version.
+func versionLink(id string, version daybook.Version) string {
+	return addressOf(id) + "?version=" + strconv.FormatUint(uint64(version), 10)
+}
+
+// refuse answers a command that came to nothing. A page's form is shown again, as it was
+// filled in, with what was wrong above it. Nil stays nil.
+func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.Received, err error) error {
+	if sent.Form == nil || err == nil {
+		return err
+	}
+	problem := *httpapi.ProblemOf(err)
+	switch problem.Kind {
+	case httpapi.KeyReused, httpapi.Internal, httpapi.NotFound, httpapi.Denied, httpapi.Anonymous:
+		return err
+	}
+	problem.Instance = daybook.TraceOf(r.Context()).Correlation
+	s.Log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.Kind.Name, "error", err)
+	failed := &httpapi.RefusedForm{Problem: &problem, Values: sent.Form}
+	problem.Header(w)
+	var unshown error
+	if id := r.PathValue("id"); id == "" {
+		unshown = s.listPage(w, r, problem.Status, url.Values{}, catalog.Filter{}, catalog.Moment{}, failed)
+	} else {
+		failed.Command = path.Base(r.URL.Path)
+		unshown = s.productPage(w, r, problem.Status, id, catalog.Moment{}, failed)
+	}
+	if unshown != nil {
+		return err // there is no page to show it on
+	}
+	return nil
 }

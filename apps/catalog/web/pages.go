@@ -2,9 +2,12 @@ package web
 
 import (
 	"embed"
-	"html/template"
+	"fmt"
 	"net/http"
+	"net/url"
+	"time"
 
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
@@ -13,7 +16,7 @@ import (
 var files embed.FS
 
 // pages are the templates of the site, with what belongs to them.
-var pages = httpapi.NewPages(files, template.FuncMap{})
+var pages = httpapi.NewPages(files, words)
 
 // A view is what a page shows.
 type view struct {
@@ -22,18 +25,52 @@ type view struct {
 	Nav string
 	// Live is the stream that tells when the page has changed; empty if it does not.
 	Live string
+	// Poll is after how many milliseconds the page is drawn anew, for what no stream tells;
+	// zero if it is not.
+	Poll int
 	// Done is what the visitor has just had done.
 	Done string
+	// Stale says that the page may not be so any more; nil if it is so.
+	Stale *staleView
 	// Shown is the moment that the page shows.
 	Shown catalog.Shown
-	Body  any
+	// Who is signed in, and ReadModel reports whether they may look at the read model.
+	Who       access.Principal
+	ReadModel bool
+	Body      any
 }
 
-// problemPage returns what answers with the page of a problem.
-func problemPage(s *httpapi.Server) func(http.ResponseWriter, *http.Request, *httpapi.Problem) {
-	return func(w http.ResponseWriter, r *http.Request, p *httpapi.Problem) {
-		pages.Render(s, w, r, p.Status, "problem", view{Title: p.Title, Body: p})
+// doneWords say what a command did.
+var doneWords = map[string]string{
+	"CreateProduct":      "The product is created.",
+	"RenameProduct":      "The product has its new name.",
+	"DescribeProduct":    "The description is changed.",
+	"ChangePrice":        "The price is changed.",
+	"CategoriseProduct":  "The category is changed.",
+	"RestockProduct":     "The pieces are in stock.",
+	"DiscontinueProduct": "The product is offered no more.",
+
+	"Rebuild": "It is being built beside the one that answers, and then takes its place.",
+	"Drop":    "It is dropped, and being built again from the log.",
+}
+
+// render answers with a page.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page string, v view) error {
+	if status == http.StatusOK || status == http.StatusServiceUnavailable {
+		v.Done = doneWords[s.Done(w, r)]
 	}
+	v.Who, v.ReadModel = access.Of(r.Context()), s.May(r, access.Ask("ReadModels"))
+	if v.Stale != nil && v.Stale.Moving {
+		// No stream tells when what is shown can be reached again.
+		v.Live, v.Poll = "", int(time.Second.Milliseconds())
+	}
+	pages.Render(s.Server, w, r, status, page, v)
+	return nil
+}
+
+// problemPage answers with the page of a problem.
+func (s *Site) problemPage(w http.ResponseWriter, r *http.Request, p *httpapi.Problem) {
+	_ = s.render(w, r, p.Status, "problem", view{Title: p.Title, Body: p}) // it never fails
 }
 
 // problems explains the kinds of problem.
@@ -42,8 +79,78 @@ func (s *Site) problems(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if form, _ := httpapi.Wanted(r); form == httpapi.AsHTML {
-		pages.Render(s.Server, w, r, http.StatusOK, "problems", view{Title: "Problems", Body: httpapi.AllProblems()})
-		return nil
+		return s.render(w, r, http.StatusOK, "problems", view{Title: "Problems", Body: httpapi.AllProblems()})
 	}
 	return httpapi.WriteJSON(w, http.StatusOK, httpapi.AllProblems())
+}
+
+// sessionPage shows where a browser signs in and out.
+func (s *Site) sessionPage(w http.ResponseWriter, r *http.Request, status int, is httpapi.Session) {
+	_ = s.render(w, r, status, "session", view{Title: "Who you are", Body: is}) // it never fails
+}
+
+// A staleView says why nobody knows whether a page is so still.
+type staleView struct {
+	// Why is the reason, and Ago how long ago the page was known to be so.
+	Why string
+	Ago string
+	// Moving reports whether the page shows now, which goes on.
+	Moving bool
+}
+
+// staleOf says of an answer that it may not be so any more; nil if it is so.
+func staleOf[T any](a catalog.Answer[T], m catalog.Moment) *staleView {
+	if !a.Stale() {
+		return nil
+	}
+	why := "What is shown here cannot be reached just now."
+	if a.Away.Building {
+		why = fmt.Sprintf("What is shown here is being built again from the log, and %d %% of it is there.", int(100*a.Away.Progress))
+	}
+	return &staleView{why, ago(a.Age), m == (catalog.Moment{})}
+}
+
+// ago says how long ago something was.
+func ago(d time.Duration) string {
+	switch {
+	case d < 2*time.Second:
+		return "a moment ago"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds ago", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d hours ago", int(d.Hours()))
+}
+
+// A pastView says that a page shows the past, and leads back.
+type pastView struct {
+	What   string
+	Moment catalog.Moment
+	Now    string
+}
+
+// pastOf returns what a page says about a moment of the past; nil about now.
+func pastOf(what, now string, m catalog.Moment) *pastView {
+	if m == (catalog.Moment{}) {
+		return nil
+	}
+	return &pastView{what, m, now}
+}
+
+// with returns an address with some of its query changed, given as names and values by
+// turns; what is empty is left out.
+func with(path string, asked url.Values, changes ...string) string {
+	q := make(url.Values)
+	for name, values := range asked {
+		if values[0] != "" {
+			q[name] = values
+		}
+	}
+	for i := 0; i < len(changes); i += 2 {
+		if q.Del(changes[i]); changes[i+1] != "" {
+			q.Set(changes[i], changes[i+1])
+		}
+	}
+	return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
 }

@@ -160,7 +160,8 @@ func filterIn(asked url.Values) (f catalog.Filter, m catalog.Moment, err error) 
 // products answers GET /products: an array. How many there are on all pages is in a header,
 // and where the next page is in a link.
 func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.asked(w, r); err != nil {
+	form, err := s.asked(w, r)
+	if err != nil {
 		return err
 	}
 	asked, err := httpapi.Ask(r, append([]string{"sort", "cursor", "limit"}, filterNames...)...)
@@ -170,6 +171,9 @@ func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
 	filter, moment, err := filterIn(asked)
 	if err != nil {
 		return err
+	}
+	if form == httpapi.AsHTML {
+		return s.listPage(w, r, http.StatusOK, asked, filter, moment, nil)
 	}
 	answer, err := s.showcase.Products(r.Context(), filter, moment)
 	if err != nil {
@@ -209,7 +213,8 @@ func (s *Site) facets(w http.ResponseWriter, r *http.Request) error {
 
 // product answers GET /products/{id}, now or at a moment of the past.
 func (s *Site) product(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.asked(w, r); err != nil {
+	form, err := s.asked(w, r)
+	if err != nil {
 		return err
 	}
 	asked, err := httpapi.Ask(r, "version", "as_of", "known_at")
@@ -225,6 +230,9 @@ func (s *Site) product(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	moment.Version = daybook.Version(version)
+	if form == httpapi.AsHTML {
+		return s.productPage(w, r, http.StatusOK, r.PathValue("id"), moment, nil)
+	}
 	answer, err := s.showcase.Product(r.Context(), r.PathValue("id"), moment)
 	if err != nil {
 		return missing(err, r.PathValue("id"), moment)

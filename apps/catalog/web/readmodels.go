@@ -2,34 +2,19 @@ package web
 
 import (
 	"errors"
-	"math"
 	"net/http"
+	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
 )
 
 // A readModel says where an edition of the read model stands, for programs.
 type readModel struct {
-	Name     string           `json:"name"`
-	Version  int              `json:"version"`
-	Edition  int              `json:"edition"`
-	Answers  bool             `json:"answers"`
-	Unready  string           `json:"unready,omitempty"`
-	Position daybook.Position `json:"position"`
-	Head     daybook.Position `json:"head"`
-	Lag      uint64           `json:"lag"`
-	// Progress is how much of the log it shows, from 0 to 1.
-	Progress float64 `json:"progress"`
-	// Rate is how many events it applied in a second lately, and Left about how many seconds
-	// it takes until it shows the whole log.
-	Rate float64 `json:"rate"`
-	Left float64 `json:"left,omitempty"`
-	// Events is how many events were applied to it in all.
-	Events   uint64 `json:"events"`
-	Stuck    string `json:"stuck,omitempty"`
-	SetAside int    `json:"set_aside"`
+	httpapi.ReadModel
+	SetAside int `json:"set_aside"`
 }
 
 // readModelsAnswer says where the editions stand.
@@ -40,19 +25,15 @@ type readModelsAnswer struct {
 }
 
 func describeEdition(e readmodel.Edition) readModel {
-	d := readModel{
-		Name: e.Name, Version: e.Version, Edition: e.Number, Answers: e.Answers, Unready: e.Unready,
-		Position: e.Checkpoint.Position, Head: e.Head.Position, Lag: e.Lag, Progress: e.Progress(),
-		Rate: math.Round(e.Rate), Left: max(0, e.Left.Seconds()), Events: e.Checkpoint.Events, SetAside: len(e.SetAside),
-	}
-	if e.Stuck != nil {
-		d.Stuck = e.Stuck.Err.Error()
-	}
-	return d
+	return readModel{httpapi.ReadModelOf(e.Status, e.Number, e.Answers, e.Unready), len(e.SetAside)}
 }
 
 // readModels answers GET /readmodels. It says so where nobody can tell.
 func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
+	form, err := s.asked(w, r)
+	if err != nil {
+		return err
+	}
 	if _, err := httpapi.Ask(r); err != nil {
 		return err
 	}
@@ -68,8 +49,38 @@ func (s *Site) readModels(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range editions {
 		answer.ReadModels = append(answer.ReadModels, describeEdition(e))
 	}
+	if form == httpapi.AsHTML {
+		return s.readModelsPage(w, r, answer)
+	}
 	return httpapi.WriteJSON(w, http.StatusOK, answer)
 }
+
+// A readModelsView is the page of the read model.
+type readModelsView struct {
+	readModelsAnswer
+	// MayRebuild and MayDrop report whether the visitor may.
+	MayRebuild, MayDrop bool
+}
+
+// readModelsPage shows where the editions stand.
+func (s *Site) readModelsPage(w http.ResponseWriter, r *http.Request, answer readModelsAnswer) error {
+	body := readModelsView{answer, s.May(r, access.Administer("Rebuild")), s.May(r, access.Administer("Drop"))}
+	v := view{Title: "Read model", Nav: "readmodels", Body: body}
+	moving := answer.Away != "" || len(answer.ReadModels) != 1
+	for _, m := range answer.ReadModels {
+		if m.Answers {
+			v.Shown.At.Position = m.Position
+		}
+		moving = moving || m.Lag > 0 || m.SetAside > 0
+	}
+	if moving {
+		v.Poll = int(pollEvery.Milliseconds())
+	}
+	return s.render(w, r, http.StatusOK, "readmodels", v)
+}
+
+// pollEvery is how often the page of what is being built is drawn anew.
+const pollEvery = 500 * time.Millisecond
 
 // rebuild takes POST /readmodels: the read model is built once more beside the one that
 // answers, and then takes its place.

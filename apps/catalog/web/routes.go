@@ -25,6 +25,7 @@ func (s *Site) routes() []httpapi.Route {
 
 		{Method: "GET", Path: "/products", Right: httpapi.ToAsk("Products"), Handle: s.products},
 		{Method: "GET", Path: "/products/facets", Right: httpapi.ToAsk("Facets"), Handle: s.facets},
+		{Method: "GET", Path: "/products/bulk", Right: httpapi.ToSend("CreateProducts"), Handle: s.bulkForm},
 		{Method: "GET", Path: "/products/{id}", Right: httpapi.ToAsk("Product").About(aboutProduct), Handle: s.product},
 		{Method: "GET", Path: "/products/{id}/history", Right: httpapi.ToAsk("ProductHistory").About(aboutProduct), Handle: s.history},
 		{Method: "GET", Path: "/products/{id}/prices", Right: httpapi.ToAsk("ProductPrices").About(aboutProduct), Handle: s.prices},
@@ -40,9 +41,7 @@ func (s *Site) routes() []httpapi.Route {
 		{Method: "GET", Path: "/openapi.json", Right: httpapi.Open, Handle: pages.OpenAPI},
 		{Method: "GET", Path: "/problems", Right: httpapi.Open, Handle: s.problems},
 		{Method: "GET", Path: "/static/{file}", Right: httpapi.Open, Handle: pages.Static},
-	}, s.SessionRoutes(func(w http.ResponseWriter, r *http.Request, status int, is httpapi.Session) {
-		pages.Render(s.Server, w, r, status, "session", view{Title: "Who you are", Body: is})
-	}), s.AccessRoutes())
+	}, s.SessionRoutes(s.sessionPage), s.AccessRoutes())
 }
 
 // aboutProduct returns what requests are about that name a product in their address.

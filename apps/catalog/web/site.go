@@ -32,6 +32,7 @@ type Site struct {
 	// The side of queries.
 	showcase *catalog.Showcase
 	own      ownWrites
+	now      func() time.Time
 }
 
 // New returns a site for the catalogue that is recorded in a store, and shown by a
@@ -44,11 +45,14 @@ func New(store daybook.Store, showcase *catalog.Showcase, options *Options) *Sit
 	if o.Guard == nil {
 		o.Guard = access.NewGuard(Policy(), nil)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Site{
 		Server: httpapi.NewServer("catalog", o.Options),
-		store:  store, bus: catalog.NewBus(store, o.Now, &o.Commands), showcase: showcase,
+		store:  store, bus: catalog.NewBus(store, o.Now, &o.Commands), showcase: showcase, now: o.Now,
 	}
-	s.Page = problemPage(s.Server)
+	s.Page = s.problemPage
 	s.Metrics.Daybook.Projections(viewsOf(showcase))
 	s.Metrics.Registry.MustRegister(answersOf(showcase))
 	s.Route(s.routes())

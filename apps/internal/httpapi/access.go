@@ -226,6 +226,12 @@ func (s *Server) May(r *http.Request, act access.Act) bool {
 	return s.Options.Guard.Decide(access.Of(r.Context()), act) == nil
 }
 
+// MayAny reports whether whoever sent a request may do an act about anything at all: for
+// handlers that show a form for it, in which only its sender says what it is about.
+func (s *Server) MayAny(r *http.Request, act access.Act) bool {
+	return s.Options.Guard.DecideAny(access.Of(r.Context()), act) == nil
+}
+
 // stillKnown returns an error if whoever sent a request is not known any more, such as because
 // the key was revoked: for answers that take long.
 func (s *Server) stillKnown(ctx context.Context, r *http.Request) error {

@@ -63,6 +63,12 @@ type Occurrence struct {
 	Fact any `json:"-"`
 }
 
+// Late reports whether the event was recorded long enough after it happened that people
+// should know.
+func (o Occurrence) Late() bool {
+	return !o.HappenedAt.IsZero() && o.RecordedAt.Sub(o.HappenedAt) > time.Minute
+}
+
 // Show shows the facts of a query, such as one stream, that count at a moment, the oldest first. It
 // returns the version of the newest event read, whether that counts or not, and the
 // point up to which the log was read.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/plot"
 	"github.com/daybook-es/daybook/apps/orders"
 )
 
@@ -21,11 +22,11 @@ type dashboardView struct {
 	// Month is the one whose days are shown, with the ones beside it.
 	Month                    string
 	MonthBefore, MonthAfter  string
-	Months, Revenue          columnChart
-	Days, DayRevenue         columnChart
-	Statuses, Methods        []share
-	States, FewStates        []share
-	ByUnits, ByPrice, Stages []share
+	Months, Revenue          plot.Chart
+	Days, DayRevenue         plot.Chart
+	Statuses, Methods        []plot.Share
+	States, FewStates        []plot.Share
+	ByUnits, ByPrice, Stages []plot.Share
 }
 
 // fewStates is how many states are shown before the reader asks for all of them.
@@ -81,7 +82,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 		most = max(most, f.Orders)
 	}
 	for _, f := range d.PerStatus {
-		v.Statuses = append(v.Statuses, share{
+		v.Statuses = append(v.Statuses, plot.Share{
 			Name: f.Status.String(), Link: "/orders?status=" + f.Status.String(), Class: f.Status.String(),
 			Figures: []string{httpapi.Thousands(f.Orders), percent(f.Orders, d.Orders)}, Of: ratio(f.Orders, most),
 		})
@@ -91,7 +92,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 		dearest = max(dearest, f.Total)
 	}
 	for _, f := range d.PerMethod {
-		v.Methods = append(v.Methods, share{
+		v.Methods = append(v.Methods, plot.Share{
 			Name: title(f.Method), Figures: []string{httpapi.Thousands(f.Payments), money(f.Total)}, Of: ratio(int64(f.Total), int64(dearest)),
 		})
 	}
@@ -102,7 +103,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 		if name == "" {
 			name = "unknown"
 		}
-		v.States = append(v.States, share{
+		v.States = append(v.States, plot.Share{
 			Name: name, Figures: []string{httpapi.Thousands(f.Orders), money(f.Paid)}, Of: ratio(f.Orders, byOrders[0].Orders),
 		})
 	}
@@ -122,7 +123,7 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 		if f.OnlyDelivered || f.Orders == 0 {
 			continue
 		}
-		v.Stages = append(v.Stages, share{
+		v.Stages = append(v.Stages, plot.Share{
 			Name:    title(names[f.From]) + " to " + names[f.To],
 			Figures: []string{lasting(f.Mean()), httpapi.Thousands(f.Orders), httpapi.Thousands(f.Negative)},
 			Of:      ratio(int64(f.Mean()), int64(longest)),
@@ -130,12 +131,12 @@ func (v *dashboardView) shares(d orders.Dashboard) {
 	}
 }
 
-func productShare(f orders.ProductFigures, of float64) share {
+func productShare(f orders.ProductFigures, of float64) plot.Share {
 	name := title(f.Category)
 	if name == "" {
 		name = "No category"
 	}
-	return share{
+	return plot.Share{
 		Name: name, Link: "/orders?" + url.Values{"search": {f.Product}}.Encode(), Class: short(f.Product),
 		Figures: []string{httpapi.Thousands(f.Units), money(f.ItemPrice)}, Of: of,
 	}
@@ -242,15 +243,15 @@ func monthName(month string) string {
 	return t.Format("January 2006")
 }
 
-func monthChart(id, name string, months []orders.PeriodFigures, current string, value func(orders.PeriodFigures) int64, to func(string) string) columnChart {
-	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
+func monthChart(id, name string, months []orders.PeriodFigures, current string, value func(orders.PeriodFigures) int64, to func(string) string) plot.Chart {
+	c := plot.Chart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
 	for i, m := range months {
 		t, err := time.Parse("2006-01", m.Period)
 		if err != nil {
-			c.Columns = append(c.Columns, column{Name: "A long time without orders", Label: "\u2026"})
+			c.Columns = append(c.Columns, plot.Column{Name: "A long time without orders", Label: "\u2026"})
 			continue
 		}
-		col := column{Name: t.Format("January 2006"), Label: t.Format("Jan")[:1], Value: value(m), Link: to(m.Period), Current: m.Period == current}
+		col := plot.Column{Name: t.Format("January 2006"), Label: t.Format("Jan")[:1], Value: value(m), Link: to(m.Period), Current: m.Period == current}
 		if i == 0 || t.Month() == time.January || months[i-1].Period == gap {
 			col.Mark = t.Format("2006")
 		}
@@ -259,14 +260,14 @@ func monthChart(id, name string, months []orders.PeriodFigures, current string, 
 	return c
 }
 
-func dayChart(id, name string, days []orders.PeriodFigures, value func(orders.PeriodFigures) int64) columnChart {
-	c := columnChart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
+func dayChart(id, name string, days []orders.PeriodFigures, value func(orders.PeriodFigures) int64) plot.Chart {
+	c := plot.Chart{ID: id, Title: name, Format: func(v int64) string { return httpapi.Plural(v, "order", "orders") }, Tick: func(v int64) string { return httpapi.Thousands(v) }}
 	for _, d := range days {
 		t, err := time.Parse(time.DateOnly, d.Period)
 		if err != nil {
 			continue
 		}
-		c.Columns = append(c.Columns, column{Name: t.Format("Monday 2 January 2006"), Label: t.Format("2"), Value: value(d)})
+		c.Columns = append(c.Columns, plot.Column{Name: t.Format("Monday 2 January 2006"), Label: t.Format("2"), Value: value(d)})
 	}
 	return c
 }

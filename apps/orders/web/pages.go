@@ -176,7 +176,7 @@ func (o orderView) Together() *orders.Occurrence {
 		return nil
 	}
 	last := o.Events[len(o.Events)-1]
-	if !late(o.Events[0]) || !o.Events[0].RecordedAt.Equal(last.RecordedAt) || o.Events[0].Trace.Actor != last.Trace.Actor {
+	if !o.Events[0].Late() || !o.Events[0].RecordedAt.Equal(last.RecordedAt) || o.Events[0].Trace.Actor != last.Trace.Actor {
 		return nil
 	}
 	return &last

@@ -215,37 +215,6 @@ func TestLinksLeadToAnyId(t *testing.T) {
 	}
 }
 
-func TestCharts(t *testing.T) {
-	c := columnChart{
-		ID: "c", Title: "Orders <b>", Format: func(v int64) string { return httpapi.Thousands(v) }, Tick: func(v int64) string { return httpapi.Thousands(v) },
-		Columns: []column{{Name: "January", Label: "J", Value: 0}, {Name: "February", Label: "F", Value: 1200, Link: "/x?a=1&b=2", Current: true}},
-	}
-	svg := string(c.SVG())
-	for _, want := range []string{
-		"Orders &lt;b&gt;", "January: 0", "February: 1,200", `href="/x?a=1&amp;b=2"`, `aria-current="true"`,
-		`y="14.0" dy="4">1,500</text>`, `y="50.0" height="144.0"`,
-	} {
-		if !strings.Contains(svg, want) {
-			t.Errorf("the chart does not have %s:\n%s", want, svg)
-		}
-	}
-	checkMarkup(t, "the chart", svg)
-	for greatest, want := range map[int64]int64{0: 1, 1: 1, 4: 1, 5: 1, 6: 2, 10: 2, 11: 5, 25: 5, 26: 10, 50: 10, 51: 20, 99: 20, 612: 200, 10624000: 5000000} {
-		step := tickStep(greatest)
-		if step != want {
-			t.Errorf("up to %d the ticks are %d apart, want %d", greatest, step, want)
-		}
-		if ticks := (greatest + step - 1) / step; ticks > 6 {
-			t.Errorf("up to %d there are %d ticks", greatest, ticks)
-		}
-	}
-	for _, c := range []struct{ columns, most, want int }{{0, 12, 1}, {12, 12, 1}, {13, 12, 2}, {31, 26, 2}, {31, 12, 4}} {
-		if got := labelEvery(c.columns, c.most); got != c.want {
-			t.Errorf("of %d columns every %d has its label where %d fit, want every %d", c.columns, got, c.most, c.want)
-		}
-	}
-}
-
 func TestMonthsAndDays(t *testing.T) {
 	months := func(names ...string) (all []orders.PeriodFigures) {
 		for _, name := range names {

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,26 +19,7 @@ import (
 
 // A readModel says where an edition of the shop's read model stands, for programs.
 type readModel struct {
-	Name     string           `json:"name"`
-	Version  int              `json:"version"`
-	Edition  int              `json:"edition"`
-	Answers  bool             `json:"answers"`
-	Unready  string           `json:"unready,omitempty"`
-	Position daybook.Position `json:"position"`
-	Head     daybook.Position `json:"head"`
-	Lag      uint64           `json:"lag"`
-	// Progress is how much of the log it shows, from 0 to 1.
-	Progress float64 `json:"progress"`
-	// Rate is how many events it applied in a second lately, Left about how many seconds
-	// it takes until it shows the whole log, and Age how many the oldest event is old that
-	// it does not show.
-	Rate float64 `json:"rate"`
-	Left float64 `json:"left,omitempty"`
-	Age  float64 `json:"age,omitempty"`
-	// Events is how many events were applied to it in all.
-	Events   uint64       `json:"events"`
-	Paused   string       `json:"paused,omitempty"`
-	Stuck    string       `json:"stuck,omitempty"`
+	httpapi.ReadModel
 	SetAside []asideEvent `json:"set_aside"`
 }
 
@@ -57,34 +37,11 @@ type asideEvent struct {
 }
 
 func describe(m orders.ReadModel) readModel {
-	d := readModel{
-		Name: m.Name, Version: m.Version, Edition: m.Edition, Answers: m.Answers, Unready: m.Unready,
-		Position: m.Checkpoint.Position, Head: m.Head.Position, Lag: m.Lag, Progress: m.Progress(),
-		Rate: math.Round(m.Rate), Left: max(0, m.Left.Seconds()), Age: m.Age.Seconds(),
-		Events: m.Checkpoint.Events, Paused: m.Paused, SetAside: []asideEvent{},
-	}
-	if m.Stuck != nil {
-		d.Stuck = m.Stuck.Err.Error()
-	}
+	d := readModel{httpapi.ReadModelOf(m.Status, m.Edition, m.Answers, m.Unready), []asideEvent{}}
 	for _, a := range m.SetAside {
 		d.SetAside = append(d.SetAside, asideEvent{a.Position, a.EventID, a.Type, a.Keys, a.Cause, a.Attempts, a.Since, a.Next})
 	}
 	return d
-}
-
-// Percent is how much of the log it shows, in whole percent, and never 100 before all.
-func (m readModel) Percent() int { return int(math.Floor(m.Progress * 100)) }
-
-// LeftWords says how long it takes until it shows the whole log.
-func (m readModel) LeftWords() string {
-	switch left := time.Duration(m.Left * float64(time.Second)); {
-	case m.Lag == 0 || left == 0:
-		return ""
-	case left < time.Minute:
-		return fmt.Sprintf("about %d s left", int(left.Seconds())+1)
-	default:
-		return "about " + left.Round(time.Minute).String() + " left"
-	}
 }
 
 // A readModelsAnswer is where the editions stand.

@@ -26,7 +26,7 @@ var words = template.FuncMap{
 	"statuses": orders.Statuses,
 	"sorts":    func() []namedSort { return sortNames },
 	"methods":  func() []string { return []string{"credit_card", "debit_card", "boleto", "voucher"} },
-	"late":     late,
+	"late":     orders.Occurrence.Late,
 	"path":     url.PathEscape,
 	"orderIn":  orderIn,
 	"standing": standing,
@@ -239,12 +239,6 @@ var moodWords = map[simulated.Mood]string{
 
 // fewMoods is how many moods of what a provider was told a page shows.
 const fewMoods = 5
-
-// late reports whether an event was recorded long enough after it happened that people
-// should know.
-func late(e orders.Occurrence) bool {
-	return !e.HappenedAt.IsZero() && e.RecordedAt.Sub(e.HappenedAt) > time.Minute
-}
 
 // lasting writes a duration in the unit that suits it.
 func lasting(d time.Duration) string {

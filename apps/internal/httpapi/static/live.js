@@ -22,8 +22,8 @@ function say(name, words) {
 // busy reports whether the visitor is writing in a part of the page, which is then
 // left alone. The server checks what they send against what is so by then.
 function busy(region) {
-  if (region.contains(document.activeElement) && document.activeElement.matches("input, select")) return true;
-  for (const field of region.querySelectorAll("input:not([type=hidden])")) {
+  if (region.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
+  for (const field of region.querySelectorAll("input:not([type=hidden]), textarea")) {
     if (field.value !== field.defaultValue) return true;
   }
   return false;
@@ -133,7 +133,13 @@ function follow(stream) {
     if (token) url.searchParams.set("after", token);
     source = new EventSource(url);
     source.addEventListener("open", () => say("live", "Live"));
-    source.addEventListener("error", () => say("away", "Not connected"));
+    source.addEventListener("error", () => {
+      say("away", "Not connected");
+      // A browser comes again by itself, but not after it was told no.
+      if (source?.readyState !== EventSource.CLOSED) return;
+      source = null;
+      setTimeout(connect, 5000);
+    });
     source.addEventListener("changed", (message) => {
       token = message.lastEventId;
       behind = true;
@@ -169,10 +175,14 @@ async function poll() {
   await new Promise((resolve) => setTimeout(resolve, every));
   try {
     if (!document.hidden) {
-      const next = await fetched(location.pathname, "");
+      const next = await fetched(location.pathname + location.search, "");
       redraw(next, false);
       document.body.dataset.poll = next.body.dataset.poll ?? "";
       say("live", "Live");
+      if (!next.body.dataset.poll && next.body.dataset.live) {
+        follow(next.body.dataset.live);
+        return;
+      }
     }
   } catch {
     say("away", "Not connected");
@@ -198,6 +208,29 @@ function slide(form) {
   });
 }
 
+// A form that searches shows what it finds while it is filled in.
+function search(form) {
+  let asking = null;
+  let soon = 0;
+  async function look() {
+    asking?.abort();
+    asking = new AbortController();
+    const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+    const url = form.action + (asked.size ? `?${asked}` : "");
+    try {
+      const next = await fetched(url, "", asking.signal);
+      history.replaceState(null, "", url);
+      redraw(next, true);
+    } catch {
+      // Half a number is none yet. Who sends the form is told what is wrong with it.
+    }
+  }
+  form.addEventListener("input", () => {
+    clearTimeout(soon);
+    soon = setTimeout(look, 150);
+  });
+}
+
 // A form is sent once, however often its button is pressed. Its key would see to that
 // anyway; this spares the waiting.
 document.addEventListener("submit", (event) => {
@@ -207,5 +240,6 @@ document.addEventListener("submit", (event) => {
 });
 
 document.querySelectorAll("form[data-slider]").forEach(slide);
+document.querySelectorAll("form[data-search]").forEach(search);
 if (document.body.dataset.live) follow(document.body.dataset.live);
 poll();

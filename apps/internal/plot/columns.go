@@ -1,4 +1,4 @@
-package web
+package plot
 
 import (
 	"fmt"
@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// A columnChart is a plot of one number per period. It is laid out in percent of
+// A Chart is a plot of one number per period. It is laid out in percent of
 // its width and in pixels of its height, so that it fills any page and its words
 // keep their size. It says everything that it shows in words, too: each column
 // carries its title, and the page sets the same figures below it as a table.
-type columnChart struct {
+type Chart struct {
 	// ID is unique on the page.
 	ID string
 	// Title says what is shown.
 	Title string
 	// Columns are shown from left to right.
-	Columns []column
+	Columns []Column
 	// Format writes a value of a column; Tick writes one on the axis, shorter.
 	Format, Tick func(int64) string
 }
 
-// A column is one period of a [columnChart].
-type column struct {
+// A Column is one period of a [Chart].
+type Column struct {
 	// Name identifies the period; Label is its short form below the column, empty
 	// for none, and Mark is set in a second line where a larger period begins.
 	Name, Label, Mark string
@@ -35,9 +35,9 @@ type column struct {
 }
 
 // Figure returns the column's value as a format writes it.
-func (c column) Figure(format func(int64) string) string { return format(c.Value) }
+func (c Column) Figure(format func(int64) string) string { return format(c.Value) }
 
-// The heights of a column chart, in pixels.
+// The heights of a chart, in pixels.
 const (
 	plotHeight  = 180
 	plotTop     = 14 // room for the topmost tick's label
@@ -46,10 +46,10 @@ const (
 )
 
 // Empty reports whether there is nothing to draw.
-func (c columnChart) Empty() bool { return len(c.Columns) == 0 }
+func (c Chart) Empty() bool { return len(c.Columns) == 0 }
 
 // SVG draws the chart.
-func (c columnChart) SVG() template.HTML {
+func (c Chart) SVG() template.HTML {
 	var greatest int64
 	for _, col := range c.Columns {
 		greatest = max(greatest, col.Value)
@@ -141,8 +141,8 @@ func labelEvery(columns, most int) int {
 	return every
 }
 
-// A share is one row of a bar list: a name, its figures, and how long its bar is.
-type share struct {
+// A Share is one row of a bar list: a name, its figures, and how long its bar is.
+type Share struct {
 	Name string
 	// Link leads to what it stands for, if anything does.
 	Link string
@@ -155,7 +155,7 @@ type share struct {
 }
 
 // Bar draws the row's bar. Its figures stand beside it, so it is not read aloud.
-func (s share) Bar() template.HTML {
+func (s Share) Bar() template.HTML {
 	// #nosec G203 -- the one text in it goes through esc
 	return template.HTML(fmt.Sprintf(
 		`<svg class="bar %s" height="10" aria-hidden="true"><rect class="strip" width="100%%" height="10"/><rect class="bar" width="%.2f%%" height="10"/></svg>`,
