@@ -34,7 +34,7 @@ func (t *Traces) Store(log string, store daybook.Store) daybook.Store {
 
 // Append implements [daybook.Store].
 func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
-	ctx, span := s.traces.start(ctx, "append")
+	ctx, span := s.traces.begin(ctx, "append")
 	if span.IsRecording() {
 		size := 0
 		for _, e := range events {
@@ -57,7 +57,7 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 		return reading, err
 	}
 	return daybook.NewReading(q, span, reading.Snapshot(), func(yield func(daybook.Recorded, error) bool) {
-		_, reads := s.traces.start(ctx, "read", trace.WithAttributes(s.log, position(reading.Snapshot().Position)))
+		_, reads := s.traces.begin(ctx, "read", trace.WithAttributes(s.log, position(reading.Snapshot().Position)))
 		events := 0
 		var failed error
 		defer func() {

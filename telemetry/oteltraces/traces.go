@@ -2,6 +2,7 @@ package oteltraces
 
 import (
 	"context"
+	"encoding/hex"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -24,13 +25,18 @@ func New(provider trace.TracerProvider) *Traces {
 // Parent of the context's [daybook.Trace]. The context that it returns has the span in
 // both.
 func (t *Traces) start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	ctx, span := t.begin(ctx, name, options...)
+	return within(ctx, span), span
+}
+
+// begin is start for a span within which nothing is recorded that should carry it.
+func (t *Traces) begin(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		if parent := spanOf(daybook.TraceOf(ctx).Parent); parent.IsValid() {
 			ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 		}
 	}
-	ctx, span := t.tracer.Start(ctx, name, options...)
-	return within(ctx, span), span
+	return t.tracer.Start(ctx, name, options...)
 }
 
 // startLinked begins a span that is the first of a trace, with links to what led to it.
@@ -52,9 +58,15 @@ func within(ctx context.Context, span trace.Span) context.Context {
 
 // parentOf returns a span as the header traceparent has it.
 func parentOf(span trace.SpanContext) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(context.Background(), span), carrier)
-	return carrier["traceparent"]
+	// Version, id of the trace, id of the span, whether it is kept.
+	text := make([]byte, 0, len("00-")+2*16+1+2*8+len("-00"))
+	traceID, spanID := span.TraceID(), span.SpanID()
+	text = hex.AppendEncode(append(text, "00-"...), traceID[:])
+	text = hex.AppendEncode(append(text, '-'), spanID[:])
+	if span.IsSampled() {
+		return string(append(text, "-01"...))
+	}
+	return string(append(text, "-00"...))
 }
 
 // spanOf returns the span that a header traceparent names; one that is not valid if it
