@@ -23,6 +23,14 @@ var CardsNow = decider.For("card",
 	daybook.Was("CardSpent", func(old Spent) Redeemed { return Redeemed{old.Cents, "unknown"} }),
 )
 
+// CardsBetween records Spent still, and reads Redeemed as what it knows.
+var CardsBetween = decider.For("card",
+	decider.On("CardIssued", func(c *Card, e Issued) { c.Issued, c.Left = true, e.Cents }),
+	decider.On("CardSpent", func(c *Card, e Spent) { c.Left -= e.Cents }),
+).Upcast(
+	daybook.Was("CardRedeemed", func(next Redeemed) Spent { return Spent{next.Cents} }),
+)
+
 func Example_changeAnEvent() {
 	ctx, store := context.Background(), memstore.New()
 	Cards.Decide(ctx, store, "7", Issue(5000))
@@ -36,8 +44,18 @@ func Example_changeAnEvent() {
 
 	_, err = Cards.Decide(ctx, store, "7", Spend(500)) // yesterday's program, still running
 	fmt.Println("yesterday:", err)
+
+	_, err = CardsBetween.Decide(ctx, store, "7", Spend(500))
+	fmt.Println("between:", err)
+
+	old := daybook.Event{Stream: "card-8", Type: "CardSpent", Data: []byte(`{"Cents": 500}`)}
+	_, err = store.Append(ctx, []daybook.Event{old}, daybook.Condition{})
+	loaded, _ = CardsNow.Load(ctx, store, "8", daybook.Span{})
+	fmt.Println("read:", loaded.State.Left, err)
 	// Output:
 	// redeem: <nil>
 	// left: 2000 <nil>
 	// yesterday: decider: fold card-7: daybook: unreadable: CardRedeemed at position 3: this program has no kind for it; a newer one may have recorded it
+	// between: <nil>
+	// read: -500 <nil>
 }
