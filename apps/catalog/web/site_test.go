@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
@@ -32,9 +33,29 @@ type shop struct {
 // open opens a catalogue until the test ends, with what is shown in a place.
 func open(t *testing.T, place readmodel.Place) *shop {
 	t.Helper()
+	return openWith(t, place, httpapi.Options{})
+}
+
+// openFor opens a catalogue for those who have keys, with their roles.
+func openFor(t *testing.T, keys map[string][]string) *shop {
+	t.Helper()
+	return openWith(t, readmodel.Place{Dir: t.TempDir()}, httpapi.Options{Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
+		key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		roles, known := keys[key]
+		if !known {
+			return access.Principal{}, access.ErrNoCredential
+		}
+		return access.Principal{Name: roles[0], Roles: roles}, nil
+	})})
+}
+
+// openWith opens a catalogue with options of the server.
+func openWith(t *testing.T, place readmodel.Place, o httpapi.Options) *shop {
+	t.Helper()
+	o.Logger, o.Limits = quiet, httpapi.Limits{Rate: -1}
 	s := &shop{t: t, store: memstore.New()}
 	s.showcase = catalog.OpenShowcase(s.store, place, &catalog.ShowcaseOptions{Logger: quiet})
-	s.site = New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Limits: httpapi.Limits{Rate: -1}}})
+	s.site = New(s.store, s.showcase, &Options{Options: o})
 	server := httptest.NewServer(s.site)
 	s.url = server.URL
 	t.Cleanup(func() {
