@@ -56,7 +56,7 @@ func (s *Site) may(r *http.Request, p catalog.Product) *mayDo {
 const (
 	// fewEvents is how many events of a history a page shows, and fewPrices how many prices:
 	// the newest.
-	fewEvents = 50
+	fewEvents = 20
 	fewPrices = 200
 )
 

@@ -105,6 +105,7 @@ func TestTimesAreWrittenAsSuitsTheirSpan(t *testing.T) {
 	for span, want := range map[time.Duration]string{
 		3 * time.Second: "00:00:00 00:00:01 00:00:02 00:00:03", 20 * time.Minute: "00:00 00:05 00:10 00:15 00:20",
 		5 * time.Hour: "00:00 01:00 02:00 03:00 04:00 05:00", 3 * 24 * time.Hour: "1 Jan 2 Jan 3 Jan 4 Jan",
+		20 * 24 * time.Hour:  "1 Jan 5 Jan 9 Jan 13 Jan 17 Jan 21 Jan",
 		100 * 24 * time.Hour: "Jan 2026 Feb 2026 Mar 2026 Apr 2026", 1000 * 24 * time.Hour: "Jan 2026 Jul 2026 Jan 2027 Jul 2027 Jan 2028 Jul 2028",
 		10000 * 24 * time.Hour: "2030 2035 2040 2045 2050", 250 * 365 * 24 * time.Hour: "2050 2100 2150 2200 2250",
 	} {

@@ -286,7 +286,7 @@ func (k *Keeper) set(open *opened, away *AwayError) {
 		k.changed = make(chan struct{})
 	}
 	switch {
-	case was == nil && away != nil:
+	case away != nil && (was == nil || was.Err == nil && away.Err != nil):
 		k.options.Logger.Warn("the read model is away", "name", k.definition.Name(), "error", away)
 	case was != nil && away == nil:
 		k.options.Logger.Info("the read model answers", "name", k.definition.Name(), "away", time.Since(was.Since))
