@@ -51,10 +51,12 @@ var Listings = decider.Over("listing", Products.Codec(),
 	}),
 	// Decided here, and of no matter to whoever creates another one.
 	decider.Apply[Listing, ProductRestocked](nil),
+	decider.Apply[Listing, PriceChanged](nil),
+	decider.Apply[Listing, ProductDiscontinued](nil),
 )
 
 // about returns the query of everything that creating these products depends on.
-func about(products ...NewProduct) daybook.Query {
+func about(products ...ProductCreated) daybook.Query {
 	creations := []string{"ProductCreated"}
 	streams := daybook.Item{Types: creations}
 	q := daybook.Query{}
@@ -68,7 +70,7 @@ func about(products ...NewProduct) daybook.Query {
 }
 
 // refuses returns the rule that forbids creating a product, if one does.
-func (l Listing) refuses(p NewProduct) error {
+func (l Listing) refuses(p ProductCreated) error {
 	if err := priced(p.Price); err != nil {
 		return err
 	}
@@ -80,11 +82,11 @@ func (l Listing) refuses(p NewProduct) error {
 
 // Create creates a product.
 func Create(p NewProduct, at time.Time) decider.Plan {
-	return Listings.Within(about(p), Listing{}, func(l Listing) ([]any, error) {
+	return Listings.Within(about(p.ProductCreated), Listing{}, func(l Listing) ([]any, error) {
 		if _, there := l.Created[p.ID]; there {
 			return nil, ErrThereIs
 		}
-		if err := l.refuses(p); err != nil {
+		if err := l.refuses(p.ProductCreated); err != nil {
 			return nil, err
 		}
 		return p.facts(at), nil
@@ -109,6 +111,16 @@ type Outcome struct {
 // Each time that it is decided it calls told with what becomes of each, in their order; the
 // last time counts. Of two products with one SKU the first gets it.
 func CreateAll(products []NewProduct, at time.Time, told func([]Outcome)) decider.Plan {
+	created := make([]ProductCreated, len(products))
+	for i, p := range products {
+		created[i] = p.ProductCreated
+	}
+	return createAll(created, func(i int) []any { return products[i].facts(at) }, told)
+}
+
+// createAll creates many products, of each of which these facts are recorded; see
+// [CreateAll].
+func createAll(products []ProductCreated, factsOf func(i int) []any, told func([]Outcome)) decider.Plan {
 	return Listings.Within(about(products...), Listing{}, func(l Listing) ([]any, error) {
 		// A decision changes nothing that was folded.
 		l.Created, l.Holders = clone(l.Created), clone(l.Holders)
@@ -116,14 +128,14 @@ func CreateAll(products []NewProduct, at time.Time, told func([]Outcome)) decide
 		var facts []any
 		for i, p := range products {
 			if was, there := l.Created[p.ID]; there {
-				outcomes[i] = Outcome{Before: was == p.ProductCreated, Other: was != p.ProductCreated}
+				outcomes[i] = Outcome{Before: was == p, Other: was != p}
 				continue
 			}
 			if outcomes[i].Refused = l.refuses(p); outcomes[i].Refused != nil {
 				continue
 			}
-			facts = append(facts, p.facts(at)...)
-			l.Created[p.ID] = p.ProductCreated
+			facts = append(facts, factsOf(i)...)
+			l.Created[p.ID] = p
 			if p.SKU != "" {
 				l.Holders[p.SKU.folded()] = p.ID
 			}

@@ -17,7 +17,8 @@ func main() { program.Main(new(Main).Execute) }
 
 // Main is the program: its command line, and where it writes.
 type Main struct {
-	Serve Serve `cmd:"" default:"withargs" help:"Serve the catalogue (what happens without a verb)."`
+	Serve  Serve  `cmd:"" default:"withargs" help:"Serve the catalogue (what happens without a verb)."`
+	Import Import `cmd:"" help:"Record the products in the published tables of Olist or of Northwind."`
 
 	Access program.AccessVerbs `cmd:"" help:"Keys of those who may use it, the audit log, and the policy."`
 

@@ -17,10 +17,15 @@ import (
 	"github.com/daybook-es/daybook/store/storeurl"
 )
 
-// Data says where the catalogue is kept.
-type Data struct {
+// Kept says where the events of the catalogue are kept.
+type Kept struct {
 	Data  string `default:"data/catalog" placeholder:"DIR" help:"Directory that the catalogue is kept in (${default}); it is made if it is not there."`
 	Store string `placeholder:"URL" help:"Store that the events are kept in, such as log:///var/lib/catalog or postgres://localhost/shop?log=catalog, instead of DIR/log."`
+}
+
+// Data says where the catalogue is kept, and what questions are answered from.
+type Data struct {
+	Kept
 	Views string `placeholder:"URL" help:"PostgreSQL database that questions are answered from, such as postgres://localhost/showcase, instead of DIR/views. It is for one catalogue, which makes what it needs there."`
 }
 
@@ -33,12 +38,16 @@ var stores = func() storeurl.Registry {
 }()
 
 // where returns the URL or the directory of the store of events.
-func (d Data) where() string { return cmp.Or(d.Store, filepath.Join(d.Data, "log")) }
+func (k Kept) where() string { return cmp.Or(k.Store, filepath.Join(k.Data, "log")) }
+
+// check returns what is wrong with what the flags say, as far as that can be told without
+// opening anything.
+func (k Kept) check() error { return program.CheckStore(stores, k.where()) }
 
 // check returns what is wrong with what the flags say, as far as that can be told without
 // opening anything.
 func (d Data) check() error {
-	err := program.CheckStore(stores, d.where())
+	err := d.Kept.check()
 	if d.Views != "" && !strings.HasPrefix(d.Views, "postgres://") && !strings.HasPrefix(d.Views, "postgresql://") {
 		err = errors.Join(err, errors.New("--views: the address of a database begins with postgres://"))
 	}
@@ -46,16 +55,24 @@ func (d Data) check() error {
 }
 
 // open opens the store of events. Others who find a directory open are told of the owner.
+func (k Kept) open(ctx context.Context, owner string, log *slog.Logger) (storeurl.Store, error) {
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	store, err := stores.Open(ctx, k.where(), &storeurl.Options{Owner: owner, Logger: log})
+	locked := (*logstore.LockedError)(nil)
+	if errors.As(err, &locked) {
+		return nil, fmt.Errorf("%s is open already: %s", k.where(), cmp.Or(locked.Owner, "in another program"))
+	}
+	return store, err
+}
+
+// open opens the store of events, unless something is wrong with the flags.
 func (d Data) open(ctx context.Context, owner string, log *slog.Logger) (storeurl.Store, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	store, err := stores.Open(ctx, d.where(), &storeurl.Options{Owner: owner, Logger: log})
-	locked := (*logstore.LockedError)(nil)
-	if errors.As(err, &locked) {
-		return nil, fmt.Errorf("%s is open already: %s", d.where(), cmp.Or(locked.Owner, "in another program"))
-	}
-	return store, err
+	return d.Kept.open(ctx, owner, log)
 }
 
 // views returns where questions are answered from. With --store directories are apart for
@@ -85,8 +102,8 @@ func named(p readmodel.Place) string {
 }
 
 // dir returns the directory of the store of events; empty if it is none of this machine.
-func (d Data) dir() string {
-	u, err := stores.Parse(d.where())
+func (k Kept) dir() string {
+	u, err := stores.Parse(k.where())
 	if err != nil || u.Scheme != "log" {
 		return ""
 	}

@@ -1,0 +1,199 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/importing"
+	"github.com/daybook-es/daybook/decider"
+)
+
+// An Imported product is one that another system kept: how it came to be, and what happened
+// to it since, as far as that system tells. Recording it decides nothing but that no two
+// products have one SKU.
+type Imported struct {
+	ProductCreated
+	// At is since when there is the product; the zero time means that nobody said.
+	At time.Time
+	// Since are the facts that followed, the oldest first, with their times.
+	Since []decider.Entry
+}
+
+// facts returns what is recorded of the product.
+func (p Imported) facts() []any {
+	stream := StreamOf(p.ID)
+	facts := []any{decider.Entry{Fact: p.ProductCreated, Stream: stream, HappenedAt: p.At}}
+	for _, entry := range p.Since {
+		entry.Stream = stream
+		facts = append(facts, entry)
+	}
+	return facts
+}
+
+// An Import is the result of importing.
+type Import struct {
+	// Products is how many were read. Added of them were recorded now, with Events, and
+	// Repeated had been before.
+	Products, Added, Events, Repeated int
+	// Different are products that are there already and were created otherwise, and Refused
+	// those that a rule forbids: another product has their SKU. Both were left out, and
+	// First says which was the first of them, and why.
+	Different, Refused int
+	First              error
+	// Elapsed is how long it took, with the reading of the products.
+	Elapsed time.Duration
+	// Odd counts what was odd about the data.
+	Odd []importing.Oddity
+}
+
+// Recorded returns how many of the products read are recorded, now or before.
+func (i Import) Recorded() int { return i.Added + i.Repeated }
+
+// Progress says how far an import has come.
+type Progress struct {
+	Products, Events int
+	// Read is how many bytes of the products' tables were read, of Size.
+	Read, Size int64
+}
+
+// What an import has in flight: enough to keep a store busy that syncs once for all who
+// wait, and little enough that nothing much is lost when it is stopped.
+const (
+	importTogether = 250
+	importAtOnce   = 4
+	// importEvents is how many events are recorded in one append at most, unless one product
+	// has more: every store takes a thousand.
+	importEvents = 900
+)
+
+// Tables are the published tables of Olist or of Northwind. Open them with [OpenTables]; they
+// are read once.
+type Tables struct {
+	files    *importing.Tables
+	products iter.Seq2[Imported, error]
+	odd      importing.Oddities
+}
+
+// OpenTables finds the tables anywhere below a directory, plain or compressed. Which of the
+// two systems they are of, their names tell.
+func OpenTables(from string) (t *Tables, err error) {
+	t = new(Tables)
+	if t.files, err = importing.Find(from, slices.Concat(olistTables, northwindTables)...); err != nil {
+		return nil, err
+	}
+	switch olist, northwind := t.files.Has(olistProducts), t.files.Has(northwindProducts); {
+	case olist && northwind:
+		err = fmt.Errorf("below %s are %s, of Olist, and %s, of Northwind; import one after the other", from, olistProducts, northwindProducts)
+	case olist:
+		t.products, err = openOlist(t.files, &t.odd)
+	case northwind:
+		t.products, err = openNorthwind(t.files, &t.odd)
+	default:
+		err = t.files.Need(olistProducts, northwindProducts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Record records the products of the tables in a store. It calls tell with its progress now
+// and then, unless tell is nil.
+//
+// The ids of the products derive from those in the tables. So importing again adds nothing,
+// importing more adds the rest, and an import that was interrupted, even by a loss of power,
+// is continued by importing again. What is recorded of a product is recorded whole. A
+// mistake in the tables ends it, with an error that names file and line; what was recorded
+// before it stays.
+func (t *Tables) Record(ctx context.Context, store daybook.Store, tell func(Progress)) (Import, error) {
+	began := time.Now()
+	ctx = daybook.WithTrace(ctx, daybook.Trace{Actor: "import"})
+	var mu sync.Mutex
+	var sum Import
+	read, err := importing.Batches(ctx, t.products, importTogether, importAtOnce, func(ctx context.Context, batch []Imported) error {
+		for batch := range appends(batch) {
+			outcomes, err := recordAll(ctx, store, batch)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			sum.count(batch, outcomes)
+			if tell != nil {
+				read, size := t.files.Progress()
+				tell(Progress{sum.Recorded() + sum.Different + sum.Refused, sum.Events, read, size})
+			}
+			mu.Unlock()
+		}
+		return nil
+	})
+	sum.Products, sum.Elapsed = read, time.Since(began)
+	if err == nil {
+		sum.Odd = t.odd.List()
+	}
+	return sum, err
+}
+
+// appends yields products that are recorded together, so that no append has too many events.
+func appends(products []Imported) iter.Seq[[]Imported] {
+	return func(yield func([]Imported) bool) {
+		for len(products) > 0 {
+			n, events := 1, len(products[0].Since)+1
+			for n < len(products) && events+len(products[n].Since)+1 <= importEvents {
+				events += len(products[n].Since) + 1
+				n++
+			}
+			if !yield(products[:n]) {
+				return
+			}
+			products = products[n:]
+		}
+	}
+}
+
+// recordAll records products in one append, and returns what became of each.
+func recordAll(ctx context.Context, store daybook.Store, products []Imported) (outcomes []Outcome, err error) {
+	created := make([]ProductCreated, len(products))
+	for i, p := range products {
+		created[i] = p.ProductCreated
+	}
+	plan := createAll(created, func(i int) []any { return products[i].facts() }, func(o []Outcome) { outcomes = o })
+	_, err = decider.Decide(ctx, store, plan)
+	return outcomes, err
+}
+
+// count counts what became of some products.
+func (i *Import) count(products []Imported, outcomes []Outcome) {
+	for n, o := range outcomes {
+		id := products[n].ID
+		switch {
+		case o.Refused != nil:
+			i.Refused++
+			i.First = cmp.Or(i.First, fmt.Errorf("%s: %w", id, o.Refused))
+		case o.Other:
+			i.Different++
+			i.First = cmp.Or(i.First, fmt.Errorf("%s: it was created otherwise", id))
+		case o.Before:
+			i.Repeated++
+		default:
+			i.Added++
+			i.Events += 1 + len(products[n].Since)
+		}
+	}
+}
+
+// failWrong fails a row that says of a product what no command may say.
+func failWrong(row *importing.Row, p Imported) {
+	err := p.validate()
+	if err == nil {
+		err = priced(p.Price)
+	}
+	if err != nil && row.Err() == nil {
+		row.Fail(0, err.Error())
+	}
+}
