@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -39,9 +40,10 @@ func (p Imported) facts() []any {
 // An Import is the result of importing.
 type Import struct {
 	// Products is how many were read. Added of them were recorded now, with Events, and
-	// Repeated had been before.
-	Products, Added, Events, Repeated int
-	// Different are products that are there already and were created otherwise, and Refused
+	// Repeated had been before. Continued are those of these to which something was added that
+	// happened since.
+	Products, Added, Events, Repeated, Continued int
+	// Different are products that are there already with another history, and Refused
 	// those that a rule forbids: another product has their SKU. Both were left out, and
 	// First says which was the first of them, and why.
 	Different, Refused int
@@ -118,12 +120,12 @@ func (t *Tables) Record(ctx context.Context, store daybook.Store, tell func(Prog
 	var sum Import
 	read, err := importing.Batches(ctx, t.products, importTogether, importAtOnce, func(ctx context.Context, batch []Imported) error {
 		for batch := range appends(batch) {
-			outcomes, err := recordAll(ctx, store, batch)
+			outcomes, later, err := recordAll(ctx, store, batch)
 			if err != nil {
 				return err
 			}
 			mu.Lock()
-			sum.count(batch, outcomes)
+			sum.count(batch, outcomes, later)
 			if tell != nil {
 				read, size := t.files.Progress()
 				tell(Progress{sum.Recorded() + sum.Different + sum.Refused, sum.Events, read, size})
@@ -156,19 +158,70 @@ func appends(products []Imported) iter.Seq[[]Imported] {
 	}
 }
 
-// recordAll records products in one append, and returns what became of each.
-func recordAll(ctx context.Context, store daybook.Store, products []Imported) (outcomes []Outcome, err error) {
+// A recorded is the facts of one product, the oldest first.
+type recorded struct{ facts []any }
+
+// pasts decides over all that is recorded of one product: what follows it is all that an
+// import may add.
+var pasts = decider.Over("imported product", Products.Codec(),
+	remembered[ProductCreated](), remembered[ProductRenamed](), remembered[ProductDescribed](), remembered[ProductCategorised](),
+	remembered[PriceChanged](), remembered[ProductRestocked](), remembered[ProductDiscontinued](),
+)
+
+func remembered[E any]() decider.Fold[recorded] {
+	return decider.Apply(func(r *recorded, e E) { r.facts = append(r.facts, e) })
+}
+
+// errOtherwise says that a product is there with another history than the imported one.
+var errOtherwise = daybook.NewRule("same-history", "it is there with another history")
+
+// goOn returns the plan to record what happened to a product since it was imported, if
+// nothing else did: a price of the past must not be in the way of one that somebody set.
+// Each time that it is decided it sets added to how many facts that adds.
+func goOn(p Imported, added *int) decider.Plan {
+	return pasts.Within(AboutProduct(p.ID), recorded{}, func(r recorded) ([]any, error) {
+		facts := p.facts()
+		for i := range min(len(facts), len(r.facts)) {
+			if facts[i].(decider.Entry).Fact != r.facts[i] {
+				return nil, errOtherwise
+			}
+		}
+		facts = facts[min(len(facts), len(r.facts)):]
+		*added = len(facts)
+		return facts, nil
+	})
+}
+
+// recordAll records products, new ones in one append, and returns what became of each, and
+// how many facts were added to each that was there before.
+func recordAll(ctx context.Context, store daybook.Store, products []Imported) (outcomes []Outcome, later []int, err error) {
 	created := make([]ProductCreated, len(products))
 	for i, p := range products {
 		created[i] = p.ProductCreated
 	}
 	plan := createAll(created, func(i int) []any { return products[i].facts() }, func(o []Outcome) { outcomes = o })
-	_, err = decider.Decide(ctx, store, plan)
-	return outcomes, err
+	if _, err := decider.Decide(ctx, store, plan); err != nil {
+		return nil, nil, err
+	}
+	later = make([]int, len(products))
+	for i, p := range products {
+		if !outcomes[i].Before || len(p.Since) == 0 {
+			continue
+		}
+		_, err := decider.Decide(ctx, store, goOn(p, &later[i]))
+		if errors.Is(err, errOtherwise) {
+			outcomes[i] = Outcome{Other: true}
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return outcomes, later, nil
 }
 
 // count counts what became of some products.
-func (i *Import) count(products []Imported, outcomes []Outcome) {
+func (i *Import) count(products []Imported, outcomes []Outcome, later []int) {
 	for n, o := range outcomes {
 		id := products[n].ID
 		switch {
@@ -177,9 +230,13 @@ func (i *Import) count(products []Imported, outcomes []Outcome) {
 			i.First = cmp.Or(i.First, fmt.Errorf("%s: %w", id, o.Refused))
 		case o.Other:
 			i.Different++
-			i.First = cmp.Or(i.First, fmt.Errorf("%s: it was created otherwise", id))
+			i.First = cmp.Or(i.First, fmt.Errorf("%s: %w", id, errOtherwise))
 		case o.Before:
 			i.Repeated++
+			i.Events += later[n]
+			if later[n] > 0 {
+				i.Continued++
+			}
 		default:
 			i.Added++
 			i.Events += 1 + len(products[n].Since)

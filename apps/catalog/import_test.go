@@ -186,6 +186,42 @@ func TestImportingMoreAddsTheRest(t *testing.T) {
 	}
 }
 
+// Sales that the tables have got since go on from those that are recorded, unless somebody
+// changed the product meanwhile: then it is told, and left as it is.
+func TestLaterSalesAreAdded(t *testing.T) {
+	with := func(sales int) string {
+		orders, lines := orderHeader, linesHeader
+		for n := range sales {
+			orders += fmt.Sprintf("o%d,2018-01-0%d 10:00:00\n", n, n+1)
+			lines += fmt.Sprintf("o%d,1,p1,s,%d\no%d,2,p2,s,%d\n", n, n+1, n, n+1)
+		}
+		return published(t, map[string]string{olistProducts: olistHeader + "p1,,,,,,,,\np2,,,,,,,,\n", olistOrders: orders, olistLines: lines})
+	}
+	store := memstore.New()
+	if _, err := imports(t, store, with(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decider.Decide(t.Context(), store, Reprice("olist-p2", PriceChanged{7}, at)); err != nil {
+		t.Fatal(err)
+	}
+	more, err := imports(t, store, with(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more.Repeated != 1 || more.Continued != 1 || more.Events != 2 || more.Different != 1 || !errors.Is(more.First, errOtherwise) {
+		t.Errorf("with two sales more it is %+v", more)
+	}
+	if got := factsOf(t, store, "olist-p1"); len(got) != 4 || got[3] != `PriceChanged 2018-01-04 {"price":4.00}` {
+		t.Errorf("there is %q", got)
+	}
+	if got := factsOf(t, store, "olist-p2"); len(got) != 3 {
+		t.Errorf("there is %q", got)
+	}
+	if less, err := imports(t, store, with(1)); err != nil || less.Repeated != 2 || less.Events != 0 {
+		t.Errorf("with fewer sales it is %+v, %v", less, err)
+	}
+}
+
 func TestAnImportEndsWithTheFirstMistake(t *testing.T) {
 	for want, tables := range map[string]map[string]string{
 		"products.csv:3: discontinued: is neither 0 nor 1":                          {northwindProducts: grocHeader + "1,Chai,8,,,18,0,0,0,0\n2,Chang,8,,,18,0,0,0,perhaps\n"},

@@ -63,6 +63,9 @@ func (c *Import) Run(ctx context.Context, s *program.Streams) (err error) {
 // summarise says what came of an import, and what was odd.
 func summarise(w io.Writer, sum catalog.Import) {
 	fmt.Fprintf(w, "%s products read: %s added with %s events, %s there already", program.Count(sum.Products), program.Count(sum.Added), program.Count(sum.Events), program.Count(sum.Repeated))
+	if sum.Continued > 0 {
+		fmt.Fprintf(w, " (%s of them went on)", program.Count(sum.Continued))
+	}
 	if sum.Different > 0 {
 		fmt.Fprintf(w, ", %s there otherwise and left as they are", program.Count(sum.Different))
 	}
