@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"debug/buildinfo"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -95,6 +96,9 @@ func release(out string, platforms []string, tell io.Writer) error {
 		}
 		for _, program := range built {
 			path := filepath.Join(dir, program.Name())
+			if info, err := buildinfo.ReadFile(path); err != nil || setting(info, "vcs.revision") == "" {
+				return fmt.Errorf("%s does not say which commit it is of: build in a clone, whose .git is a directory (%v)", path, err)
+			}
 			var bill bytes.Buffer
 			if err := printBill(&bill, path); err != nil {
 				return err
