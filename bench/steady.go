@@ -22,7 +22,7 @@ func steadyWork(h *harness, part *Part) error {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, peerName(t.key), err)
 		}
 	}
-	part.note(fmt.Sprintf("Each ran for %.0f minutes (-minutes). A request in %d is a command, the others are for one of those that were made, and they arrive by chance.", h.minutes, asking+1))
+	part.note(fmt.Sprintf("Each ran for %.0f minutes (-minutes). A request in %d is a command, the others are for one of those that were made before it began, and they arrive by chance.", h.minutes, asking+1))
 	return nil
 }
 
@@ -42,17 +42,15 @@ func (h *harness) steady(part *Part, t trade) (err error) {
 	if _, err := v.closed(16, commandTime/4, command); err != nil {
 		return err
 	}
+	if _, err := v.untilShown(t); err != nil { // so that queries find what they ask for
+		return err
+	}
 	mixed := press{
 		request: func(caller, n int) []byte {
 			if (caller+n)%(asking+1) == 0 {
 				return command.request(caller, n)
 			}
 			return one.request(caller, n)
-		},
-		take: func(caller int, r reply) {
-			if r.location != "" {
-				made.add(caller, r.location)
-			}
 		},
 	}
 	every := time.Duration(h.minutes * float64(time.Minute) / steadySamples)
