@@ -115,7 +115,7 @@ var chapters = []chapter{
 		why:    map[string]string{"obvious": whyObvious}},
 	{work: "queueing", title: "Commands that arrive by chance", metric: "p99 ms", ours: alone, metrics: append([]string{"offered/s"}, httpMetrics...), plots: []string{"p99 ms"},
 		method: "Commands arrive independently of each other and of the answers, at a part of the most that the site did in closed loops, and a time is from the moment at which a command was to be sent: whatever makes it wait counts. Each site is asked for a part of its own ceiling, so read the rates beside the times."},
-	{work: "steady", title: "Memory as time goes by", metric: "anonymous MB", ours: alone, metrics: []string{"anonymous MB", "heap MB", "with mapped files MB", "requests/s", "p50 ms", "p99 ms", "p99.9 ms"}, plots: []string{"anonymous MB"},
+	{work: "steady", title: "Memory as time goes by", metric: "anonymous MB", ours: alone, wide: true, metrics: []string{"anonymous MB", "heap MB", "with mapped files MB", "requests/s", "p50 ms", "p99 ms", "p99.9 ms"}, plots: []string{"anonymous MB"},
 		method: "Commands and queries arrive by chance at half of the ceiling."},
 }
 
@@ -279,6 +279,9 @@ func (c chapter) write(b *strings.Builder, p *Part) {
 	if c.wide {
 		for _, metric := range c.metrics {
 			c.table(b, p, metric, p.cases(c.skip), func(in, key string) string { return p.cell(in, key, metric) })
+		}
+		if c.ours == alone {
+			return
 		}
 		c.table(b, p, c.metric+", ratio", p.cases(c.skip), func(in, key string) string { return c.ratio(p, in, key) })
 		return

@@ -8,7 +8,7 @@ import (
 )
 
 // steadySamples is how often it is looked how much memory a site holds.
-const steadySamples = 20
+const steadySamples = 10
 
 // asking is how many queries there are to a command.
 const asking = 4
@@ -22,7 +22,7 @@ func steadyWork(h *harness, part *Part) error {
 			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, peerName(t.key), err)
 		}
 	}
-	part.note(fmt.Sprintf("Each ran for %.0f minutes (-minutes). A request in %d is a command, the others are for one of those that were made before it began, and they arrive by chance.", h.minutes, asking+1))
+	part.note(fmt.Sprintf("Each ran for %.3g minutes (-minutes). A request in %d is a command, the others are for one of those that were made before it began, and they arrive by chance.", h.minutes, asking+1))
 	return nil
 }
 
@@ -59,7 +59,7 @@ func (h *harness) steady(part *Part, t trade) (err error) {
 		if err != nil {
 			return err
 		}
-		in := fmt.Sprintf("%s, after %g minutes", t.key, float64(sample)*h.minutes/steadySamples)
+		in := fmt.Sprintf("%.3g min", float64(sample)*h.minutes/steadySamples)
 		m := v.held()
 		part.add(in, t.key, "anonymous MB", float64(m.Anon)/1e6)
 		part.add(in, t.key, "heap MB", float64(m.Heap)/1e6)
