@@ -106,7 +106,11 @@ func ReadCSV(from io.Reader) iter.Seq2[Line, error] { return ReadTable(from, ','
 // tabulator of what is copied out of a spreadsheet.
 func ReadTable(from io.Reader, separator rune) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		bounded := &bounded{from: bufio.NewReader(from), left: MaxLine}
+		plain := bufio.NewReader(from)
+		if mark, _ := plain.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+			_, _ = plain.Discard(len(byteOrderMark)) // it is there, and the name after it may be quoted
+		}
+		bounded := &bounded{from: plain, left: MaxLine}
 		table := csv.NewReader(bounded)
 		table.ReuseRecord, table.Comma = true, separator
 		header, err := table.Read()
@@ -156,9 +160,6 @@ func ReadTable(from io.Reader, separator rune) iter.Seq2[Line, error] {
 // are written.
 func checkHeader(header []string) error {
 	for i, name := range header {
-		if i == 0 {
-			name = strings.TrimPrefix(name, byteOrderMark)
-		}
 		name = strings.ToLower(strings.TrimSpace(name))
 		switch {
 		case !slices.Contains(csvColumns, name):

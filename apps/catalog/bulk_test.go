@@ -81,8 +81,11 @@ func TestLinesOfATableAreReadOneByOne(t *testing.T) {
 	}
 	long := "name,price\nLamp,1\n\"" + strings.Repeat("x\n", MaxLine) + "\",1\nRope,2\n"
 	compareLines(t, told(ReadCSV(strings.NewReader(long))), []string{"2 Lamp", "3:0 it is longer"})
+	quoted := "\ufeff\"name\",\"price\"\r\n\"Lamp\",\"1\"\r\n"
+	compareLines(t, told(ReadCSV(strings.NewReader(quoted))), []string{"2 Lamp 1.00"})
 	for text, want := range map[string]string{
 		"":                       "it is missing",
+		"\ufeff":                 "it is missing",
 		"name\nLamp":             "column price is missing",
 		"name,price,colour\n":    `there is no column "colour"`,
 		"name,price,name\n":      "column name stands there twice",

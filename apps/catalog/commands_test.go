@@ -30,6 +30,7 @@ func TestACommandSaysWhatIsWrongWithIt(t *testing.T) {
 		{"CreateProduct", `{"name": "Lamp"}`, "price: is missing"},
 		{"CreateProduct", `{"name": "Lamp", "price": 1.999}`, "more than two places"},
 		{"CreateProduct", `{"name": "Lamp", "price": 1, "sku": "a b"}`, "is not made of letters"},
+		{"CreateProduct", `{"name": "Lamp", "price": 1, "sku": "300\u212a"}`, "is not made of letters"},
 		{"CreateProduct", `{"name": "Lamp", "price": 1, "sku": "` + long + `"}`, "has 201 signs"},
 		{"CreateProduct", `{"name": "` + long + `", "price": 1}`, "name: is 201 bytes long"},
 		{"CreateProduct", `{"name": "Lamp", "price": 1, "category": "a\nb"}`, "category: has a control character"},

@@ -18,6 +18,10 @@ type ProductCreated struct {
 	SKU         SKU    `json:"sku,omitempty"`
 	Description string `json:"description,omitempty"`
 	Category    string `json:"category,omitempty"`
+	// WithStock is how many pieces it was created with. A ProductRestocked after it adds
+	// them; it is here so that who asks again for the same product is told from who asks
+	// for the same with another stock.
+	WithStock int64 `json:"with_stock,omitempty"`
 }
 
 // ProductRenamed: the product is called otherwise.

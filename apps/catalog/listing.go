@@ -16,10 +16,17 @@ type NewProduct struct {
 	Stock int64 `json:"stock,omitempty"`
 }
 
+// creation returns the fact that the product is created.
+func (p NewProduct) creation() ProductCreated {
+	e := p.ProductCreated
+	e.WithStock = p.Stock
+	return e
+}
+
 // facts returns what is recorded when the product is created.
 func (p NewProduct) facts(at time.Time) []any {
 	stream := StreamOf(p.ID)
-	facts := []any{decider.Entry{Fact: p.ProductCreated, Stream: stream, HappenedAt: at}}
+	facts := []any{decider.Entry{Fact: p.creation(), Stream: stream, HappenedAt: at}}
 	if p.Stock > 0 {
 		facts = append(facts, decider.Entry{Fact: ProductRestocked{Quantity: p.Stock}, Stream: stream, HappenedAt: at})
 	}
@@ -113,7 +120,7 @@ type Outcome struct {
 func CreateAll(products []NewProduct, at time.Time, told func([]Outcome)) decider.Plan {
 	created := make([]ProductCreated, len(products))
 	for i, p := range products {
-		created[i] = p.ProductCreated
+		created[i] = p.creation()
 	}
 	return createAll(created, func(i int) []any { return products[i].facts(at) }, told)
 }

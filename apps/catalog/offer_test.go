@@ -34,7 +34,7 @@ func TestCreate(t *testing.T) {
 		given(t).When(Create(NewProduct{bulb, 0}, at)).Then(bulb)
 	})
 	t.Run("what there is to begin with has arrived", func(t *testing.T) {
-		given(t).When(Create(NewProduct{lamp, 12}, at)).Then(lamp, ProductRestocked{12})
+		given(t).When(Create(NewProduct{lamp, 12}, at)).Then(NewProduct{lamp, 12}.creation(), ProductRestocked{12})
 	})
 	t.Run("a product is created once", func(t *testing.T) {
 		given(t, lamp).When(Create(NewProduct{lamp, 0}, at)).ThenRefused(ErrThereIs)
@@ -112,18 +112,18 @@ func TestCreateAll(t *testing.T) {
 	}
 	t.Run("what is refused is in nobody's way", func(t *testing.T) {
 		outcome, told := together(given(t), NewProduct{lamp, 2}, NewProduct{nail, 0}, NewProduct{debt, 0}, NewProduct{bulb, 0})
-		outcome.Then(lamp, ProductRestocked{2}, bulb)
+		outcome.Then(NewProduct{lamp, 2}.creation(), ProductRestocked{2}, bulb)
 		for i, rule := range []error{nil, ErrSKUTaken, ErrNegative, nil} {
 			is(t, told[i].Refused, rule)
 		}
 	})
 	t.Run("what is there already stays as it is", func(t *testing.T) {
-		outcome, told := together(given(t, lamp), NewProduct{lamp, 2}, NewProduct{bulb, 0})
+		outcome, told := together(given(t, NewProduct{lamp, 2}.creation()), NewProduct{lamp, 2}, NewProduct{bulb, 0})
 		outcome.Then(bulb)
 		if !told[0].Before || told[1].Before {
 			t.Errorf("it tells %v", told)
 		}
-		outcome, told = together(given(t, lamp, gone), NewProduct{lamp, 2})
+		outcome, told = together(given(t, NewProduct{lamp, 2}.creation(), gone), NewProduct{lamp, 2})
 		outcome.ThenNothing()
 		if !told[0].Before {
 			t.Errorf("it tells %v", told)
@@ -132,10 +132,12 @@ func TestCreateAll(t *testing.T) {
 	t.Run("what is there otherwise is not it", func(t *testing.T) {
 		other := lamp
 		other.Price++
-		outcome, told := together(given(t, lamp), NewProduct{other, 0})
-		outcome.ThenNothing()
-		if !told[0].Other {
-			t.Errorf("it tells %v", told)
+		for _, p := range []NewProduct{{other, 0}, {lamp, 2}} {
+			outcome, told := together(given(t, lamp), p)
+			outcome.ThenNothing()
+			if !told[0].Other {
+				t.Errorf("of %+v it tells %v", p, told)
+			}
 		}
 	})
 }

@@ -25,14 +25,16 @@ type SKU string
 // maxSKU is the greatest length of a SKU.
 const maxSKU = 64
 
-const skuSigns = "abcdefghijklmnopqrstuvwxyz0123456789.-_/"
+// skuSigns has the capitals, too: there are others whose small letter is one from a to z,
+// such as the sign for kelvins, and no database takes them for the same.
+const skuSigns = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_/"
 
 // Validate returns what is wrong with the SKU; nil if nothing is. None at all is fine.
 func (s SKU) Validate() error {
 	switch {
 	case len(s) > maxSKU:
 		return &daybook.InvalidError{What: "sku", Value: string(s), Reason: fmt.Sprintf("has %d signs, and at most %d are allowed", len(s), maxSKU)}
-	case strings.Trim(string(s.folded()), skuSigns) != "":
+	case strings.Trim(string(s), skuSigns) != "":
 		return &daybook.InvalidError{What: "sku", Value: string(s), Reason: "is not made of letters from a to z, digits, dots, hyphens, underscores and slashes"}
 	}
 	return nil

@@ -31,8 +31,9 @@ const (
 	maxBulk = 1 << 30
 	// bulkBatch is how many bytes of lines are recorded in one append at most, beside
 	// [catalog.MaxTogether] products: every store takes 900 KiB of events, and an event has
-	// some 300 bytes more than its line.
-	bulkBatch = 384 << 10
+	// some 300 bytes more than its line. In a table a backslash or a tab has one byte, and two
+	// in an event.
+	bulkBatch = 224 << 10
 	// bulkHeld is how many bytes of results are kept until all lines are read. Most clients
 	// send all that they have before they listen, and one that has more than this to hear
 	// must listen while it sends.

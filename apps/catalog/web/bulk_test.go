@@ -160,6 +160,11 @@ func TestABulkThatIsSentAgainGoesOn(t *testing.T) {
 		t.Errorf("a line that says something else is answered %+v", other[7])
 	}
 
+	stocked, _ := s.bulk(linesBody, strings.Replace(body.String(), `"S-7", "stock": 1`, `"S-7", "stock": 5`, 1), key...).lines(t)
+	if p := stocked[7].Problem; p == nil || p.Type != "/problems#key-reused" || stocked[8].Status != http.StatusCreated {
+		t.Errorf("a line that says another stock is answered %+v", stocked[7])
+	}
+
 	// Without a key it is another request, and all of these SKUs are taken.
 	if _, all := s.bulk(linesBody, body.String()).lines(t); all.Created != 0 {
 		t.Errorf("without its key it is %+v", all)
@@ -188,5 +193,37 @@ func TestABulkThatCannotBeReadIsAProblem(t *testing.T) {
 	}
 	if _, all := s.bulk(tableBody, "name,price\n").lines(t); !all.Done || all.Lines != 0 {
 		t.Errorf("a table of nothing is answered %+v", all)
+	}
+}
+
+// Every store takes what a bulk records at once, whatever its lines are full of.
+func TestABulkIsRecordedInAppendsThatEveryStoreTakes(t *testing.T) {
+	for _, sign := range []string{"x", `\`, `""`, "<", "\u2028", "\t"} {
+		s := open(t, readmodel.Place{Dir: t.TempDir()})
+		var body bytes.Buffer
+		fmt.Fprintln(&body, "name,price,sku,stock,description")
+		for range 600 {
+			fmt.Fprintf(&body, "%s,1,,1,\"%s\"\n", strings.Repeat("n", 100), strings.Repeat(sign, 660/len(sign)))
+		}
+		if _, all := s.bulk(tableBody, body.String()).lines(t); !all.Done || all.Created != 600 {
+			t.Fatalf("a bulk of %q is %+v", sign, all)
+		}
+		reading, err := s.store.Read(t.Context(), daybook.All(), daybook.Span{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		together := map[int64]int{} // by when they were recorded
+		largest := 0
+		for e, err := range reading.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := e.RecordedAt.UnixNano()
+			together[at] += e.Size()
+			largest = max(largest, together[at])
+		}
+		if largest > daybook.LeastAppendBytes {
+			t.Errorf("lines of %q are recorded in %d bytes at once; every store takes %d", sign, largest, daybook.LeastAppendBytes)
+		}
 	}
 }
