@@ -151,7 +151,10 @@ func ask[T any](ctx context.Context, s *Showcase, question string, look func(row
 		defer cancel()
 		return fresh(ctx, s, question, look)
 	})
-	if errors.As(err, &away) {
+	if err != nil && !errors.As(err, &away) && errors.Is(err, context.DeadlineExceeded) {
+		away = s.keeper.Away() // a database that does not answer is found out meanwhile
+	}
+	if away != nil {
 		return stale[T](s, question, away)
 	}
 	if err != nil {
@@ -169,8 +172,9 @@ func fresh[T any](ctx context.Context, s *Showcase, question string, look func(r
 	asked := time.Now()
 	var what found[T]
 	var state string
+	var shown daybook.Point
 	err := s.keeper.Read(ctx, func(rows *sqlview.Reader, at readmodel.Standing) (err error) {
-		state = at.Tag(displayVersion)
+		state, shown = at.Tag(displayVersion), at.Point
 		what, err = look(rows, at)
 		return err
 	})
@@ -182,7 +186,7 @@ func fresh[T any](ctx context.Context, s *Showcase, question string, look func(r
 		return Answer[T]{}, err
 	}
 	known := Answer[T]{Value: what.value, JSON: append(body, '\n'), Shown: what.shown, From: FromDatabase}
-	s.cache.Put(question, answers.Entry{Value: known, Body: known.JSON, State: state, Confirmed: asked})
+	s.cache.Put(question, answers.Entry{Value: known, Body: known.JSON, State: state, At: shown, Confirmed: asked})
 	return known, nil
 }
 

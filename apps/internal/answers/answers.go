@@ -7,6 +7,8 @@ import (
 	"container/list"
 	"sync"
 	"time"
+
+	"github.com/daybook-es/daybook"
 )
 
 // An Entry is what was answered to a question.
@@ -16,6 +18,8 @@ type Entry struct {
 	Body  []byte
 	// State names what the answer is of: as long as that is the same, so is the answer.
 	State string
+	// At is the point of the log that it shows.
+	At daybook.Point
 	// Confirmed is when the answer was last known to be so.
 	Confirmed time.Time
 }
@@ -68,11 +72,15 @@ func (c *Cache) Get(question string) (Entry, bool) {
 }
 
 // Put keeps an answer in place of the one before. Those asked for longest ago make room; an
-// answer that is larger than the cache is not kept, and nor is the one before.
+// answer that is larger than the cache is not kept, and nor is the one before. One that shows
+// less of the log than the one before, and took longer to be found, is not kept either.
 func (c *Cache) Put(question string, e Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before, is := c.kept[question]; is {
+		if at := before.Value.(*kept).entry.At; at.SameLife(e.At) && at.Position > e.At.Position {
+			return
+		}
 		c.drop(before)
 	}
 	size := sizeOf(question, e)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/daybook-es/daybook"
 )
 
 func TestWhatWasAskedForLongestAgoMakesRoom(t *testing.T) {
@@ -50,5 +52,22 @@ func TestAnAnswerIsConfirmedForItsStateAlone(t *testing.T) {
 	c.Confirm("q", "1", then.Add(time.Hour))
 	if e, _ := c.Get("q"); !e.Confirmed.Equal(then.Add(time.Hour)) {
 		t.Errorf("it was confirmed at %v", e.Confirmed)
+	}
+}
+
+// Who asked first may be answered last: what was shown meanwhile is what was shown last.
+func TestAnAnswerThatShowsLessComesTooLate(t *testing.T) {
+	c := New(100_000)
+	at := daybook.Point{Position: 7, Incarnation: [16]byte{1}}
+	c.Put("q", Entry{State: "7", At: at})
+	c.Put("q", Entry{State: "6", At: at.At(6)})
+	if e, _ := c.Get("q"); e.State != "7" {
+		t.Errorf("the answer of state %s is kept", e.State)
+	}
+	restored := at.At(6)
+	restored.Incarnation = [16]byte{2}
+	c.Put("q", Entry{State: "of another life", At: restored})
+	if e, _ := c.Get("q"); e.State != "of another life" {
+		t.Errorf("after a restore the answer of state %s is kept", e.State)
 	}
 }

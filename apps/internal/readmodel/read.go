@@ -267,6 +267,9 @@ func (s *standings) ask(w *whereat) {
 		w.at = at
 		return nil
 	})
+	if away := (*AwayError)(nil); ctx.Err() != nil && !errors.As(w.err, &away) {
+		w.err = asAway(w.err) // a database that does not answer is as good as none
+	}
 	close(w.done)
 	s.mu.Lock()
 	next := s.next
