@@ -84,7 +84,7 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 			}
 		}
 		if tries == attempts {
-			return err
+			return asAway(err) // what is being dropped, or ends a deadlock, is there and fails
 		}
 	}
 }
