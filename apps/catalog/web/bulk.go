@@ -112,7 +112,7 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	_ = http.NewResponseController(w).EnableFullDuplex() // a recorder in a test has no connection
 	out := &bulkWriter{w: w}
 	defer func() { s.own.note(r, out.sum.Token) }()
-	err = s.createLines(r.Context(), out.line, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
+	err = s.createLines(r, out.line, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
 	if err != nil && out.sum.Lines == 0 {
 		return bulkProblem(err)
 	}
@@ -189,8 +189,10 @@ func batches(ctx context.Context, lines iter.Seq2[catalog.Line, error]) <-chan b
 }
 
 // createLines creates the products of lines, many in each append, and tells what became of
-// each.
-func (s *Site) createLines(ctx context.Context, tell func(catalog.Line, lineResult, daybook.Point) error, lines iter.Seq2[catalog.Line, error], principal, key string) error {
+// each. A bulk may go on for hours, so that it is looked before each append whether its sender
+// is known still.
+func (s *Site) createLines(r *http.Request, tell func(catalog.Line, lineResult, daybook.Point) error, lines iter.Seq2[catalog.Line, error], principal, key string) error {
+	ctx := r.Context()
 	reading, stop := context.WithCancel(ctx)
 	ahead := batches(reading, lines)
 	defer func() {
@@ -199,6 +201,9 @@ func (s *Site) createLines(ctx context.Context, tell func(catalog.Line, lineResu
 		}
 	}()
 	for b := range ahead {
+		if err := s.StillKnown(r); err != nil {
+			return err
+		}
 		results, at, err := s.createBatch(ctx, b.lines, principal, key)
 		if err != nil {
 			return err

@@ -75,7 +75,7 @@ func (s *Site) createFromForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err == nil {
 		body.Sent = true
-		err = s.createLines(r.Context(), body.line, lines, access.Of(r.Context()).Name, body.Key)
+		err = s.createLines(r, body.line, lines, access.Of(r.Context()).Name, body.Key)
 	}
 	status := http.StatusOK
 	if err != nil {

@@ -164,13 +164,14 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 		return r, nil
 	}
 	r, err := s.identified(r)
-	if route.Right.open {
-		return r, nil
-	}
 	refused := (*access.CredentialError)(nil)
-	switch {
-	case errors.As(err, &refused):
+	if errors.As(err, &refused) {
 		s.Options.Guard.Refused(r.Context(), refused)
+	}
+	switch {
+	case route.Right.open:
+		return r, nil
+	case refused != nil:
 		return r, s.unauthenticated(refused)
 	case err != nil && !errors.Is(err, access.ErrNoCredential):
 		problem := Unavailable.Problem("it cannot be told just now who you are")
@@ -230,6 +231,26 @@ func (s *Server) May(r *http.Request, act access.Act) bool {
 // handlers that show a form for it, in which only its sender says what it is about.
 func (s *Server) MayAny(r *http.Request, act access.Act) bool {
 	return s.Options.Guard.DecideAny(access.Of(r.Context()), act) == nil
+}
+
+// StillKnown returns the problem that whoever sent a request is not known any more, such as
+// because the key was revoked meanwhile: for handlers that go on for longer than a request
+// usually takes.
+func (s *Server) StillKnown(r *http.Request) error {
+	refused := (*access.CredentialError)(nil)
+	switch err := s.stillKnown(r.Context(), r); {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		s.Options.Guard.Refused(r.Context(), refused)
+		return s.unauthenticated(refused)
+	case errors.Is(err, access.ErrNoCredential):
+		return s.unauthenticated(nil)
+	default:
+		problem := Unavailable.Problem("it cannot be told just now who you are")
+		problem.Err = err
+		return problem
+	}
 }
 
 // stillKnown returns an error if whoever sent a request is not known any more, such as because

@@ -79,7 +79,7 @@ func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Options.Guard.Policy().CheckRoles(wanted.Roles); err != nil {
 		return Invalid.Problem("%s", err.Error())
 	}
-	if err := mayGive(access.Of(r.Context()), wanted); err != nil {
+	if err := s.mayGive(access.Of(r.Context()), wanted); err != nil {
 		return err
 	}
 	key, whole, err := s.Options.Kept.Keys.Issue(r.Context(), apikey.Key{
@@ -91,15 +91,25 @@ func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
 	return WriteJSON(w, http.StatusCreated, map[string]any{"key": key, "secret": whole})
 }
 
-// mayGive returns a problem if a key would be good for more than what it is issued with.
-func mayGive(who access.Principal, wanted wantedKey) error {
+// mayGive returns a problem if a key would be good for more than what it is issued with: by
+// its roles, by its name, or because it is not of the name or the role that is denied
+// something. Whoever has the role admin gives every role and every name.
+func (s *Server) mayGive(who access.Principal, wanted wantedKey) error {
 	if who.Scope != nil {
 		return Denied.Problem("%s has a scope, and could issue one without", who.By)
 	}
-	for _, role := range wanted.Roles {
-		if !slices.Contains(who.Roles, role) && !slices.Contains(who.Roles, "admin") {
-			return Denied.Problem("%s has not got the role %s, and cannot give it", who, role)
+	policy, given := s.Options.Guard.Policy(), access.Principal{Name: wanted.Name, Roles: wanted.Roles}
+	if slices.Contains(who.Roles, "admin") {
+		policy = &access.Policy{Deny: policy.Deny}
+	} else {
+		for _, role := range wanted.Roles {
+			if !slices.Contains(who.Roles, role) {
+				return Denied.Problem("%s has not got the role %s, and cannot give it", who, role)
+			}
 		}
+	}
+	if why := policy.Exceeds(given, who); why != "" {
+		return Denied.Problem("such a key would be good for more than what it is issued with: %s", why)
 	}
 	return nil
 }

@@ -195,7 +195,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		MaxHeaderBytes:    32 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
 		ConnState:         newConnections(s.gate.limits.Connections).note,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          s.errorLog(),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -246,9 +246,11 @@ func (s *Server) answered(route Route) http.Handler {
 			}
 			s.Metrics.request(route, recording.status, time.Since(began))
 			ended(recording.status)
-			// Who only looks is not news.
+			// Who only looks is not news, and neither is what a stranger is refused: they could
+			// fill a disk with it, and the audit log counts them.
 			level := slog.LevelInfo
-			if Safe(r) && recording.status < 500 {
+			stranger := s.Options.Authenticator != nil && recording.status >= 400 && access.Of(r.Context()).IsNobody()
+			if (Safe(r) || stranger) && recording.status < 500 {
 				level = slog.LevelDebug
 			}
 			s.Log.Log(ctx, level, "request", "method", r.Method, "path", r.URL.Path,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
@@ -180,6 +181,9 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 	if problem.Kind == httpapi.KeyReused || problem.Kind == httpapi.Internal || problem.Kind == httpapi.NotFound {
 		return err
 	}
+	if !s.May(r, shownBeside(r, sent.about)) {
+		return err // who may send it may not see the page that the form stands on
+	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
 	s.Log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.Kind.Name, "error", err)
 	failed := &httpapi.RefusedForm{Problem: &problem, Values: sent.Form}
@@ -192,6 +196,21 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 	}
 	failed.Command = path.Base(r.URL.Path)
 	return sent.about.page(s, w, r, problem.Status, failed)
+}
+
+// shownBeside returns the query that is answered beside a form that is shown again.
+func shownBeside(r *http.Request, about subject) access.Act {
+	switch r.Pattern {
+	case "POST /orders":
+		return access.Ask("Orders")
+	case "POST /stock":
+		return access.Ask("Stock")
+	}
+	name := "Order"
+	if _, is := about.(anArticle); is {
+		name = "Article"
+	}
+	return access.Ask(name).About(daybook.Stream(about.stream()))
 }
 
 // ifMatch returns the condition that an If-Match header sets.

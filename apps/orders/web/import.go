@@ -48,6 +48,10 @@ func (s *Site) importFacts(w http.ResponseWriter, r *http.Request) error {
 	var sum orders.Kept
 	batch := make([]orders.History, 0, importBatch)
 	record := func() error {
+		// An import may go on for hours, and its key be revoked meanwhile.
+		if err := s.StillKnown(r); err != nil {
+			return err
+		}
 		recorded, err := s.shop.Record(r.Context(), batch)
 		sum = sum.Plus(recorded)
 		batch = batch[:0]
