@@ -4,10 +4,14 @@ import (
 	"cmp"
 	"crypto/x509"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/daybook-es/daybook"
 )
 
 // Certificates authenticates by the certificate that a client showed when it connected, if the
@@ -19,14 +23,20 @@ import (
 //   - its organizations are the roles;
 //   - a URI "daybook:log:UUID" among its names binds it to that log.
 //
+// A log whose UUID is zero is none, and such a certificate is not taken.
+//
 // To revoke one, stop trusting its authority or have it expire soon: lists of revoked
 // certificates are not read.
-type Certificates struct{}
+type Certificates struct {
+	// Trusted reports whether an authority is trusted now, of which some certificate was
+	// when its client connected: a connection may last for days. Nil means that it is.
+	Trusted func(authority *x509.Certificate) bool
+}
 
 const logURI = "daybook:log:"
 
 // Authenticate implements [Authenticator].
-func (Certificates) Authenticate(r *http.Request) (Principal, error) {
+func (c Certificates) Authenticate(r *http.Request) (Principal, error) {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Principal{}, ErrNoCredential
 	}
@@ -36,6 +46,9 @@ func (Certificates) Authenticate(r *http.Request) (Principal, error) {
 	}
 	if time.Now().After(leaf.NotAfter) {
 		return wrong("has expired since the connection began")
+	}
+	if c.Trusted != nil && !slices.ContainsFunc(r.TLS.VerifiedChains, func(chain []*x509.Certificate) bool { return c.Trusted(chain[len(chain)-1]) }) {
+		return wrong("is of an authority that is not trusted any more")
 	}
 	client := false
 	for _, usage := range leaf.ExtKeyUsage {
@@ -53,7 +66,7 @@ func (Certificates) Authenticate(r *http.Request) (Principal, error) {
 			continue
 		}
 		id, err := uuid.Parse(text)
-		if err != nil || who.Log != uuid.Nil && who.Log != id {
+		if err != nil || id == uuid.Nil || who.Log != uuid.Nil && who.Log != id {
 			return wrong("names a log that there cannot be")
 		}
 		who.Log = id
@@ -61,6 +74,8 @@ func (Certificates) Authenticate(r *http.Request) (Principal, error) {
 	if named == "" {
 		return wrong("names nobody")
 	}
-	who.Name = "cert:" + named
+	if who.Name = "cert:" + named; len(who.Name) > daybook.MaxNameBytes || !utf8.ValidString(named) {
+		return wrong("has a name that is too long for a principal")
+	}
 	return who, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -98,7 +99,7 @@ func (g *Guard) Check(ctx context.Context, act Act) error {
 	if act.Kind != Administering || g.options.Recorder == nil {
 		return nil
 	}
-	if err := g.options.Recorder.Record(ctx, entryOf(ctx, act, Permitted)); err != nil {
+	if err := g.options.Recorder.Record(ctx, g.entryOf(ctx, act, Permitted)); err != nil {
 		return &UnrecordedError{Act: act, Err: err}
 	}
 	return nil
@@ -180,18 +181,27 @@ func (g *Guard) tell(ctx context.Context, act Act, denied error) {
 	if g.options.Recorder == nil {
 		return
 	}
-	entry := entryOf(ctx, act, Denied)
+	entry := g.entryOf(ctx, act, Denied)
 	entry.Reason = reasonOf(denied)
 	if err := g.options.Recorder.Tell(ctx, entry); err != nil {
 		g.options.Logger.ErrorContext(ctx, "a denial could not be written into the audit log", "entry", entry, "error", err)
 	}
 }
 
-func entryOf(ctx context.Context, act Act, outcome string) Entry {
+// entryOf returns the entry of an act. Of the roles it has those that the policy knows, once
+// each: an issuer may tell of a thousand groups that mean nothing here, and the audit log must
+// not grow with them.
+func (g *Guard) entryOf(ctx context.Context, act Act, outcome string) Entry {
 	who := Of(ctx)
+	var roles []string
+	for _, role := range who.Roles {
+		if _, known := g.policy.Roles[role]; known && !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+	}
 	return Entry{
 		Outcome: outcome, Act: act.Kind.String(), Name: act.Name,
-		Principal: who.Name, Roles: who.Roles, By: who.By, Origin: OriginOf(ctx),
+		Principal: who.Name, Roles: roles, By: who.By, Origin: OriginOf(ctx),
 	}
 }
 

@@ -14,16 +14,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/uuid"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/access"
 )
 
@@ -161,6 +164,9 @@ func (t *Tokens) Authenticate(r *http.Request) (access.Principal, error) {
 	if name == "" {
 		return wrong("names nobody", nil)
 	}
+	if len(Prefix+name) > daybook.MaxNameBytes || !utf8.ValidString(name) {
+		return wrong("has a name that is too long for a principal", nil)
+	}
 	if verified, _ := claims["email_verified"].(bool); t.options.NameClaim == "email" && !verified {
 		return wrong("has an address that nobody has verified", nil)
 	}
@@ -182,7 +188,7 @@ func timeIn(claims map[string]any, name string) (time.Time, bool) {
 		return time.Time{}, true
 	}
 	seconds, is := given.(float64)
-	return time.Unix(int64(seconds), 0), is
+	return time.Unix(int64(seconds), 0), is && math.Abs(seconds) < 1<<53 // beyond that it would come out as any time
 }
 
 // find returns the claim with a name; a dot leads into a claim.

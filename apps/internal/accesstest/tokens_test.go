@@ -171,6 +171,8 @@ func TestEveryBadTokenIsAnsweredWith401(t *testing.T) {
 		{"an end that is no time", sign(map[string]any{"exp": "tomorrow"})},
 		{"a beginning that is to come", sign(map[string]any{"nbf": now.Add(time.Hour).Unix()})},
 		{"a beginning that is no time", sign(map[string]any{"nbf": "yesterday"})},
+		{"a beginning beyond all times", sign(map[string]any{"nbf": 1e300})},
+		{"a name that fills a log", sign(map[string]any{"sub": strings.Repeat("a", 600)})},
 		{"issued in the future", sign(map[string]any{"iat": now.Add(time.Hour).Unix()})},
 		{"nobody's", sign(map[string]any{"sub": nil})},
 		{"nobody's, by an empty name", sign(map[string]any{"sub": ""})},

@@ -141,7 +141,7 @@ func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening
 		known = append(known, tokens)
 	}
 	if l.ClientCA != "" {
-		known = append(known, access.Certificates{})
+		known = append(known, access.Certificates{Trusted: (&trusted{path: l.ClientCA, log: logger}).has})
 	}
 	o.authenticator = access.AnyOf(known...)
 	return o, nil

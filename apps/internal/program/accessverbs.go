@@ -9,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"os/user"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
@@ -235,9 +237,19 @@ func (c *ListKeys) Run(ctx context.Context, p *Policied, s *Streams) (err error)
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tNAME\tROLES\tISSUED\tENDS\tREVOKED")
 	for _, k := range keys {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, strings.Join(k.Roles, ","), moment(k.IssuedAt), moment(k.Until), strings.TrimSpace(moment(k.RevokedAt)+" "+k.Reason))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, plain(k.Name), plain(strings.Join(k.Roles, ",")), moment(k.IssuedAt), moment(k.Until), plain(strings.TrimSpace(moment(k.RevokedAt)+" "+k.Reason)))
 	}
 	return table.Flush()
+}
+
+// plain returns a text on one line of a terminal, with what is not printed written as Go writes
+// it: a name that an issuer gives may have a newline in it, or what moves the cursor, and so
+// look like an entry that there is not, or hide one that there is.
+func plain(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) < 0 {
+		return text
+	}
+	return strconv.Quote(text)
 }
 
 // moment writes a time, and nothing for none.
@@ -346,7 +358,7 @@ func printEntry(w io.Writer, e audit.Entry) error {
 		if e.Reason != "" {
 			text += ": " + e.Reason
 		}
-		return text
+		return plain(text)
 	}
 	if e.Counted == nil {
 		_, err := fmt.Fprintf(w, "%d %s %s\n", e.Number, moment(e.At), line(e.Entry))
