@@ -59,10 +59,10 @@ var _ daybook.Store = (*guardedStore)(nil)
 func (s *guardedStore) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	for _, clause := range cond {
 		about := clause.Query
-		if clause.Stream != "" {
+		if clause.Kind != daybook.NothingSelected {
 			about = daybook.Stream(clause.Stream)
 		}
-		if err := s.guard.Check(ctx, Read(about)); err != nil {
+		if err := s.mayRead(ctx, about, false); err != nil {
 			return daybook.Receipt{}, err
 		}
 	}

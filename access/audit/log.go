@@ -70,8 +70,8 @@ type Log struct {
 	store   daybook.Store
 	options Options
 
-	writing sync.Mutex // held while an entry is written
-	mark    Mark       // of all entries that are known
+	writing chan struct{} // holds a token while an entry is written
+	mark    Mark          // of all entries that are known
 
 	mu      sync.Mutex
 	since   time.Time // when the window began; zero if there is none
@@ -90,7 +90,7 @@ type kind struct{ outcome, act, name, principal, by, reason string }
 // one that is broken is an error, since what comes after could not be told from what was put
 // there.
 func Open(ctx context.Context, store daybook.Store, options *Options) (*Log, error) {
-	l := &Log{store: store, mark: start}
+	l := &Log{store: store, writing: make(chan struct{}, 1), mark: start}
 	if options != nil {
 		l.options = *options
 	}
@@ -212,24 +212,41 @@ func (l *Log) Close() error {
 	l.closed = true
 	l.mu.Unlock()
 	l.flush()
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	l.writing <- struct{}{}
+	defer l.leave()
 	l.options.Logger.Info("audit log", "mark", l.mark.String())
 	return nil
 }
 
 // Mark returns the mark of all entries that there are.
 func (l *Log) Mark(ctx context.Context) (Mark, error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	if err := l.enter(ctx); err != nil {
+		return Mark{}, err
+	}
+	defer l.leave()
 	err := l.catchUp(ctx)
 	return l.mark, err
 }
 
+// enter waits until nobody else writes, or until ctx ends: while the store does not answer,
+// those who wait must not become more and more. Whoever has entered leaves.
+func (l *Log) enter(ctx context.Context) error {
+	select {
+	case l.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("access: audit log: %w", context.Cause(ctx))
+	}
+}
+
+func (l *Log) leave() { <-l.writing }
+
 // write records an entry behind the last one, whoever wrote that.
 func (l *Log) write(ctx context.Context, eventType string, entry kept) (Mark, error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	if err := l.enter(ctx); err != nil {
+		return Mark{}, err
+	}
+	defer l.leave()
 	event := daybook.Event{ID: uuid.Must(uuid.NewV7()), Stream: stream, Type: eventType, Metadata: daybook.TraceOf(ctx).Metadata()}
 	for unknown := 0; ; {
 		entry.Previous = hex.EncodeToString(l.mark.Digest[:])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
@@ -157,6 +158,19 @@ func filterIn(asked url.Values) (f catalog.Filter, m catalog.Moment, err error) 
 	return f, m, err
 }
 
+// everyProduct is what is about any product.
+var everyProduct = daybook.Query{{Categories: []string{daybook.CategoryOf(catalog.StreamOf(""))}}}
+
+// mayLookBack returns an error if whoever asks may not read the events which say how
+// something was at a moment. What is shown of the past is in the read database, and kept for
+// whoever asks the same, so that no store asks for it.
+func (s *Site) mayLookBack(r *http.Request, m catalog.Moment, about daybook.Query) error {
+	if m == (catalog.Moment{}) {
+		return nil
+	}
+	return s.Options.Guard.Check(r.Context(), access.Read(about))
+}
+
 // products answers GET /products: an array. How many there are on all pages is in a header,
 // and where the next page is in a link.
 func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
@@ -170,6 +184,9 @@ func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
 	}
 	filter, moment, err := filterIn(asked)
 	if err != nil {
+		return err
+	}
+	if err := s.mayLookBack(r, moment, everyProduct); err != nil {
 		return err
 	}
 	if form == httpapi.AsHTML {
@@ -204,6 +221,9 @@ func (s *Site) facets(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayLookBack(r, moment, everyProduct); err != nil {
+		return err
+	}
 	answer, err := s.showcase.Facets(r.Context(), filter, moment)
 	if err != nil {
 		return awayProblem(err)
@@ -230,6 +250,9 @@ func (s *Site) product(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	moment.Version = daybook.Version(version)
+	if err := s.mayLookBack(r, moment, aboutProduct(r)); err != nil {
+		return err
+	}
 	if form == httpapi.AsHTML {
 		return s.productPage(w, r, http.StatusOK, r.PathValue("id"), moment, nil)
 	}
@@ -260,6 +283,9 @@ func (s *Site) history(w http.ResponseWriter, r *http.Request) error {
 	}
 	if _, err := httpapi.Ask(r); err != nil {
 		return err
+	}
+	if err := s.Options.Guard.Check(r.Context(), access.Read(aboutProduct(r))); err != nil {
+		return err // it is the events themselves
 	}
 	answer, err := s.showcase.History(r.Context(), r.PathValue("id"))
 	if err != nil {

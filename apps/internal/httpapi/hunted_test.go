@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/access/apikey"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -161,4 +162,26 @@ func TestConnectionsThatComeToNothingAreToldNowAndThen(t *testing.T) {
 			t.Errorf("ten thousand handshakes that fail make %d lines", lines)
 		}
 	})
+}
+
+func TestTheTraceThatAStrangerNamesIsNotFollowed(t *testing.T) {
+	s, _, issue := office(t, `{"roles": {"clerk": "sells"}, "allow": [{"roles": ["clerk"], "send": ["Sell"]}]}`, slog.New(slog.DiscardHandler))
+	parent := ""
+	s.Route([]Route{{Method: "GET", Path: "/open", Right: Open, Handle: func(_ http.ResponseWriter, r *http.Request) error {
+		parent = daybook.TraceOf(r.Context()).Parent
+		return nil
+	}}})
+	_, good := issue("ada", "clerk")
+	const span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for key, want := range map[string]string{"": "", good: span} {
+		r := httptest.NewRequest("GET", "/open", nil)
+		r.Header.Set(ParentHeader, span)
+		if key != "" {
+			r.Header.Set("Authorization", "Bearer "+key)
+		}
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		if parent != want {
+			t.Errorf("with the key %.8q it is %q, want %q", key, parent, want)
+		}
+	}
 }

@@ -393,6 +393,12 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		who := access.Of(r.Context())
 		client := clientOf(who.Name, r.RemoteAddr)
 		client.stranger = who.IsNobody() && s.Options.Authenticator != nil
+		if client.stranger && trace.Parent != "" {
+			// It may say that the trace is kept, and so have every request of a stranger sent to
+			// whoever keeps traces.
+			trace.Parent = ""
+			r = r.WithContext(daybook.WithTrace(r.Context(), trace))
+		}
 		if tooMany := visit.admit(client); tooMany != nil {
 			s.shed(w, r, tooMany)
 			return

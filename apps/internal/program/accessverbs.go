@@ -226,6 +226,9 @@ func (c *ListKeys) Run(ctx context.Context, p *Policied, s *Streams) (err error)
 			return err
 		}
 		defer func() { err = errors.Join(err, o.opened.Close()) }()
+		if err := o.record(ctx, "ListKeys"); err != nil {
+			return err
+		}
 		keys, err = o.keys.List(ctx)
 	}
 	if err != nil {
@@ -325,6 +328,9 @@ func (c *ReadAudit) Run(ctx context.Context, p *Policied, s *Streams) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, o.opened.Close()) }()
+	if err := o.record(ctx, "ReadAudit"); err != nil {
+		return err
+	}
 	for e, err := range o.audit.Entries(ctx, c.After) {
 		if err == nil {
 			err = show(e)

@@ -1,0 +1,46 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/daybook-es/daybook/access"
+	"github.com/daybook-es/daybook/apps/catalog"
+	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/readmodel"
+)
+
+func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
+	s := open(t, readmodel.Place{Dir: t.TempDir()})
+	created := s.send("/products", `{"name": "Lamp", "price": 1}`)
+	product := read[catalog.Product](t, created, http.StatusCreated)
+	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"reader": "asks", "admin": "sees"}, "allow": [
+	  {"roles": ["reader", "admin"], "ask": ["*"]}, {"roles": ["admin"], "read": ["*"]}]}`)), nil)
+	site := New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Guard: guard, Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
+		return access.Principal{Name: "ada", Roles: []string{r.Header.Get("X-Role")}}, nil
+	})}})
+	defer site.Close()
+	server := httptest.NewServer(site)
+	defer server.Close()
+	at := "/products/" + product.ID
+	for path, status := range map[string]int{
+		at: 200, "/products": 200, "/products/facets": 200,
+		at + "/history": 403, at + "?version=1": 403, at + "?known_at=2100-01-01": 403, "/products?as_of=2100-01-01": 403, "/products/facets?known_at=2100-01-01": 403,
+	} {
+		shown := ask(t, "GET", server.URL+path, "", append(created.token(), "X-Role", "admin")...)
+		if shown.StatusCode != http.StatusOK {
+			t.Errorf("%s: an admin is answered %d: %s", path, shown.StatusCode, shown.Body)
+		}
+		// What was answered is kept, and its tag known.
+		for _, header := range [][]string{{"X-Role", "reader"}, {"X-Role", "reader", "If-None-Match", shown.Header.Get("ETag")}} {
+			want := status
+			if want == 200 && len(header) > 2 {
+				want = http.StatusNotModified
+			}
+			if a := ask(t, "GET", server.URL+path, "", header...); a.StatusCode != want {
+				t.Errorf("%s: who may not read events is answered %d, want %d: %s", path, a.StatusCode, want, a.Body)
+			}
+		}
+	}
+}
