@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
@@ -196,6 +197,13 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.Recei
 	switch problem.Kind {
 	case httpapi.KeyReused, httpapi.Internal, httpapi.NotFound, httpapi.Denied, httpapi.Anonymous:
 		return err
+	}
+	page := access.Ask("Products")
+	if r.PathValue("id") != "" {
+		page = access.Ask("Product").About(aboutProduct(r))
+	}
+	if !s.May(r, page) {
+		return err // who may send it may not see the page that the form stands on
 	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
 	s.Log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.Kind.Name, "error", err)

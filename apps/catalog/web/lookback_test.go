@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/daybook-es/daybook/access"
@@ -15,8 +16,8 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	created := s.send("/products", `{"name": "Lamp", "price": 1}`)
 	product := read[catalog.Product](t, created, http.StatusCreated)
-	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"reader": "asks", "admin": "sees"}, "allow": [
-	  {"roles": ["reader", "admin"], "ask": ["*"]}, {"roles": ["admin"], "read": ["*"]}]}`)), nil)
+	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"till": "sends", "reader": "asks", "admin": "sees"}, "allow": [
+	  {"roles": ["till"], "send": ["*"]}, {"roles": ["reader", "admin"], "ask": ["*"]}, {"roles": ["admin"], "read": ["*"]}]}`)), nil)
 	site := New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Guard: guard, Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
 		return access.Principal{Name: "ada", Roles: []string{r.Header.Get("X-Role")}}, nil
 	})}})
@@ -24,6 +25,14 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 	server := httptest.NewServer(site)
 	defer server.Close()
 	at := "/products/" + product.ID
+	for role, may := range map[string]bool{"admin": true, "reader": false} {
+		if a := ask(t, "GET", server.URL+at, "", append(created.token(), "X-Role", role, "Accept", "text/html")...); a.StatusCode != http.StatusOK || strings.Contains(a.Body, "by local") != may {
+			t.Errorf("the page shows %s %d, and the past: %s", role, a.StatusCode, a.Body)
+		}
+	}
+	if a := ask(t, "POST", server.URL+at+"/price", "price=-1", "X-Role", "till", "Accept", "text/html", "Content-Type", httpapi.FormBody); a.StatusCode < 400 || strings.Contains(a.Body, "Lamp") {
+		t.Errorf("a form that is refused shows %d, and the product: %s", a.StatusCode, a.Body)
+	}
 	for path, status := range map[string]int{
 		at: 200, "/products": 200, "/products/facets": 200,
 		at + "/history": 403, at + "?version=1": 403, at + "?known_at=2100-01-01": 403, "/products?as_of=2100-01-01": 403, "/products/facets?known_at=2100-01-01": 403,

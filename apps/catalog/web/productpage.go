@@ -76,7 +76,11 @@ func (s *Site) productPage(w http.ResponseWriter, r *http.Request, status int, i
 	p := answer.Value
 	body := productView{Product: p, Moment: m, Newest: p.Version, Refused: refused}
 	// While the database is away, a part of the page is better than none of it.
-	history, err := s.showcase.History(ctx, id)
+	// The past is for those who may read the events.
+	var history catalog.Answer[catalog.History]
+	if s.May(r, access.Ask("ProductHistory").About(aboutProduct(r))) && s.May(r, access.Read(aboutProduct(r))) {
+		history, err = s.showcase.History(ctx, id)
+	}
 	if err != nil && !isAway(err) {
 		return missing(err, id, m)
 	}
