@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -235,7 +236,7 @@ func (p *Policy) RoleNames() []string { return slices.Sorted(maps.Keys(p.Roles))
 func meant(name string, there []string) string {
 	nearest, least := "", 1+len(name)/3
 	for _, candidate := range there {
-		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d <= least {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d <= least {
 			nearest, least = candidate, d-1
 		}
 	}
@@ -248,26 +249,4 @@ func meant(name string, there []string) string {
 		return "; there are " + strings.Join(there, ", ")
 	}
 	return ""
-}
-
-// distance returns how many letters must be put in, left out or changed to make one word of
-// another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -3,20 +3,20 @@ package oteltraces
 import (
 	"context"
 	"errors"
-	"io"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/telemetry/internal/around"
 )
 
 // A Store makes spans of what goes through it to the store in it. It can do what that one
 // can (see [daybook.As]); it is closed by closing either.
 type Store struct {
+	around.Store
 	traces *Traces
 	log    attribute.KeyValue
-	store  daybook.Store
 }
 
 var _ daybook.Wrapper = (*Store)(nil)
@@ -25,11 +25,8 @@ var _ daybook.Wrapper = (*Store)(nil)
 // span: those who follow the log read for ever. Log is the name that the program has for
 // it. If the store is a [daybook.Restorer], so is the one that is returned.
 func (t *Traces) Store(log string, store daybook.Store) daybook.Store {
-	s := &Store{t, attribute.String("daybook.log", log), store}
-	if restorer, is := store.(daybook.Restorer); is {
-		return &restoring{s, restorer}
-	}
-	return s
+	s := &Store{around.Store{Store: store}, t, attribute.String("daybook.log", log)}
+	return around.Restoring(s)
 }
 
 // Append implements [daybook.Store].
@@ -42,7 +39,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 		}
 		span.SetAttributes(s.log, attribute.Int("daybook.events", len(events)), attribute.Int("daybook.bytes", size))
 	}
-	receipt, err := s.store.Append(ctx, events, cond)
+	receipt, err := s.Store.Append(ctx, events, cond)
 	if conflict := (*daybook.ConflictError)(nil); errors.As(err, &conflict) {
 		span.AddEvent("conflict", trace.WithAttributes(position(conflict.Position())))
 	}
@@ -52,7 +49,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 
 // Read implements [daybook.Store]. The span is that of ranging over the reading.
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
-	reading, err := s.store.Read(ctx, q, span)
+	reading, err := s.Store.Read(ctx, q, span)
 	if err != nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return reading, err
 	}
@@ -75,34 +72,4 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 			}
 		}
 	}), nil
-}
-
-// Wait implements [daybook.Store].
-func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
-	return s.store.Wait(ctx, q, after)
-}
-
-// Info implements [daybook.Store].
-func (s *Store) Info(ctx context.Context) (daybook.Info, error) { return s.store.Info(ctx) }
-
-// Unwrap implements [daybook.Wrapper].
-func (s *Store) Unwrap() daybook.Store { return s.store }
-
-// Close closes the store in it, if it can be closed.
-func (s *Store) Close() error {
-	if closer, can := daybook.As[io.Closer](s.store); can {
-		return closer.Close()
-	}
-	return nil
-}
-
-// restoring is a Store around a store that restores.
-type restoring struct {
-	*Store
-	restorer daybook.Restorer
-}
-
-// Restore implements [daybook.Restorer].
-func (r *restoring) Restore(ctx context.Context, events []daybook.Recorded) error {
-	return r.restorer.Restore(ctx, events)
 }

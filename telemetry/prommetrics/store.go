@@ -3,12 +3,12 @@ package prommetrics
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/telemetry/internal/around"
 	"github.com/daybook-es/daybook/telemetry/internal/outcome"
 )
 
@@ -26,7 +26,7 @@ var (
 // A Store counts what goes through it to the store in it. It can do what that one can (see
 // [daybook.As]); it is closed by closing either.
 type Store struct {
-	store daybook.Store
+	around.Store
 
 	appends        *prometheus.CounterVec
 	appendTook     prometheus.Observer
@@ -44,7 +44,7 @@ var _ daybook.Wrapper = (*Store)(nil)
 // one that is returned; what is restored is not counted as appended.
 func (m *Metrics) Store(log string, store daybook.Store) daybook.Store {
 	s := &Store{
-		store:          store,
+		Store:          around.Store{Store: store},
 		appends:        m.appends.MustCurryWith(prometheus.Labels{"log": log}),
 		appendTook:     m.appendTook.WithLabelValues(log),
 		appendedEvents: m.appendedEvents.WithLabelValues(log),
@@ -58,16 +58,13 @@ func (m *Metrics) Store(log string, store daybook.Store) daybook.Store {
 		s.appends.WithLabelValues(name) // ratios are of what is there from the beginning
 	}
 	m.add("log "+log, func(ctx context.Context, g *gathering) error { return tellStore(ctx, g, log, store) })
-	if restorer, is := store.(daybook.Restorer); is {
-		return &restoring{s, restorer}
-	}
-	return s
+	return around.Restoring(s)
 }
 
 // Append implements [daybook.Store].
 func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook.Condition) (daybook.Receipt, error) {
 	began := time.Now()
-	receipt, err := s.store.Append(ctx, events, cond)
+	receipt, err := s.Store.Append(ctx, events, cond)
 	s.appendTook.Observe(time.Since(began).Seconds())
 	name := outcome.Of(receipt, err)
 	s.appends.WithLabelValues(name).Inc()
@@ -85,7 +82,7 @@ func (s *Store) Append(ctx context.Context, events []daybook.Event, cond daybook
 // Read implements [daybook.Store]. What is read of the reading is counted when whoever
 // ranges over it ends.
 func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (daybook.Reading, error) {
-	reading, err := s.store.Read(ctx, q, span)
+	reading, err := s.Store.Read(ctx, q, span)
 	if err != nil {
 		s.failed.Inc()
 		return reading, err
@@ -107,36 +104,6 @@ func (s *Store) Read(ctx context.Context, q daybook.Query, span daybook.Span) (d
 			}
 		}
 	}), nil
-}
-
-// Wait implements [daybook.Store].
-func (s *Store) Wait(ctx context.Context, q daybook.Query, after daybook.Position) (daybook.Position, error) {
-	return s.store.Wait(ctx, q, after)
-}
-
-// Info implements [daybook.Store].
-func (s *Store) Info(ctx context.Context) (daybook.Info, error) { return s.store.Info(ctx) }
-
-// Unwrap implements [daybook.Wrapper].
-func (s *Store) Unwrap() daybook.Store { return s.store }
-
-// Close closes the store in it, if it can be closed.
-func (s *Store) Close() error {
-	if closer, can := daybook.As[io.Closer](s.store); can {
-		return closer.Close()
-	}
-	return nil
-}
-
-// restoring is a Store around a store that restores.
-type restoring struct {
-	*Store
-	restorer daybook.Restorer
-}
-
-// Restore implements [daybook.Restorer].
-func (r *restoring) Restore(ctx context.Context, events []daybook.Recorded) error {
-	return r.restorer.Restore(ctx, events)
 }
 
 // tellStore tells where a store stands.

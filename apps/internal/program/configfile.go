@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 )
@@ -111,7 +112,7 @@ func meant(name string, names []string) string {
 	plain := func(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 	best, distance := "", 3
 	for _, candidate := range names {
-		if d := editDistance(plain(name), plain(candidate)); d < distance && d < len(candidate) {
+		if d := levenshtein.ComputeDistance(plain(name), plain(candidate)); d < distance && d < len(candidate) {
 			best, distance = candidate, d
 		}
 	}
@@ -119,26 +120,4 @@ func meant(name string, names []string) string {
 		return ""
 	}
 	return fmt.Sprintf("; is it %s?", best)
-}
-
-// editDistance is how many letters have to be changed, added or left out to get from one text
-// to another.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
