@@ -57,12 +57,9 @@ type permanentError struct{ err error }
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// isPermanent reports whether trying again cannot help.
 // IsPermanent reports whether an error of an effect is one that [Permanent] has marked, so
 // that the call is not tried again.
-func IsPermanent(err error) bool { return isPermanent(err) }
-
-func isPermanent(err error) bool {
+func IsPermanent(err error) bool {
 	permanent := (*permanentError)(nil)
 	return errors.As(err, &permanent)
 }

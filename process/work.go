@@ -306,12 +306,12 @@ func (s *session) call(ctx context.Context, j job) {
 	result, err := s.callOut(ctx, handler, j, attempt)
 	r := returned{Step: j.step, At: s.now(), Result: result}
 	if err != nil {
-		if ctx.Err() != nil && !isPermanent(err) {
+		if ctx.Err() != nil && !IsPermanent(err) {
 			s.finish(j)
 			return
 		}
 		failed++
-		if !isPermanent(err) && failed < s.options.Attempts {
+		if !IsPermanent(err) && failed < s.options.Attempts {
 			s.mu.Lock()
 			if p := s.register.steps[j.step]; p != nil {
 				p.failed, p.failure = failed, err.Error()

@@ -64,12 +64,14 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, aske
 		Asked: asked, Moment: m, Past: pastOf("the catalogue", "/products", m), Page: answer.Value, Refused: refused, Hidden: make(url.Values),
 		MayCreate: s.MayAny(r, access.Send("CreateProduct")), MayCreateMany: s.MayAny(r, access.Send("CreateProducts")),
 	}
-	facets, err := s.showcase.Facets(r.Context(), f, m)
-	switch {
-	case err == nil:
-		body.Facets = facetsOf(facets.Value, asked, f)
-	case !answer.Stale():
-		return awayProblem(err) // while it is away, the list is better than nothing
+	if s.May(r, access.Ask("Facets")) {
+		facets, err := s.showcase.Facets(r.Context(), f, m)
+		switch {
+		case err == nil:
+			body.Facets = facetsOf(facets.Value, asked, f)
+		case !answer.Stale():
+			return awayProblem(err) // while it is away, the list is better than nothing
+		}
 	}
 	for _, name := range filterNames {
 		body.Filtered = body.Filtered || asked.Get(name) != ""

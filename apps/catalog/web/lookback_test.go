@@ -53,3 +53,34 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 		}
 	}
 }
+
+// A page shows of what it is made of no more than whoever sees it may ask for.
+func TestAPageShowsOnlyWhatItsReaderMayAsk(t *testing.T) {
+	s := open(t, readmodel.Place{Dir: t.TempDir()})
+	created := s.send("/products", `{"name": "Lamp", "price": 1, "category": "Light"}`)
+	product := read[catalog.Product](t, created, http.StatusCreated)
+	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"till": "knows what there is", "admin": "sees"}, "allow": [
+	  {"roles": ["till"], "ask": ["Products", "Product"]}, {"roles": ["admin"], "ask": ["*"], "read": ["*"]}]}`)), nil)
+	site := New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Guard: guard, Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
+		return access.Principal{Name: "ada", Roles: []string{r.Header.Get("X-Role")}}, nil
+	})}})
+	defer site.Close()
+	server := httptest.NewServer(site)
+	defer server.Close()
+	for path, parts := range map[string][]string{
+		"/products/" + product.ID: {`id="cost"`, `id="timeline"`, "data-live"},
+		"/products":               {"category=Light", "data-live"},
+	} {
+		for role, may := range map[string]bool{"admin": true, "till": false} {
+			a := ask(t, "GET", server.URL+path, "", append(created.token(), "X-Role", role, "Accept", "text/html")...)
+			if a.StatusCode != http.StatusOK || !strings.Contains(a.Body, "Lamp") {
+				t.Fatalf("%s is shown %d at %s: %s", role, a.StatusCode, path, a.Body)
+			}
+			for _, part := range parts {
+				if strings.Contains(a.Body, part) != may {
+					t.Errorf("%s at %s is shown %s: %v, want %v", role, path, part, !may, may)
+				}
+			}
+		}
+	}
+}

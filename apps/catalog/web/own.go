@@ -40,8 +40,11 @@ func clientOf(r *http.Request) string {
 	return access.Of(r.Context()).Name + " " + host
 }
 
-// note notes what a client was told.
+// note notes what a client was told. The zero Point tells nothing new.
 func (o *ownWrites) note(r *http.Request, at daybook.Point) {
+	if at.IsZero() {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.of == nil || len(o.of) >= mostOwn {

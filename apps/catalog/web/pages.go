@@ -60,6 +60,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page s
 		v.Done = doneWords[s.Done(w, r)]
 	}
 	v.Who, v.ReadModel = access.Of(r.Context()), s.May(r, access.Ask("ReadModels"))
+	v.Live = s.LiveFor(r, v.Live)
 	if v.Stale != nil && v.Stale.Moving {
 		// No stream tells when what is shown can be reached again.
 		v.Live, v.Poll = "", int(time.Second.Milliseconds())

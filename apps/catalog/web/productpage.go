@@ -24,6 +24,8 @@ type productView struct {
 	Events  []telling
 	Earlier int
 	Newest  daybook.Version
+	// AskPrices and AskHistory say whether the visitor may ask for them at all.
+	AskPrices, AskHistory bool
 	// Prices are the newest of what it ever cost.
 	Prices        plot.Steps
 	Costs         []catalog.PriceAt
@@ -78,7 +80,8 @@ func (s *Site) productPage(w http.ResponseWriter, r *http.Request, status int, i
 	// While the database is away, a part of the page is better than none of it.
 	// The past is for those who may read the events.
 	var history catalog.Answer[catalog.History]
-	if s.May(r, access.Ask("ProductHistory").About(aboutProduct(r))) && s.May(r, access.Read(aboutProduct(r))) {
+	body.AskHistory = s.May(r, access.Ask("ProductHistory").About(aboutProduct(r))) && s.May(r, access.Read(aboutProduct(r)))
+	if body.AskHistory {
 		history, err = s.showcase.History(ctx, id)
 	}
 	if err != nil && !isAway(err) {
@@ -95,8 +98,10 @@ func (s *Site) productPage(w http.ResponseWriter, r *http.Request, status int, i
 	if body.Past == nil {
 		body.May = s.may(r, p)
 	}
-	if err := s.pricesOf(ctx, id, &body); err != nil && !isAway(err) {
-		return missing(err, id, m)
+	if body.AskPrices = s.May(r, access.Ask("ProductPrices").About(aboutProduct(r))); body.AskPrices {
+		if err := s.pricesOf(ctx, id, &body); err != nil && !isAway(err) {
+			return missing(err, id, m)
+		}
 	}
 	return s.render(w, r, status, "product", view{
 		Title: p.Name, Nav: "products", Live: httpapi.LiveAddress(answer.Shown.At, "product", id), Shown: answer.Shown, Stale: staleOf(answer, m), Body: body,

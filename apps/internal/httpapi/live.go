@@ -11,11 +11,22 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 )
 
 // gather is how long a live stream of changes waits for more of them, so that a page
 // draws itself anew once for a burst.
 const gather = 100 * time.Millisecond
+
+// LiveFor returns the address of a live stream for the page of whoever sent a request; none
+// if they may not follow it, and their page would ask for it in vain. Every site calls the
+// query LiveEvents.
+func (s *Server) LiveFor(r *http.Request, address string) string {
+	if !s.May(r, access.Ask("LiveEvents")) {
+		return ""
+	}
+	return address
+}
 
 // A LiveSummary is what the live stream says about everything that was new at once.
 type LiveSummary struct {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,6 +52,7 @@ var (
 	Unavailable    = Kind{"unavailable", http.StatusServiceUnavailable, "This cannot be done just now", "Nothing was recorded. Try again in a moment."}
 	Lagging        = Kind{"lagging", http.StatusServiceUnavailable, "What is shown here is still catching up", "Try again in a moment, or ask without the token."}
 	SetAside       = Kind{"set-aside", http.StatusServiceUnavailable, "It is recorded, and cannot be shown", "Ask without the token for all the rest. It is shown once somebody has seen to it."}
+	Unreadable     = Kind{"unreadable", http.StatusServiceUnavailable, "The log has what this program cannot read", "Nothing was recorded. A newer program recorded it, or it is damaged: tell whoever runs this server."}
 	UnknownOutcome = Kind{"unknown-outcome", http.StatusServiceUnavailable, "It may have been recorded", "Send it again with the same Idempotency-Key: it will be recorded once, and the answer will say."}
 	Internal       = Kind{"internal", http.StatusInternalServerError, "Something went wrong here", "It is in the log under the reference. Trying again may help."}
 )
@@ -58,7 +60,7 @@ var (
 // Kinds are all of them, in the order in which they are explained.
 var Kinds = []Kind{
 	Malformed, CrossOrigin, Misdirected, Anonymous, Denied, NotFound, WrongMethod, NotAcceptable, Conflict, StillAside, ForeignToken, Preconditions,
-	TooSlow, TooMany, TooLarge, WrongMediaType, Refused, Invalid, KeyReused, Internal, Unavailable, Lagging, SetAside, UnknownOutcome,
+	TooSlow, TooMany, TooLarge, WrongMediaType, Refused, Invalid, KeyReused, Internal, Unavailable, Lagging, SetAside, Unreadable, UnknownOutcome,
 }
 
 // A Problem is an answer that is no success, as RFC 9457 writes it. It is an error:
@@ -134,6 +136,7 @@ func ProblemOf(err error) *Problem {
 		conflicts *daybook.ConflictError
 		wrong     *daybook.InvalidError
 		unknown   *daybook.UnknownError
+		unread    *daybook.UnreadableError
 		away      *daybook.UnavailableError
 		aside     *projection.SetAsideError
 	)
@@ -143,7 +146,7 @@ func ProblemOf(err error) *Problem {
 	case errors.As(err, &tooBig):
 		problem = TooLarge.Problem("at most %s bytes are taken here", Thousands(tooBig.Limit))
 	case errors.As(err, &forbids):
-		problem = Denied.Problem("%s may not %s: %s", access.Principal{Name: forbids.Principal}, forbids.Act, forbids.Reason)
+		problem = Denied.Problem("to %s is denied to %s: %s", forbids.Act, access.Principal{Name: forbids.Principal}, forbids.Reason)
 	case errors.As(err, &silent):
 		problem = Unavailable.Problem("it cannot be written into the audit log, and so was not done")
 	case errors.As(err, &denies):
@@ -163,6 +166,9 @@ func ProblemOf(err error) *Problem {
 		problem.Position = conflicts.Position()
 	case errors.As(err, &wrong):
 		problem = Invalid.Problem("%s", wrong.Error())
+	case errors.As(err, &unread):
+		problem = Unreadable.Problem("%s at position %d is none of what this program knows, or damaged", cmp.Or(unread.Type, "the event"), unread.Position)
+		problem.Position = unread.Position
 	case errors.As(err, &unknown):
 		problem = UnknownOutcome.Problem("the log did not answer in time")
 	case errors.As(err, &away):

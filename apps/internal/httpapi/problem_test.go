@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/command"
 )
 
@@ -31,6 +32,8 @@ func TestWhichProblemAnErrorIs(t *testing.T) {
 		{&daybook.InvalidError{What: "total", Reason: "is negative"}, Invalid, "Total is negative"},
 		{&daybook.UnknownError{Err: context.DeadlineExceeded}, UnknownOutcome, "The log did not answer in time"},
 		{&daybook.UnavailableError{Doing: "append", Err: context.DeadlineExceeded}, Unavailable, "The log cannot take it"},
+		{&daybook.UnreadableError{Type: "OrderDoubled", Position: 7, Reason: "no kind has this name"}, Unreadable, "OrderDoubled at position 7 is none of what this program knows, or damaged"},
+		{&access.DeniedError{Principal: "walt", Act: access.Ask("Order"), Reason: "no rule allows it"}, Denied, "To ask Order is denied to walt: no rule allows it"},
 		{daybook.ErrClosed, Unavailable, "The server is closing"},
 		{context.DeadlineExceeded, Unavailable, "The time for this request ran out"},
 		{context.Canceled, Unavailable, "The time for this request ran out"},

@@ -371,7 +371,7 @@ func printEntry(w io.Writer, e audit.Entry) error {
 		return err
 	}
 	for _, counted := range e.Counted {
-		if _, err := fmt.Fprintf(w, "%d %s %d times since %s: %s\n", e.Number, moment(e.At), counted.Times, moment(e.Since), line(counted.Entry)); err != nil {
+		if _, err := fmt.Fprintf(w, "%d %s %d more since %s: %s\n", e.Number, moment(e.At), counted.Times, moment(e.Since), line(counted.Entry)); err != nil {
 			return err
 		}
 	}

@@ -53,6 +53,7 @@ var doneWords = map[string]string{
 // render answers with a page.
 func (s *ReadSite) render(w http.ResponseWriter, r *http.Request, page string, v view) error {
 	v.Done = doneWords[s.Done(w, r)]
+	v.Live = s.LiveFor(r, v.Live)
 	pages.Render(s.Server, w, r, http.StatusOK, page, v)
 	return nil
 }

@@ -41,6 +41,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page s
 	if status == http.StatusOK {
 		v.Done = doneWords[s.Done(w, r)]
 	}
+	v.Live = s.LiveFor(r, v.Live)
 	pages.Render(s.Server, w, r, status, page, v)
 }
 
