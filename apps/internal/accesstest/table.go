@@ -51,6 +51,11 @@ var visitors = []string{"none", "reader", "editor", "admin", "elsewhere", "expir
 // opened with the options that they are given, and record in the store.
 func Table(t *testing.T, store daybook.Store, policy *access.Policy, openAPI []byte, open func(httpapi.Options) []Site) {
 	t.Helper()
+	for _, role := range policy.RoleNames() {
+		if !slices.Contains(visitors, role) {
+			t.Errorf("the policy has a role %q, and the table has no column for it: add it to visitors", role)
+		}
+	}
 	info, err := store.Info(t.Context())
 	if err != nil {
 		t.Fatal(err)
