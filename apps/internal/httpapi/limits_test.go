@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,18 +151,18 @@ func TestClientsAreForgotten(t *testing.T) {
 
 func TestAServerThatIsFullSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		identified := 0
-		s, answer := limited(Limits{Requests: 2}, func(*http.Request) string { identified++; return "" })
+		var identified atomic.Int64
+		s, answer := limited(Limits{Requests: 2}, func(*http.Request) string { identified.Add(1); return "" })
 		for i := range 2 {
 			go from(s, fmt.Sprintf("192.0.2.%d:1", i), "/wait")
 		}
 		synctest.Wait()
-		before := identified
+		before := identified.Load()
 		w := from(s, "192.0.2.9:1", "/")
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" || !strings.Contains(w.Body.String(), "#unavailable") {
 			t.Errorf("it answers %d: %s", w.Code, w.Body)
 		}
-		if identified != before {
+		if identified.Load() != before {
 			t.Error("it first looks who asks")
 		}
 		if w := from(s, "192.0.2.9:1", "/healthz"); w.Code != http.StatusOK {

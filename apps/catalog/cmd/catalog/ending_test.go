@@ -23,7 +23,7 @@ import (
 // keeps, and keeps every product that it answers for.
 func TestNoProductIsLostWhenTheCatalogueEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "catalogue")
-	p := programtest.Start(t, nil, "catalog", "--data", dir, "--addr", "127.0.0.1:0", "--log-level", "error", "--drain", "1s")
+	p := programtest.Start(t, nil, "catalog", "--data", dir, "--addr", "127.0.0.1:0", "--log-level", "error", "--rate=-1", "--drain", "1s")
 	programtest.EndUnderLoad(t, p, func(address, name string) *http.Request {
 		r, err := http.NewRequest(http.MethodPost, address+"/products", strings.NewReader(fmt.Sprintf(`{"name": %q, "price": 1}`, name)))
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 // keeps every order that it answers.
 func TestNoOrderIsLostWhenTheShopEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
-	p := programtest.Start(t, nil, "orders", "--data", dir, "--addr", "127.0.0.1:0", "--log-level", "error", "--drain", "1s")
+	p := programtest.Start(t, nil, "orders", "--data", dir, "--addr", "127.0.0.1:0", "--log-level", "error", "--rate=-1", "--drain", "1s")
 	programtest.EndUnderLoad(t, p, func(address, name string) *http.Request {
 		r, err := http.NewRequest(http.MethodPost, address+"/orders", strings.NewReader(fmt.Sprintf(`{"total": 100, "customer": {"id": %q}}`, name)))
 		if err != nil {
