@@ -3,6 +3,7 @@ package sqlview
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -67,6 +68,15 @@ func (c *connection) close() error {
 	return errors.Join(append(errs, c.conn.Close())...)
 }
 
+// discard ends a connection for good. Closed only, it would go back to the pool of package
+// sql as it is, with a transaction that has begun perhaps, and to whoever asks next.
+func (c *connection) discard() {
+	for _, s := range c.prepared {
+		_ = s.Close()
+	}
+	_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
 // readers are connections that only read, lent to one goroutine each. They are kept with
 // what was prepared on them: SQLite takes longer to prepare most queries than to answer them.
 type readers struct {
@@ -124,13 +134,15 @@ func (r *readers) giveBack(c *connection, good bool) {
 		r.idle = append(r.idle, c)
 		return
 	}
-	_ = c.close() // whoever used it was told what is wrong with it
+	c.discard() // whoever used it was told what is wrong with it
 }
 
 // transact calls look in a transaction, which sees what was committed when it asks first.
 func (r *readers) transact(ctx context.Context, look func(*connection) error) error {
 	return r.with(ctx, func(c *connection) (err error) {
-		if err := c.exec(ctx, "begin"); err != nil {
+		// It takes no time. If it watched the context, one that ends just then would leave
+		// nobody knowing whether it has begun.
+		if err := c.exec(context.WithoutCancel(ctx), "begin"); err != nil {
 			return fmt.Errorf("begin to read: %w", errors.Join(err, errBroken))
 		}
 		ended := false

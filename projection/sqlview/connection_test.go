@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
@@ -147,4 +148,56 @@ func TestAReaderThatGivesUpLeavesNothing(t *testing.T) {
 			t.Fatalf("afterwards, reading returns %v", err)
 		}
 	}
+}
+
+func TestAConnectionThatIsGivenUpIsLentToNobody(t *testing.T) {
+	view := readable(t)
+	pool := view.db.(*sqliteFile).readers
+	broken := pool.with(t.Context(), func(c *connection) error {
+		// What a context that ended just then left behind.
+		return errors.Join(c.exec(t.Context(), "begin"), errBroken)
+	})
+	if !errors.Is(broken, errBroken) {
+		t.Fatal(broken)
+	}
+	for range 2 * maxReaders {
+		err := view.Read(t.Context(), func(rows *Reader, _ projection.Checkpoint) error {
+			_, err := sum(rows)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("the next to read is told: %v", err)
+		}
+	}
+}
+
+// Readers whose time is up at any moment leave nothing behind for those who come after.
+func TestReadersThatAreCutOffDisturbNobody(t *testing.T) {
+	view := readable(t)
+	var cut sync.WaitGroup
+	for n := range 4 * maxReaders {
+		cut.Go(func() {
+			for m := range 50 {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Duration((n*7+m*13)%400)*time.Microsecond, cancel)
+				_ = view.Read(ctx, func(rows *Reader, _ projection.Checkpoint) error {
+					_, err := sum(rows)
+					return err
+				})
+				cancel()
+				err := view.Read(t.Context(), func(rows *Reader, _ projection.Checkpoint) error {
+					got, err := sum(rows)
+					if err == nil && got != 550 {
+						t.Errorf("it reads %d", got)
+					}
+					return err
+				})
+				if err != nil {
+					t.Errorf("who comes after is told: %v", err)
+					return
+				}
+			}
+		})
+	}
+	cut.Wait()
 }
