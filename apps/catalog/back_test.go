@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
 )
@@ -42,7 +43,11 @@ func TestWhatWasShownIsShownAfterTheDatabaseWentBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale := 0
+	end := time.Now().Add(time.Minute)
 	for answered := 0; answered < 100; {
+		if time.Now().After(end) {
+			t.Fatalf("in a minute %d answers were stale, and %d after them were not", stale, answered)
+		}
 		a, err := s.showcase.Product(t.Context(), last, Moment{})
 		switch {
 		case err != nil:
