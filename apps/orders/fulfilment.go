@@ -47,6 +47,10 @@ type Fulfilment struct {
 	// order is cancelled.
 	Open  int `json:"open"`
 	Undos int `json:"undos,omitempty"`
+	// RefundAgain and UnbookAgain report that a provider is to be asked again, which is
+	// one step that is open, however many failed.
+	RefundAgain bool `json:"refundAgain,omitempty"`
+	UnbookAgain bool `json:"unbookAgain,omitempty"`
 }
 
 // FulfilmentOptions adjust the fulfilment. The zero value is right for most shops.
@@ -176,7 +180,7 @@ func Fulfil(payments Payments, carrier Carrier, options *FulfilmentOptions) *pro
 		process.Calls("refund", final(payments.Refund), func(f *Fulfilment, c RefundCharge, r process.Result[ChargeRefunded], do *process.Steps) {
 			switch {
 			case r.Failed():
-				f.Open++
+				f.later(&f.RefundAgain)
 				do.After(refundAgain, o.AskAgain)
 			case f.Recorded && f.Cancelled:
 				f.send(do, RefundOrder{Order: do.Instance(), Reason: c.Reason})
@@ -184,6 +188,7 @@ func Fulfil(payments Payments, carrier Carrier, options *FulfilmentOptions) *pro
 			f.answered(do)
 		}),
 		process.Deadline(refundAgain, func(f *Fulfilment, do *process.Steps) {
+			f.RefundAgain = false
 			f.ask(do, RefundCharge{Order: do.Instance(), Reason: "the order is cancelled"})
 			f.answered(do)
 		}),
@@ -208,12 +213,13 @@ func Fulfil(payments Payments, carrier Carrier, options *FulfilmentOptions) *pro
 		}),
 		process.Calls("unbook", final(carrier.Cancel), func(f *Fulfilment, _ CancelShipment, r process.Result[ShipmentCancelled], do *process.Steps) {
 			if r.Failed() {
-				f.Open++
+				f.later(&f.UnbookAgain)
 				do.After(unbookAgain, o.AskAgain)
 			}
 			f.answered(do)
 		}),
 		process.Deadline(unbookAgain, func(f *Fulfilment, do *process.Steps) {
+			f.UnbookAgain = false
 			f.ask(do, CancelShipment{Order: do.Instance(), Reason: "the order is cancelled"})
 			f.answered(do)
 		}),
@@ -242,6 +248,14 @@ func (f *Fulfilment) undoable() {
 	} else {
 		f.Undos++
 	}
+}
+
+// later counts what is asked for again at a deadline: once, though several wait for it.
+func (f *Fulfilment) later(again *bool) {
+	if !*again {
+		f.Open++
+	}
+	*again = true
 }
 
 // answered notes that a step has its outcome, after what that led to.

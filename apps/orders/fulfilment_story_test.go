@@ -136,4 +136,37 @@ func TestTheStoryOfAFulfilment(t *testing.T) {
 		f.WhenReturned(refund, orders.ChargeRefunded{Amount: 6000}).Then(giveUp)
 		f.WhenAccepted(giveUp).ThenDone()
 	})
+	t.Run("two refunds that fail are asked for again as one", func(t *testing.T) {
+		f := given(t, asked)
+		f.WhenAccepted(reserve).Then(charge)
+		f.When(ofSeven(orders.PaymentReceived{Method: "boleto", Amount: 6000}, orders.PaymentApproved{})...).Then(book)
+		otherwise := orders.RefundCharge{Order: "7", Reason: "the order was paid otherwise"}
+		f.WhenReturned(charge, charged).Then(otherwise)
+		f.WhenFailed(otherwise, orders.ErrDeclined).ThenNothing()
+		f.WhenFailed(book, orders.ErrDeclined).Then(orders.CancelOrder{Order: "7", Reason: "nobody fetches it: declined"})
+		f.When(ofSeven(orders.OrderCancelled{})...).Then(refund, giveUp, release)
+		f.WhenAccepted(orders.CancelOrder{Order: "7", Reason: "nobody fetches it: declined"}).ThenNothing()
+		f.WhenFailed(refund, orders.ErrDeclined).ThenNothing().ThenDeadlines(map[string]time.Duration{"refund again": time.Minute})
+		f.WhenAccepted(giveUp).ThenNothing()
+		f.WhenAccepted(release).ThenNothing()
+		f.WhenPassed(time.Minute).Then(refund)
+		f.WhenReturned(refund, orders.ChargeRefunded{Amount: 6000}).ThenNothing().ThenDone()
+	})
+	t.Run("two bookings that cannot be taken back are asked for again as one", func(t *testing.T) {
+		f := paidByCard(t)
+		unknown := errors.New("the line is dead")
+		nobody := orders.CancelShipment{Order: "7", Reason: "nobody knows whether it is booked"}
+		stop := orders.CancelOrder{Order: "7", Reason: "nobody fetches it: the line is dead"}
+		f.WhenFailed(book, unknown).Then(nobody, stop)
+		f.WhenFailed(nobody, unknown).ThenNothing().ThenDeadlines(map[string]time.Duration{"unbook again": time.Minute})
+		f.When(ofSeven(orders.OrderCancelled{})...).Then(refund, release)
+		f.WhenAccepted(stop).ThenNothing()
+		f.WhenReturned(refund, orders.ChargeRefunded{Amount: 6000}).Then(giveUp)
+		f.WhenAccepted(giveUp).ThenNothing()
+		f.WhenAccepted(release).ThenNothing()
+		f.WhenPassed(time.Minute).Then(unbook)
+		f.WhenFailed(unbook, unknown).ThenNothing().ThenDeadlines(map[string]time.Duration{"unbook again": time.Minute})
+		f.WhenPassed(time.Minute).Then(unbook)
+		f.WhenReturned(unbook, orders.ShipmentCancelled{}).ThenNothing().ThenDone()
+	})
 }

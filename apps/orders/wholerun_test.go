@@ -198,11 +198,11 @@ func (r *wholeRun) fulfil(all []orders.PlaceOrder, kills int, seed uint64, meanw
 	customers.Wait()
 	for {
 		if err := r.runner.Settle(ctx); err != nil {
-			r.t.Fatal(err)
+			r.t.Fatalf("%v; %s", err, r.standing())
 		}
 		statuses, err := r.runner.Status(ctx)
 		if err != nil {
-			r.t.Fatal(err)
+			r.t.Fatalf("%v; %s", err, r.standing())
 		}
 		s := statuses[0]
 		for _, a := range s.SetAside {
@@ -226,6 +226,35 @@ func (r *wholeRun) fulfil(all []orders.PlaceOrder, kills int, seed uint64, meanw
 	}
 	r.providersAgree()
 	return a
+}
+
+// standing says where the program stands, and what the first orders have behind them that it
+// does not fulfil.
+func (r *wholeRun) standing() string {
+	ctx := r.t.Context()
+	statuses, err := r.runner.Status(ctx)
+	said := fmt.Sprintf("%+v, %v", statuses, err)
+	reading, err := r.store.Read(ctx, daybook.Query{{Categories: []string{"process." + orders.FulfilmentName}}}, daybook.Span{})
+	if err != nil {
+		return fmt.Sprint(said, "; ", err)
+	}
+	open := make(map[string][]string)
+	for e, err := range reading.Events() {
+		if err != nil {
+			return fmt.Sprint(said, "; ", err)
+		}
+		open[e.Stream] = append(open[e.Stream], fmt.Sprintf("%s %d %s %s", e.RecordedAt.Format("15:04:05.000"), e.Position, e.Type, e.Data))
+	}
+	maps.DeleteFunc(open, func(_ string, events []string) bool {
+		return slices.ContainsFunc(events, func(e string) bool { return strings.Contains(e, " process.finished ") })
+	})
+	for n, stream := range slices.Sorted(maps.Keys(open)) {
+		if n == 3 {
+			return fmt.Sprintf("%s\nand %d more", said, len(open)-n)
+		}
+		said += "\n" + stream + "\n\t" + strings.Join(open[stream], "\n\t")
+	}
+	return said
 }
 
 // providersAgree fails the test unless the bank and the carrier have done what the log
