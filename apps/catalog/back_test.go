@@ -1,13 +1,14 @@
 package catalog
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/projection"
 )
 
 // A database that has gone back to an earlier moment, as one may that was killed or was
@@ -18,11 +19,10 @@ func TestWhatWasShownIsShownAfterTheDatabaseWentBack(t *testing.T) {
 	s.do(create("Lamp", 1))
 	s.shown()
 	// What a backup has: nothing but a read model of the first event.
-	old := filepath.Join(t.TempDir(), "old.db")
 	if err := s.showcase.Close(); err != nil { // or some of it is in another file
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "display-v1.db")
+	file, old := filepath.Join(dir, Display.File()), filepath.Join(t.TempDir(), "old.db")
 	early, err := os.ReadFile(file)
 	if err == nil {
 		err = os.WriteFile(old, early, 0o600)
@@ -30,32 +30,51 @@ func TestWhatWasShownIsShownAfterTheDatabaseWentBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.showcase = OpenShowcase(s.store, readmodel.Place{Dir: dir}, &ShowcaseOptions{Logger: quiet})
-	var last string
-	for range 3000 {
-		last = s.do(create("Rope", 1))
+	held := make(chan struct{}, 1) // whoever holds it keeps the read model from catching up
+	behind := make(chan struct{})  // closed when that is so
+	hold := func(ctx context.Context, _ projection.Batch, next func(context.Context) error) error {
+		select {
+		case held <- struct{}{}:
+		default:
+			close(behind)
+			select {
+			case held <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		<-held
+		return next(ctx)
 	}
+	s.showcase = OpenShowcase(s.store, readmodel.Place{Dir: dir}, &ShowcaseOptions{Runner: projection.Options{Around: hold}, Logger: quiet})
+	last := s.do(create("Rope", 1))
 	if _, err := s.shown().Product(t.Context(), last, Moment{}); err != nil {
 		t.Fatal(err)
 	}
+	held <- struct{}{}
 	// The last changes are in files of their own, which are gone with it.
 	if err := errors.Join(os.Remove(file), os.Remove(file+"-wal"), os.Remove(file+"-shm"), os.Rename(old, file)); err != nil {
 		t.Fatal(err)
 	}
-	stale := 0
-	end := time.Now().Add(time.Minute)
-	for answered := 0; answered < 100; {
-		if time.Now().After(end) {
-			t.Fatalf("in a minute %d answers were stale, and %d after them were not", stale, answered)
-		}
+	<-behind
+	until(t, "the database is asked again", func() bool { return s.showcase.ReadModel().Away() == nil })
+	stale := func() bool {
 		a, err := s.showcase.Product(t.Context(), last, Moment{})
-		switch {
-		case err != nil:
+		if err != nil {
 			t.Fatalf("what was shown is answered %v", err)
-		case a.Stale():
-			stale++
-		case stale > 0:
-			answered++
+		}
+		return a.Stale()
+	}
+	for range 10 {
+		if !stale() {
+			t.Fatal("a database that has not caught up answers")
+		}
+	}
+	<-held
+	until(t, "a database that has caught up answers", func() bool { return !stale() })
+	for range 100 {
+		if stale() {
+			t.Fatal("it answers no more")
 		}
 	}
 }

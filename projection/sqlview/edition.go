@@ -55,7 +55,7 @@ func (d *Definition) EditionsIn(ctx context.Context, url string) (editions []int
 	}
 	defer db.close()
 	err = db.read(ctx, func(rows *Reader) error {
-		for row, err := range rows.Query(`select nspname from pg_namespace where nspname like ?`, d.Edition(1).postgresSchema()+"%") {
+		for row, err := range rows.Query(`select nspname from pg_namespace where nspname like ?`, d.Edition(1).PostgresSchema()+"%") {
 			var name string
 			if err == nil {
 				err = row.Scan(&name)
@@ -67,7 +67,7 @@ func (d *Definition) EditionsIn(ctx context.Context, url string) (editions []int
 			if found := edited.FindStringSubmatch(name); found != nil {
 				edition, _ = strconv.Atoi(found[1]) // digits; what is too long is no name of ours
 			}
-			if edition > 0 && d.Edition(edition).postgresSchema() == name {
+			if edition > 0 && d.Edition(edition).PostgresSchema() == name {
 				editions = append(editions, edition)
 			}
 		}
@@ -92,13 +92,15 @@ func (d *Definition) suffix(between string) string {
 	return fmt.Sprintf("%se%d", between, d.edition)
 }
 
-// file is the name of the file that the read model lies in.
-func (d *Definition) file() string {
+// File returns the name of the file that [Definition.Open] keeps the read model in, in its
+// directory. SQLite has others beside it, whose names begin with it.
+func (d *Definition) File() string {
 	return fmt.Sprintf("%s-v%d%s.db", d.name, d.version, d.suffix("-"))
 }
 
-// postgresSchema is the name of the schema that the read model lies in.
-func (d *Definition) postgresSchema() string {
+// PostgresSchema returns the name of the schema that [Definition.OpenIn] keeps the read model
+// in.
+func (d *Definition) PostgresSchema() string {
 	return fmt.Sprintf("daybook_%s_v%d%s", d.name, d.version, d.suffix("_"))
 }
 
@@ -131,7 +133,7 @@ func (d *Definition) files(dir string) ([]sibling, error) {
 				continue
 			}
 		}
-		if of.file() == entry.Name() { // and not that of another read model
+		if of.File() == entry.Name() { // and not that of another read model
 			all = append(all, sibling{filepath.Join(dir, entry.Name()), of.version, of.edition})
 		}
 	}

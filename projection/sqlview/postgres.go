@@ -57,7 +57,7 @@ func openPostgres(ctx context.Context, url string, d *Definition) (*postgresSche
 		return nil, fmt.Errorf("the address of the database: %w", err) // which hides its password
 	}
 	p := &postgresSchema{
-		name:      d.postgresSchema(),
+		name:      d.PostgresSchema(),
 		where:     config.ConnConfig.Host + "/" + config.ConnConfig.Database,
 		rewritten: make(map[string]string),
 	}

@@ -42,8 +42,26 @@ const maxReaders = 8
 //go:embed sql/sqlite
 var sqliteMigrations embed.FS
 
-// openSQLite opens the file, and makes it if it is not there.
-func openSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
+// openSQLite opens the file, and makes it if it is not there. Somebody may put another in its
+// place meanwhile: it is opened again until the same was there before and after, so that it
+// is known which one it is, and seen when it is gone.
+func openSQLite(ctx context.Context, path string) (*sqliteFile, error) {
+	for {
+		before, _ := os.Stat(path) // nil if it has to be made
+		f, err := connectSQLite(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if before != nil && os.SameFile(before, f.opened) {
+			return f, nil
+		}
+		if err := f.close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func connectSQLite(ctx context.Context, path string) (_ *sqliteFile, err error) {
 	f := &sqliteFile{path: path}
 	defer func() {
 		if err != nil {

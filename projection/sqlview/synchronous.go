@@ -33,7 +33,7 @@ type Synchronous struct {
 func (d *Definition) Synchronous() *Synchronous {
 	own := *d
 	own.edition, own.parts = synchronousEdition, 1
-	schema := &postgresSchema{name: own.postgresSchema(), where: "the store's database", shared: true, rewritten: make(map[string]string)}
+	schema := &postgresSchema{name: own.PostgresSchema(), where: "the store's database", shared: true, rewritten: make(map[string]string)}
 	return &Synchronous{view: &View{def: &own, db: schema}, schema: schema}
 }
 

@@ -25,7 +25,7 @@ type View struct {
 // A database of the same name and version that was made with another schema is an
 // error: raise the version.
 func (d *Definition) Open(ctx context.Context, dir string) (*View, error) {
-	path, err := filepath.Abs(filepath.Join(dir, d.file()))
+	path, err := filepath.Abs(filepath.Join(dir, d.File()))
 	if err != nil {
 		return nil, fmt.Errorf("sqlview: open %s version %d: %w", d.name, d.version, err)
 	}

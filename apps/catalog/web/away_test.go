@@ -264,7 +264,7 @@ func TestTheReadModelIsDroppedUnderLoad(t *testing.T) {
 		"by an administrator, in SQLite":     {readmodel.Place{Dir: t.TempDir()}, dropped},
 		"by an administrator, in PostgreSQL": {readmodel.Place{URL: pgtest.Database(t)}, dropped},
 		"its file is deleted": {readmodel.Place{Dir: dir}, func(s *shop) {
-			if err := os.Remove(filepath.Join(dir, "display-v1.db")); err != nil {
+			if err := os.Remove(filepath.Join(dir, catalog.Display.File())); err != nil {
 				s.t.Error(err)
 			}
 		}},
@@ -275,7 +275,7 @@ func TestTheReadModelIsDroppedUnderLoad(t *testing.T) {
 			}
 			defer conn.Close(context.Background())
 			for {
-				_, err := conn.Exec(s.t.Context(), `drop schema daybook_display_v1 cascade`)
+				_, err := conn.Exec(s.t.Context(), `drop schema `+catalog.Display.PostgresSchema()+` cascade`)
 				if deadlock := (*pgconn.PgError)(nil); errors.As(err, &deadlock) && deadlock.Code == "40P01" {
 					continue // with whoever writes to it, who went on instead
 				}
