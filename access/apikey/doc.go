@@ -9,7 +9,8 @@
 // Which keys there are, and which are revoked, are facts in a log of their own, in any store.
 // Every process that shares the store knows a key, and no longer takes one that was revoked,
 // with the next request: [Keys] looks whether the log has grown each time it is asked. A
-// request that began before may still be answered.
+// request that began before may still be answered. Where each process reads a copy of its own,
+// as of a log in NATS JetStream, it is so as soon as the copy has come that far.
 //
 // Begin with [Open].
 package apikey

@@ -58,10 +58,6 @@ type Options struct {
 	// Log is the log that the program serves. Keys that were issued for another are not
 	// taken. The zero UUID takes all.
 	Log uuid.UUID
-	// Fresh is for how long what was read of the log of keys is taken as it is, instead of
-	// looking with every request whether it has grown. That costs a journey where the log is
-	// kept by a server; zero, which is right wherever that is near, looks each time.
-	Fresh time.Duration
 	// Now tells the time. Nil means time.Now.
 	Now func() time.Time
 }
@@ -79,7 +75,6 @@ type Keys struct {
 	mu      sync.RWMutex
 	byID    map[string]Key
 	seen    daybook.Point
-	looked  time.Time
 }
 
 // Open reads the keys that are recorded in a store, which must stay open for as long as they
@@ -120,14 +115,13 @@ func (k *Keys) Issue(ctx context.Context, wanted Key) (Key, string, error) {
 	if err != nil {
 		return Key{}, "", err
 	}
-	k.look()
 	key, _, err := k.key(ctx, id)
 	return key, whole, err
 }
 
-// Revoke records that a key is not to be taken any more. That is so in every process that
-// shares the store once it returns nil. A key that was revoked before stays as it was. It is
-// recorded as revoked by the context's principal.
+// Revoke records that a key is not to be taken any more. Once it returns nil, no process takes
+// it that reads what is recorded in the store. A key that was revoked before stays as it was.
+// It is recorded as revoked by the context's principal.
 func (k *Keys) Revoke(ctx context.Context, id, reason string) error {
 	_, err := keys.Decide(ctx, k.store, id, func(s state) ([]any, error) {
 		switch {
@@ -138,15 +132,7 @@ func (k *Keys) Revoke(ctx context.Context, id, reason string) error {
 		}
 		return []any{revoked{Reason: reason, By: access.Of(ctx).Name}}, nil
 	})
-	k.look()
 	return err
-}
-
-// look has the log be looked at with the next request, however fresh what is known is.
-func (k *Keys) look() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.looked = time.Time{}
 }
 
 // List returns all keys that were ever issued, in the order in which they were.
@@ -211,34 +197,20 @@ func (k *Keys) key(ctx context.Context, id string) (Key, bool, error) {
 
 // refresh reads what was recorded since the last time.
 func (k *Keys) refresh(ctx context.Context) error {
-	k.mu.RLock()
-	fresh := k.options.Fresh > 0 && time.Since(k.looked) < k.options.Fresh
-	k.mu.RUnlock()
-	if fresh {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	began := time.Now()
-	info, err := k.store.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("access: read the keys: %w", err)
-	}
-	k.mu.Lock()
-	known := k.seen == info.Head
-	if known {
-		k.looked = began
-	}
-	k.mu.Unlock()
-	if known {
-		return nil
+	if head, err := k.head(ctx); err != nil || head == k.known() {
+		return err
 	}
 	k.reading.Lock()
 	defer k.reading.Unlock()
-	k.mu.RLock()
-	from := k.seen
-	k.mu.RUnlock()
-	if from.Precedes(info.Head) != nil {
+	// Whoever read meanwhile may have come further than the head was.
+	head, err := k.head(ctx)
+	from := k.known()
+	if err != nil || head == from {
+		return err
+	}
+	if from.Precedes(head) != nil {
 		from = daybook.Point{} // another life of the log: everything anew
 	}
 	reading, err := k.store.Read(ctx, daybook.Query{{Categories: []string{"key"}}}, daybook.Span{After: from.Position})
@@ -259,8 +231,24 @@ func (k *Keys) refresh(ctx context.Context) error {
 			return err
 		}
 	}
-	k.seen, k.looked = reading.Snapshot(), began
+	k.seen = reading.Snapshot()
 	return nil
+}
+
+// head returns how far the log has come.
+func (k *Keys) head(ctx context.Context) (daybook.Point, error) {
+	info, err := k.store.Info(ctx)
+	if err != nil {
+		return daybook.Point{}, fmt.Errorf("access: read the keys: %w", err)
+	}
+	return info.Head, nil
+}
+
+// known returns up to where the keys are known.
+func (k *Keys) known() daybook.Point {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.seen
 }
 
 // apply brings one event into what is known.
