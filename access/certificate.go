@@ -41,8 +41,9 @@ func (c Certificates) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, ErrNoCredential
 	}
 	leaf := r.TLS.VerifiedChains[0][0]
+	by := "certificate " + leaf.SerialNumber.Text(16)
 	wrong := func(reason string) (Principal, error) {
-		return Principal{}, &CredentialError{Kind: "certificate", Reason: reason}
+		return Principal{}, &CredentialError{Kind: "certificate", By: by, Reason: reason}
 	}
 	if time.Now().After(leaf.NotAfter) {
 		return wrong("has expired since the connection began")
@@ -50,14 +51,10 @@ func (c Certificates) Authenticate(r *http.Request) (Principal, error) {
 	if c.Trusted != nil && !slices.ContainsFunc(r.TLS.VerifiedChains, func(chain []*x509.Certificate) bool { return c.Trusted(chain[len(chain)-1]) }) {
 		return wrong("is of an authority that is not trusted any more")
 	}
-	client := false
-	for _, usage := range leaf.ExtKeyUsage {
-		client = client || usage == x509.ExtKeyUsageClientAuth || usage == x509.ExtKeyUsageAny
-	}
-	if !client {
+	if !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny) {
 		return wrong("is not one for clients")
 	}
-	who := Principal{Roles: leaf.Subject.Organization, By: "certificate " + leaf.SerialNumber.Text(16), Until: leaf.NotAfter}
+	who := Principal{Roles: leaf.Subject.Organization, By: by, Until: leaf.NotAfter}
 	named := leaf.Subject.CommonName
 	for _, uri := range leaf.URIs {
 		text, bound := strings.CutPrefix(uri.String(), logURI)

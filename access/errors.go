@@ -47,6 +47,9 @@ type CredentialError struct {
 	Kind string
 	// Reason says what is wrong with it, as the end of a sentence that begins with the kind.
 	Reason string
+	// By is what would have vouched for the principal, as [Principal.By] has it, if that is
+	// known for sure. It is for the audit log, and not told to whoever sent it.
+	By string
 	// Err is what the log may say beside it; nil if there is nothing.
 	Err error
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,7 +22,8 @@ type Entry struct {
 	// credential.
 	Act  string `json:"act,omitempty"`
 	Name string `json:"name,omitempty"`
-	// Principal is who wanted it, in which roles, and what vouched for it.
+	// Principal is who wanted it, in which roles, and what vouched for it: of a credential
+	// that was not taken its id, where it is one that was issued, and else its kind.
 	Principal string   `json:"principal,omitempty"`
 	Roles     []string `json:"roles,omitempty"`
 	By        string   `json:"by,omitempty"`
@@ -129,7 +131,7 @@ func (g *Guard) Admit(who Principal) error {
 		return nil
 	}
 	kind, _, _ := strings.Cut(who.By, " ")
-	return &CredentialError{Kind: kind, Reason: "is for another log"}
+	return &CredentialError{Kind: kind, By: who.By, Reason: "is for another log"}
 }
 
 // DecideAny is [Guard.Decide] about the most favourable thing that the act could be about, as
@@ -170,7 +172,7 @@ func (g *Guard) Refused(ctx context.Context, err *CredentialError) {
 	if g.options.Recorder == nil {
 		return
 	}
-	entry := Entry{Outcome: Refused, By: err.Kind, Origin: OriginOf(ctx), Reason: err.Reason}
+	entry := Entry{Outcome: Refused, By: cmp.Or(err.By, err.Kind), Origin: OriginOf(ctx), Reason: err.Reason}
 	if err := g.options.Recorder.Tell(ctx, entry); err != nil {
 		g.options.Logger.ErrorContext(ctx, "a refused credential could not be written into the audit log", "entry", entry, "error", err)
 	}

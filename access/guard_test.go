@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,6 +111,25 @@ func TestAPrincipalOfAnotherLogMayDoNothing(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "key 9 is for another log") {
 			t.Errorf("it says %q", err)
 		}
+	}
+}
+
+func TestACredentialThatIsRefusedIsWrittenDownWithWhichItWas(t *testing.T) {
+	notes := new(notebook)
+	guard := guarded(notes, uuid.New())
+	foreign := (*access.CredentialError)(nil)
+	if err := guard.Admit(access.Principal{Name: "ada", By: "key 9", Log: uuid.New()}); !errors.As(err, &foreign) {
+		t.Fatalf("a key for another log: %v", err)
+	}
+	for _, refused := range []*access.CredentialError{foreign, {Kind: "key", By: "key 7", Reason: "is revoked"}, {Kind: "key", Reason: "is not known here"}} {
+		guard.Refused(access.WithOrigin(t.Context(), "192.0.2.7"), refused)
+	}
+	var by []string
+	for _, e := range notes.told {
+		by = append(by, e.By)
+	}
+	if want := []string{"key 9", "key 7", "key"}; !slices.Equal(by, want) || notes.told[1].Reason != "is revoked" || notes.told[1].Origin != "192.0.2.7" {
+		t.Errorf("it is written down that %+v", notes.told)
 	}
 }
 

@@ -158,8 +158,9 @@ func (k *Keys) Authenticate(r *http.Request) (access.Principal, error) {
 	if !strings.HasPrefix(token, Prefix) {
 		return access.Principal{}, access.ErrNoCredential
 	}
+	by := "" // until it is known which key it is
 	wrong := func(reason string) (access.Principal, error) {
-		return access.Principal{}, &access.CredentialError{Kind: "key", Reason: reason}
+		return access.Principal{}, &access.CredentialError{Kind: "key", By: by, Reason: reason}
 	}
 	id, digest, well := taken(token)
 	if !well {
@@ -171,9 +172,11 @@ func (k *Keys) Authenticate(r *http.Request) (access.Principal, error) {
 	}
 	// The same is compared whether there is such a key or not, in the same time.
 	same := subtle.ConstantTimeCompare(digest[:], key.digest[:]) == 1
-	switch {
-	case !there || !same:
+	if !there || !same {
 		return wrong("is not known here")
+	}
+	by = "key " + key.ID
+	switch {
 	case !key.RevokedAt.IsZero():
 		return wrong("is revoked")
 	case !key.Until.IsZero() && !k.options.Now().Before(key.Until):
@@ -181,7 +184,7 @@ func (k *Keys) Authenticate(r *http.Request) (access.Principal, error) {
 	case key.Log != uuid.Nil && k.options.Log != uuid.Nil && key.Log != k.options.Log:
 		return wrong("is for another log")
 	}
-	return access.Principal{Name: key.Name, Roles: key.Roles, Scope: key.Scope, Log: key.Log, By: "key " + key.ID, Until: key.Until}, nil
+	return access.Principal{Name: key.Name, Roles: key.Roles, Scope: key.Scope, Log: key.Log, By: by, Until: key.Until}, nil
 }
 
 // key returns the key with an id, and whether there is one.

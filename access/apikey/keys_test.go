@@ -56,13 +56,18 @@ func bearing(t *testing.T, key string) *http.Request {
 // refused returns why a key is not taken.
 func refused(t *testing.T, a access.Authenticator, key string) string {
 	t.Helper()
+	return refusal(t, a, key).Reason
+}
+
+func refusal(t *testing.T, a access.Authenticator, key string) *access.CredentialError {
+	t.Helper()
 	who, err := a.Authenticate(bearing(t, key))
 	wrong := (*access.CredentialError)(nil)
 	if !errors.As(err, &wrong) {
 		t.Errorf("%s is taken for %+v, %v", key, who, err)
-		return ""
+		return new(access.CredentialError)
 	}
-	return wrong.Reason
+	return wrong
 }
 
 func TestAKeySaysWhoItsBearerIs(t *testing.T) {
@@ -123,8 +128,17 @@ func TestWhatIsNoGoodKeyIsRefused(t *testing.T) {
 			}
 			continue
 		}
-		if got := refused(t, keys, token); got != reason {
-			t.Errorf("%s is refused because it %s, want %s", token, got, reason)
+		got := refusal(t, keys, token)
+		if got.Reason != reason {
+			t.Errorf("%s is refused because it %s, want %s", token, got.Reason, reason)
+		}
+		// The audit log learns which key it was, if whoever sent it has its secret.
+		want := ""
+		if reason != "is not known here" && reason != "is not written as keys are" {
+			want = "key " + token[4:20]
+		}
+		if got.By != want || strings.Contains(got.Error(), token[:min(20, len(token))]) {
+			t.Errorf("%s is told to have been %q, and to who sent it: %v", token, got.By, got)
 		}
 	}
 }
