@@ -52,7 +52,8 @@ type Counted struct {
 // denials and refused credentials take less than 100 MB a day, however many there are.
 type Options struct {
 	// Window is for how long what is denied again is counted before it is written. What was
-	// counted and not written yet is lost in a crash. Zero means a minute.
+	// counted and not written yet is lost in a crash; what then cannot be written, the Logger
+	// is told. Zero means a minute.
 	Window time.Duration
 	// Burst is how many denials of known principals are written one by one within a window,
 	// and a tenth of that how many of strangers. The rest are counted. Zero means 60.
@@ -72,6 +73,8 @@ type Log struct {
 
 	writing chan struct{} // holds a token while an entry is written
 	mark    Mark          // of all entries that are known
+
+	flushing sync.Mutex // held by whoever writes what was counted
 
 	mu      sync.Mutex
 	since   time.Time // when the window began; zero if there is none
@@ -179,8 +182,11 @@ func (l *Log) reset() {
 	l.since, l.written, l.known, l.rest = time.Time{}, [2]int{}, make(map[kind]*Counted), make(map[string]*Counted)
 }
 
-// flush writes what was counted.
+// flush writes what was counted, once another flush has ended: when the log closes, nothing is
+// on its way to a store that may be gone.
 func (l *Log) flush() {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
 	l.mu.Lock()
 	entry := kept{Since: l.since.UTC()}
 	for _, c := range l.known {
