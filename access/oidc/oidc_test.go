@@ -1,6 +1,9 @@
 package oidc_test
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -159,6 +162,29 @@ func TestStrangersCannotHaveTheIssuerAskedAllTheTime(t *testing.T) {
 	if n := issuer.Asked(); n > 3 {
 		t.Errorf("in ten seconds the issuer was asked %d times for its keys", n)
 	}
+}
+
+// Goal: the list of algorithms itself keeps out what anybody could have signed, and not only
+// the kinds of key below it. Method: such a token is refused without a look at the keys.
+func TestATokenThatAnybodyCouldHaveSignedIsRefusedWhateverTheKeys(t *testing.T) {
+	issuer := oidctest.Start(t)
+	g := open(t, issuer, oidc.Options{})
+	claims := issuer.Claims(g.now, nil)
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := base64.RawURLEncoding.EncodeToString
+	g.refuses(part([]byte(`{"alg":"none","kid":"one"}`))+"."+part(payload)+".", "signed by nobody", "is not one that the issuer has signed")
+	everybodys := bytes.Repeat([]byte("k"), 64)
+	for _, algorithm := range []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512} {
+		token := oidctest.SignWith(t, algorithm, jose.JSONWebKey{Key: everybodys, KeyID: "one"}, claims, nil)
+		g.refuses(token, "signed with "+string(algorithm), "is not one that the issuer has signed")
+	}
+	if n := issuer.Asked(); n > 0 {
+		t.Errorf("for such tokens the issuer was asked %d times for its keys", n)
+	}
+	g.takes(issuer.Sign("one", claims), "with a key of the issuer")
 }
 
 func TestClocksMayBeALittleApart(t *testing.T) {
