@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/daybook-es/daybook/telemetry/internal/outcome"
 )
 
 // A rule is something to look for in the metrics.
@@ -35,14 +37,7 @@ const (
 func above(bound float64) func(float64) bool { return func(v float64) bool { return v > bound } }
 func below(bound float64) func(float64) bool { return func(v float64) bool { return v < bound } }
 
-// failed reports whether an outcome is one that whoever runs the program answers for.
-func failed(labels map[string]string) bool {
-	switch labels["outcome"] {
-	case "unavailable", "unknown", "corrupt", "closed", "failed":
-		return true
-	}
-	return false
-}
+func failed(labels map[string]string) bool { return outcome.IsFailure(labels["outcome"]) }
 
 // rules are what is looked for. Names, bounds and times are those of deploy/alerts.
 var rules = []rule{
