@@ -74,7 +74,7 @@ var (
 // reason. The guide lists them, and a test beside them holds the guide to the code.
 var untold = map[string]string{
 	"daybook_publisher_":                "no program of this tree publishes",
-	"daybook_expires_timestamp_seconds": "only a server with a certificate has one",
+	"daybook_expires_timestamp_seconds": "only a server with a certificate, or with a key that ends, has one",
 }
 
 // missing returns what is wrong with the selectors of an expression: names and labels that no

@@ -15,9 +15,9 @@ var (
 // Expires adds something that expires, such as a certificate, under the name that the program
 // has for it. Each name is given once. When says when that is, whenever it is asked; the zero
 // time is never.
-func (m *Metrics) Expires(what string, when func() (time.Time, error)) {
-	m.add("expiry of "+what, func(_ context.Context, g *gathering) error {
-		at, err := when()
+func (m *Metrics) Expires(what string, when func(context.Context) (time.Time, error)) {
+	m.add("expiry of "+what, func(ctx context.Context, g *gathering) error {
+		at, err := when(ctx)
 		if err != nil {
 			return err
 		}

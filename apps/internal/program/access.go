@@ -170,6 +170,9 @@ func (o *Opened) openKept(ctx context.Context, stores storeurl.Registry, where s
 	if err != nil {
 		return nil, nil, err
 	}
+	if seen != nil {
+		seen.Keys(keys)
+	}
 	entries, err := audit.Open(ctx, opened["audit"], &audit.Options{Logger: logger})
 	if err != nil {
 		return nil, nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access/apikey"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
@@ -201,7 +202,7 @@ func (s *Seen) Processes(o process.Options) process.Options {
 // Certificate tells when the certificate of a server expires, if it has one.
 func (s *Seen) Certificate(of Secured) {
 	if of.TLSCert != "" {
-		s.Metrics.Expires("certificate", func() (time.Time, error) {
+		s.Metrics.Expires("certificate", func(context.Context) (time.Time, error) {
 			pair, err := of.load()
 			if err != nil {
 				return time.Time{}, err
@@ -209,6 +210,25 @@ func (s *Seen) Certificate(of Secured) {
 			return pair.certificate.Leaf.NotAfter, nil
 		})
 	}
+}
+
+// lasting is for longer than what a key is issued whose end somebody is told of: one that is
+// good for some days is meant to end.
+const lasting = 28 * 24 * time.Hour
+
+// Keys tells when the next key ends, of those that were issued for long and are still taken.
+func (s *Seen) Keys(keys *apikey.Keys) {
+	s.Metrics.Expires("key", func(ctx context.Context) (next time.Time, err error) {
+		all, err := keys.List(ctx)
+		now := time.Now()
+		for _, k := range all {
+			ends := k.RevokedAt.IsZero() && k.Until.After(now) && k.Until.Sub(k.IssuedAt) > lasting
+			if ends && (next.IsZero() || k.Until.Before(next)) {
+				next = k.Until
+			}
+		}
+		return next, err
+	})
 }
 
 // Disk tells how much room there is where a directory is, if there is one: a store that is

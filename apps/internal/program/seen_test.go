@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/access/apikey"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection"
@@ -47,6 +48,60 @@ func TestFlagsThatLeadNowhereAreFound(t *testing.T) {
 		if _, err := c.flags.Begin("shop", "here", slog.New(slog.DiscardHandler)); (err == nil) != (c.wrong == "") {
 			t.Errorf("%+v begins with %v", c.flags, err)
 		}
+	}
+}
+
+func TestAServerTellsWhenTheNextKeyEnds(t *testing.T) {
+	seen, err := new(Seeing).Begin("shop", "here", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := apikey.Open(t.Context(), memstore.New(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen.Keys(keys)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(seen.Metrics)
+	ends := func() float64 {
+		t.Helper()
+		families, err := metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "daybook_expires_timestamp_seconds" {
+				return f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		return 0
+	}
+	issue := func(days time.Duration) apikey.Key {
+		t.Helper()
+		wanted := apikey.Key{Name: "till"}
+		if days > 0 {
+			wanted.Until = time.Now().Add(days * 24 * time.Hour)
+		}
+		key, _, err := keys.Issue(t.Context(), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	issue(0)
+	issue(7) // is meant to end
+	if at := ends(); at != 0 {
+		t.Errorf("with no key that ends, one ends at %v", at)
+	}
+	later, first := issue(90), issue(60)
+	if at := ends(); at != float64(first.Until.Unix()) {
+		t.Errorf("the next key ends at %v, want %v", at, first.Until.Unix())
+	}
+	if err := keys.Revoke(t.Context(), first.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if at := ends(); at != float64(later.Until.Unix()) {
+		t.Errorf("with the first revoked, the next one ends at %v, want %v", at, later.Until.Unix())
 	}
 }
 
