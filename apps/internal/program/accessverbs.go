@@ -309,7 +309,10 @@ func (c *ReadAudit) Run(ctx context.Context, p *Policied, s *Streams) (err error
 		return printEntry(s.Out, e)
 	}
 	for after := c.After; c.Addr != ""; {
-		var answer struct{ Entries []audit.Entry }
+		var answer struct {
+			Entries []audit.Entry
+			Mark    string
+		}
 		if err := c.ask(ctx, http.MethodGet, fmt.Sprint("/access/audit?after=", after), nil, &answer); err != nil {
 			return err
 		}
@@ -319,8 +322,10 @@ func (c *ReadAudit) Run(ctx context.Context, p *Policied, s *Streams) (err error
 			}
 			after = e.Number
 		}
-		if len(answer.Entries) < 2 { // but for the entry that somebody has just looked
-			return nil
+		// To ask once more is another entry, so that is done only for entries that are there.
+		mark, err := audit.ParseMark(answer.Mark)
+		if err != nil || after >= mark.Entries || len(answer.Entries) == 0 {
+			return err
 		}
 	}
 	ctx, o, err := c.enter(ctx, p, s)

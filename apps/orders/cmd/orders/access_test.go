@@ -133,6 +133,9 @@ func TestAServerAsksWhoIsThere(t *testing.T) {
 			t.Errorf("the audit log does not tell that %s:\n%s", want, told)
 		}
 	}
+	if asked := strings.Count(told, "administer ReadAudit"); asked != 1 {
+		t.Errorf("to look at it once is told %d times:\n%s", asked, told)
+	}
 	if strings.Contains(told, clerk[21:]) || strings.Contains(told, root[21:]) {
 		t.Errorf("the audit log tells a secret:\n%s", told)
 	}
