@@ -1,10 +1,13 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
@@ -76,5 +79,34 @@ func TestWhatWasShownIsShownAfterTheDatabaseWentBack(t *testing.T) {
 		if stale() {
 			t.Fatal("it answers no more")
 		}
+	}
+}
+
+// Goal: the log says that the read model is away and for how long it was, and only then.
+// Method: one is built for the first time, then dropped, and built again.
+func TestTheLogTellsOfAReadModelThatWasAwayAndOfNoOther(t *testing.T) {
+	s := open(t, readmodel.Place{Dir: t.TempDir()})
+	if err := s.showcase.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var written bytes.Buffer
+	logged := slog.New(slog.NewTextHandler(&written, nil))
+	s.showcase = OpenShowcase(s.store, readmodel.Place{Dir: t.TempDir()}, &ShowcaseOptions{Logger: logged})
+	s.do(create("Lamp", 1))
+	s.shown()
+	logged.Info("dropped")
+	if err := s.showcase.ReadModel().Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.shown()
+	if err := s.showcase.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first, then, _ := strings.Cut(written.String(), "msg=dropped")
+	if !strings.Contains(first, "the read model answers") || strings.Contains(first, "away") {
+		t.Errorf("when it is built for the first time it is told\n%s", first)
+	}
+	if !strings.Contains(then, "the read model is away") || !strings.Contains(then, "the read model answers again") || !strings.Contains(then, "away=") {
+		t.Errorf("when it was dropped it is told\n%s", then)
 	}
 }

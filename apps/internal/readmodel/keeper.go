@@ -42,6 +42,7 @@ type Keeper struct {
 	open    *opened       // nil while nothing could be opened
 	away    *AwayError    // why nothing can be asked; nil while something can
 	ready   bool          // whether anything could ever be asked
+	told    bool          // whether the log says last that nothing can be asked
 	changed chan struct{} // closed and replaced when one of these changes
 
 	standing standings
@@ -287,9 +288,13 @@ func (k *Keeper) set(open *opened, away *AwayError) {
 	}
 	switch {
 	case away != nil && (was == nil || was.Err == nil && away.Err != nil):
+		k.told = true
 		k.options.Logger.Warn("the read model is away", "name", k.definition.Name(), "error", away)
+	case was != nil && away == nil && k.told:
+		k.told = false
+		k.options.Logger.Info("the read model answers again", "name", k.definition.Name(), "away", time.Since(was.Since))
 	case was != nil && away == nil:
-		k.options.Logger.Info("the read model answers", "name", k.definition.Name(), "away", time.Since(was.Since))
+		k.options.Logger.Info("the read model answers", "name", k.definition.Name(), "after", time.Since(was.Since))
 	}
 	k.open, k.away = open, away
 }
