@@ -280,7 +280,11 @@ func (s *Server) Fail(w *StatusWriter, r *http.Request, err error) {
 	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
 	if problem.Status >= 500 {
-		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path,
+		level := slog.LevelError
+		if problem.Kind == Unavailable || problem.Kind == Lagging {
+			level = slog.LevelWarn // it passes by itself, or whoever has to see to it says so
+		}
+		s.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path,
 			"problem", problem.Kind.Name, "error", err)
 	}
 	if w.status != 0 {
