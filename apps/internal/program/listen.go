@@ -34,13 +34,13 @@ func (l Listening) Check() error {
 }
 
 // Listen listens where the flags say, or else at the usual address, or at a free port of
-// this machine if somebody has that one. With a certificate it speaks TLS, and log is told when
-// the files of that have changed.
+// this machine if somebody has that one, of which log is told. With a certificate it speaks TLS,
+// and log is told when the files of that have changed.
 func (l Listening) Listen(usual string, log *slog.Logger) (net.Listener, error) {
 	if err := l.Check(); err != nil {
 		return nil, err
 	}
-	listener, err := l.listen(usual)
+	listener, err := l.listen(usual, log)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +51,16 @@ func (l Listening) Listen(usual string, log *slog.Logger) (net.Listener, error) 
 	return secured, nil
 }
 
-func (l Listening) listen(usual string) (net.Listener, error) {
+func (l Listening) listen(usual string, log *slog.Logger) (net.Listener, error) {
 	if l.Addr != "" {
 		return net.Listen("tcp", l.Addr)
 	}
 	listener, err := net.Listen("tcp", usual)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return net.Listen("tcp", "127.0.0.1:0")
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return listener, err
+	}
+	if listener, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		log.Warn("another program has the usual address; say with --addr where to listen", "usual", usual, "address", listener.Addr().String())
 	}
 	return listener, err
 }
