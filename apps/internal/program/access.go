@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -35,10 +36,11 @@ type Guarded struct {
 }
 
 // policy returns the policy that the flags name, or the usual one, and what is wrong with it
-// for a program that has these names.
-func (g Guarded) policy(usual *access.Policy, names access.Names) (*access.Policy, error) {
+// for a program.
+func (g Guarded) policy(p *Policied) (*access.Policy, error) {
 	if g.Policy == "" {
-		return usual, usual.Check(names)
+		usual := access.MustParsePolicy(p.Document)
+		return usual, usual.Check(p.Names())
 	}
 	document, err := os.ReadFile(g.Policy)
 	if err != nil {
@@ -46,7 +48,7 @@ func (g Guarded) policy(usual *access.Policy, names access.Names) (*access.Polic
 	}
 	policy, err := access.ParsePolicy(document)
 	if err == nil {
-		err = policy.Check(names)
+		err = policy.Check(p.Names())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--policy %s: %w", g.Policy, err)
@@ -54,19 +56,19 @@ func (g Guarded) policy(usual *access.Policy, names access.Names) (*access.Polic
 	return policy, nil
 }
 
-// Check returns what is wrong with what the flags say, as far as that can be told without
-// asking anybody.
-func (g Guarded) Check(stores storeurl.Registry, l Listening, usual *access.Policy, names access.Names) error {
-	_, err := g.policy(usual, names)
+// check returns the policy that a program goes by which listens there, and what is wrong with
+// what the flags say, as far as that can be told without asking anybody.
+func (g Guarded) check(p *Policied, l Listening) (*access.Policy, error) {
+	policy, err := g.policy(p)
 	wrong := []error{err}
 	if g.Access != "" {
 		for _, of := range []string{"keys", "audit"} {
 			where, err := beside(g.Access, of)
 			if err == nil {
-				err = CheckStore(stores, where)
+				err = CheckStore(p.Stores, where)
 			}
 			if err != nil {
-				return errors.Join(append(wrong, fmt.Errorf("--access: %w", err))...)
+				return nil, errors.Join(append(wrong, fmt.Errorf("--access: %w", err))...)
 			}
 		}
 	}
@@ -78,42 +80,38 @@ func (g Guarded) Check(stores storeurl.Registry, l Listening, usual *access.Poli
 	}
 	if g.Access == "" && l.Addr != "" {
 		if at, err := net.ResolveTCPAddr("tcp", l.Addr); err == nil && !at.IP.IsLoopback() {
-			wrong = append(wrong, open(l.Addr))
+			wrong = append(wrong, exposed(l.Addr))
 		}
 	}
-	return errors.Join(wrong...)
+	return policy, errors.Join(wrong...)
 }
 
-// open says that a program would be open to others.
-func open(addr string) error {
+// exposed says that a program would be open to others.
+func exposed(addr string) error {
 	return fmt.Errorf("others can reach %s, and nobody would be asked who they are: say with --access where keys are kept, and make the first one with 'access issue'", addr)
 }
 
 // An Opened is what the flags have led to: who decides, and what that keeps.
 type Opened struct {
-	guard         *access.Guard
-	authenticator access.Authenticator
-	kept          *httpapi.Kept
-	close         []func() error
+	// Site are the options of a site that goes by it.
+	Site httpapi.Options
+
+	close []func() error
 }
 
-// Open opens what the flags name, for a program that listens there, goes by a policy unless it
-// is given another, has these names, and keeps its events in a store; what the logs of keys and of the audit
-// do is seen, too. It fails if others can reach the program and it would ask nobody who they are.
-func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening, at net.Addr, usual *access.Policy, names access.Names, events daybook.Store, seen *Seen, logger *slog.Logger) (o *Opened, err error) {
-	if err := g.Check(stores, l, usual, names); err != nil {
-		return nil, err
-	}
-	policy, err := g.policy(usual, names)
+// open opens what the flags name, for a program that listens there and keeps its events in a
+// store; see [Serving.Open].
+func (g Guarded) open(ctx context.Context, p *Policied, l Listening, at net.Addr, events daybook.Store, seen *Seen, logger *slog.Logger) (o *Opened, err error) {
+	policy, err := g.check(p, l)
 	if err != nil {
 		return nil, err
 	}
 	o = new(Opened)
 	if g.Access == "" {
 		if tcp, is := at.(*net.TCPAddr); !is || !tcp.IP.IsLoopback() {
-			return nil, open(at.String())
+			return nil, exposed(at.String())
 		}
-		o.guard = access.NewGuard(policy, &access.GuardOptions{Logger: logger})
+		o.Site.Guard = access.NewGuard(policy, &access.GuardOptions{Logger: logger})
 		return o, nil
 	}
 	defer func() {
@@ -126,12 +124,12 @@ func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening
 		return o, err
 	}
 	log := info.Head.Log
-	keys, entries, err := o.openKept(ctx, stores, g.Access, log, &storeurl.Options{Owner: "http://" + at.String(), Logger: logger}, seen, logger)
+	keys, entries, err := o.openKept(ctx, p.Stores, g.Access, log, &storeurl.Options{Owner: "http://" + at.String(), Logger: logger}, seen, logger)
 	if err != nil {
 		return o, err
 	}
-	o.kept = &httpapi.Kept{Keys: keys, Audit: entries, Log: log}
-	o.guard = access.NewGuard(policy, &access.GuardOptions{Log: log, Recorder: entries, Logger: logger})
+	o.Site.Kept = &httpapi.Kept{Keys: keys, Audit: entries, Log: log}
+	o.Site.Guard = access.NewGuard(policy, &access.GuardOptions{Log: log, Recorder: entries, Logger: logger})
 	known := []access.Authenticator{keys}
 	if g.OIDCIssuer != "" {
 		tokens, err := oidc.New(g.OIDCIssuer, g.OIDCAudience, &oidc.Options{NameClaim: g.OIDCName, RolesClaim: g.OIDCRoles, LogClaim: g.OIDCLog, Logger: logger})
@@ -143,7 +141,7 @@ func (g Guarded) Open(ctx context.Context, stores storeurl.Registry, l Listening
 	if l.ClientCA != "" {
 		known = append(known, access.Certificates{Trusted: (&trusted{path: l.ClientCA, log: logger}).has})
 	}
-	o.authenticator = access.AnyOf(known...)
+	o.Site.Authenticator = access.AnyOf(known...)
 	return o, nil
 }
 
@@ -181,17 +179,11 @@ func (o *Opened) openKept(ctx context.Context, stores storeurl.Registry, where s
 	return keys, entries, nil
 }
 
-// In returns the options of a site that goes by what was opened.
-func (o *Opened) In(options httpapi.Options) httpapi.Options {
-	options.Guard, options.Authenticator, options.Kept = o.guard, o.authenticator, o.kept
-	return options
-}
-
 // Close closes what was opened, the last thing first.
 func (o *Opened) Close() error {
 	var failed []error
-	for i := len(o.close) - 1; i >= 0; i-- {
-		failed = append(failed, o.close[i]())
+	for _, close := range slices.Backward(o.close) {
+		failed = append(failed, close())
 	}
 	o.close = nil
 	return errors.Join(failed...)

@@ -22,7 +22,12 @@ import (
 	"github.com/daybook-es/daybook/store/storeurl"
 )
 
-var tillPolicy = access.MustParsePolicy([]byte(`{"roles": {"clerk": "sells", "admin": "answers for it"}, "allow": [{"roles": ["clerk"], "ask": ["Who"]}]}`))
+// till is a program that tells clerks who they are.
+var till = &Policied{
+	Document: []byte(`{"roles": {"clerk": "sells", "admin": "answers for it"}, "allow": [{"roles": ["clerk"], "ask": ["Who"]}]}`),
+	Names:    func() access.Names { return access.Names{Ask: []string{"Who"}} },
+	Stores:   storeurl.Stores(),
+}
 
 // Goal: a client certificate says who its owner is, over the wire. Method: a server that
 // believes one authority, and clients with certificates of that one and of another.
@@ -43,11 +48,12 @@ func TestAClientIsKnownByItsCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := Guarded{Access: "mem://"}.Open(t.Context(), storeurl.Stores(), listening, listener.Addr(), tillPolicy, access.Names{Ask: []string{"Who"}}, events, nil, quiet)
+	opened, err := Guarded{Access: "mem://"}.open(t.Context(), till, listening, listener.Addr(), events, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := httpapi.NewServer("test", opened.In(httpapi.Options{Logger: quiet}))
+	opened.Site.Logger = quiet
+	site := httpapi.NewServer("test", opened.Site)
 	site.Route([]httpapi.Route{{Method: "GET", Path: "/", Right: httpapi.ToAsk("Who"), Handle: func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.WriteString(w, access.Of(r.Context()).Name)
 		return err
@@ -98,14 +104,14 @@ func TestAClientIsKnownByItsCertificate(t *testing.T) {
 }
 
 func TestAProgramThatOthersCanReachAsksWhoTheyAre(t *testing.T) {
-	quiet, names := slog.New(slog.DiscardHandler), access.Names{Ask: []string{"Who"}}
+	quiet := slog.New(slog.DiscardHandler)
 	open := func(g Guarded, l Listening, at string) error {
 		t.Helper()
 		address, err := net.ResolveTCPAddr("tcp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened, err := g.Open(t.Context(), storeurl.Stores(), l, address, tillPolicy, names, memstore.New(), nil, quiet)
+		opened, err := g.open(t.Context(), till, l, address, memstore.New(), nil, quiet)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/access/apikey"
 	"github.com/daybook-es/daybook/access/audit"
@@ -45,12 +44,12 @@ func (v *AccessVerbs) AfterApply(ctx *kong.Context) error {
 	return nil
 }
 
-// A Policied is a program with a policy: the one that it goes by, as it is written, the names
-// in it, and the stores that it knows.
+// A Policied is a program with a policy: the one that it goes by unless it is given another, as
+// it is written, the names that one may have, and the stores that the program knows.
 type Policied struct {
 	Document []byte
 	Names    func() access.Names
-	Stores   func() storeurl.Registry
+	Stores   storeurl.Registry
 }
 
 // Reached says how keys and the audit log are reached: where they are kept, or by way of the
@@ -86,7 +85,7 @@ type office struct {
 func (c Reached) enter(ctx context.Context, p *Policied, s *Streams) (context.Context, *office, error) {
 	o := &office{opened: new(Opened)}
 	var err error
-	o.keys, o.audit, err = o.opened.openKept(ctx, p.Stores(), c.Access, uuid.Nil, &storeurl.Options{Owner: "a program at a shell", Logger: s.Log}, nil, s.Log)
+	o.keys, o.audit, err = o.opened.openKept(ctx, p.Stores, c.Access, uuid.Nil, &storeurl.Options{Owner: "a program at a shell", Logger: s.Log}, nil, s.Log)
 	if err != nil {
 		locked := (*logstore.LockedError)(nil)
 		if errors.As(err, &locked) {
@@ -154,7 +153,7 @@ type IssueKey struct {
 
 // Run issues the key.
 func (c *IssueKey) Run(ctx context.Context, p *Policied, s *Streams) (err error) {
-	policy, err := (Guarded{Policy: c.Rules}).policy(access.MustParsePolicy(p.Document), p.Names())
+	policy, err := (Guarded{Policy: c.Rules}).policy(p)
 	if err == nil && c.Addr == "" {
 		err = policy.CheckRoles(c.Role)
 	}
@@ -403,11 +402,8 @@ func (c *Verify) Run(ctx context.Context, p *Policied, s *Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	var store interface {
-		daybook.Store
-		io.Closer
-	}
-	if store, err = p.Stores().Open(ctx, url, &storeurl.Options{ReadOnly: true, Existing: true, Logger: s.Log}); err != nil {
+	store, err := p.Stores.Open(ctx, url, &storeurl.Options{ReadOnly: true, Existing: true, Logger: s.Log})
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
@@ -430,7 +426,7 @@ func (c *Show) Run(p *Policied, s *Streams) error {
 		_, err := s.Out.Write(p.Document)
 		return err
 	}
-	_, err := (Guarded{Policy: c.File}).policy(nil, p.Names())
+	_, err := (Guarded{Policy: c.File}).policy(p)
 	if err == nil {
 		_, err = fmt.Fprintf(s.Out, "%s: every name in it is one of the program's\n", c.File)
 	}

@@ -30,19 +30,23 @@ func TestACertificateIsNotTakenAnyMoreOnAConnectionThatIsOlderThanItsRevocation(
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := access.MustParsePolicy([]byte(`{"roles": {"admin": "all"}, "allow": [{"roles": ["admin"], "ask": ["*"]}]}`))
+	p := &Policied{
+		Document: []byte(`{"roles": {"admin": "all"}, "allow": [{"roles": ["admin"], "ask": ["*"]}]}`),
+		Names:    func() access.Names { return access.Names{} },
+		Stores:   storeurl.Stores(),
+	}
 	seen, err := Seeing{}.Begin("test", listener.Addr().String(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer seen.Close()
-	opened, err := Guarded{Access: filepath.Join(dir, "access")}.Open(t.Context(), storeurl.Stores(), flags, listener.Addr(), policy, access.Names{}, memstore.New(), seen, quiet)
+	opened, err := Guarded{Access: filepath.Join(dir, "access")}.open(t.Context(), p, flags, listener.Addr(), memstore.New(), seen, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer opened.Close()
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := opened.authenticator.Authenticate(r)
+		who, err := opened.Site.Authenticator.Authenticate(r)
 		if err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
 		}

@@ -38,6 +38,19 @@ func CheckStore(stores storeurl.Registry, url string) error {
 	}
 }
 
+// StoreDir returns the directory in which a store is; empty if it is none of this machine.
+func StoreDir(stores storeurl.Registry, url string) string {
+	u, err := stores.Parse(url)
+	if err != nil || u.Scheme != "log" {
+		return ""
+	}
+	dir, err := u.Directory()
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
 // StoreName returns the URL of a store as a log may name it: without what is secret in it.
 func StoreName(stores storeurl.Registry, url string) string {
 	u, err := stores.Parse(url)

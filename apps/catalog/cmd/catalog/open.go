@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -87,29 +86,4 @@ func (d Data) views(ctx context.Context, store daybook.Store) (readmodel.Place, 
 	}
 	info, err := store.Info(ctx)
 	return readmodel.Place{Dir: filepath.Join(d.Data, "views", info.Head.Log.String())}, err
-}
-
-// named returns a place as a log may name it: without what is secret in it.
-func named(p readmodel.Place) string {
-	if p.URL == "" {
-		return p.Dir
-	}
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		return "a database"
-	}
-	return u.Redacted()
-}
-
-// dir returns the directory of the store of events; empty if it is none of this machine.
-func (k Kept) dir() string {
-	u, err := stores.Parse(k.where())
-	if err != nil || u.Scheme != "log" {
-		return ""
-	}
-	dir, err := u.Directory()
-	if err != nil {
-		return ""
-	}
-	return dir
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/catalog/web"
-	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/projection"
@@ -18,9 +18,7 @@ import (
 // Serve serves the catalogue over HTTP.
 type Serve struct {
 	Data
-	program.Listening
-	program.Guarded
-	program.Seeing
+	program.Serving
 	Cache int64 `default:"67108864" placeholder:"BYTES" help:"How much of what was answered is kept (${default}), to answer the same again, and while the read database is away; -1 is nothing."`
 }
 
@@ -33,7 +31,7 @@ const (
 
 // Check implements [program.Checker].
 func (c *Serve) Check(context.Context) error {
-	return errors.Join(c.Data.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
+	return errors.Join(c.Data.check(), c.Serving.Check(policied))
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -42,33 +40,34 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // the site that has it closes it before
 	address := program.AddressOf(listener)
 	store, err := c.open(ctx, address, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	seen, err := c.Begin("catalog", address, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer seen.Close()
 	seen.Certificate(c.Secured)
 	store = seen.Store("catalog", store)
-	seen.Disk("data", c.dir())
+	seen.Disk("data", program.StoreDir(stores, c.where()))
 	place, err := c.views(ctx, store)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	showcase := catalog.OpenShowcase(store, place, &catalog.ShowcaseOptions{CacheBytes: c.Cache, Runner: seen.Projections(projection.Options{}), Logger: s.Log})
 	defer func() { err = errors.Join(err, showcase.Close()) }()
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, seen, s.Log)
+	who, err := c.Open(ctx, policied, listener, store, seen, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.New(store, showcase, &web.Options{
-		Options:  who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
+		Options:  who.Site,
 		Commands: seen.Commands(command.Options{}),
 	})
 	// Who is told the address may ask at once, unless that is to take long.
@@ -76,10 +75,10 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	showcase.ReadModel().Begun(begun)
 	cancel()
 	if err := seen.Watch(ctx, site.Metrics.Registry, filepath.Join(c.Data.Data, "alerts")); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	fmt.Fprintln(s.Out, address)
-	s.Log.Info("serving", "address", address, "store", program.StoreName(stores, c.where()), "views", named(place))
+	s.Log.Info("serving", "address", address, "store", program.StoreName(stores, c.where()), "views", program.StoreName(stores, cmp.Or(place.URL, place.Dir)))
 	err = site.Serve(ctx, listener)
 	s.Log.Info("stopped")
 	return err

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/apps/library/web"
@@ -30,9 +29,7 @@ type Demo struct {
 	Data  string `xor:"kept" placeholder:"DIR" help:"Directory of a NATS server in this process, and of the services' copies of the log (data/library-demo)."`
 	Store string `xor:"kept" placeholder:"URL" help:"Where the events are, instead: a directory, or the URL of a store."`
 	Nats  string `placeholder:"HOST:PORT" help:"Where the NATS server listens, for services in other processes: library read --store nats://HOST:PORT?dir=DIR. Without it, it talks to this process alone."`
-	program.Listening
-	program.Guarded
-	program.Seeing
+	program.Serving
 }
 
 // AfterApply is called by the command line. A default in the tag would count as given
@@ -86,12 +83,12 @@ func (c *Demo) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, desk.Addr(), web.Policy(), web.Names(), writer, writes, s.Log)
+	who, err := c.Open(ctx, policied, desk, writer, writes, s.Log)
 	if err != nil {
 		return errors.Join(err, commands.Close())
 	}
 	closing = append(closing, who.Close)
-	common := who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(desk), Limits: c.Limits(), Health: program.Health(writer), Drain: c.Drain, Metrics: writes.Metrics, Traces: writes.Traces})
+	common := who.Site
 	to := &url.URL{Scheme: "http", Host: commands.Addr().String()}
 	writing := web.NewWriteSite(writer, &web.WriteOptions{Options: common, Commands: writes.Commands(command.Options{})})
 	common.Metrics, common.Traces = reads.Metrics, reads.Traces

@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library/web"
-	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 func main() { program.Main(new(Main).Execute) }
@@ -27,10 +26,13 @@ type Main struct {
 	program.Logging
 }
 
+// policied is the program as a policy is for it.
+var policied = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: stores}
+
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit code: 0, 1 where it failed, 2 where it was called wrongly.
 func (m *Main) Execute(ctx context.Context, args []string, out, errs io.Writer) (code int) {
-	m.Access.Of = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: func() storeurl.Registry { return stores }}
+	m.Access.Of = policied
 	return program.Execute(ctx, "library", "A library: which books there are, who has them, and everything that ever happened to them.\n\n"+
 		"Any number of write and read services work on one store. A directory is one for a single write service, and for any number of read services on the same machine.",
 		m, &m.Logging, args, out, errs)

@@ -68,19 +68,6 @@ func orSomebody(owner string) string {
 	return owner
 }
 
-// dir returns the directory in which the store is; empty if it is none of this machine.
-func (k Kept) dir() string {
-	u, err := stores.Parse(k.Store)
-	if err != nil || u.Scheme != "log" {
-		return ""
-	}
-	dir, err := u.Directory()
-	if err != nil {
-		return ""
-	}
-	return dir
-}
-
 // named returns the store as a log may name it: without what is secret in it.
 func (k Kept) named() string { return program.StoreName(stores, k.Store) }
 

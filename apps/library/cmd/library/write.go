@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/library/web"
 	"github.com/daybook-es/daybook/command"
@@ -20,14 +19,12 @@ const (
 // Write runs a write service.
 type Write struct {
 	Kept
-	program.Listening
-	program.Guarded
-	program.Seeing
+	program.Serving
 }
 
 // Check implements [program.Checker].
 func (c *Write) Check(context.Context) error {
-	return errors.Join(c.Kept.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
+	return errors.Join(c.Kept.check(), c.Serving.Check(policied))
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -36,34 +33,35 @@ func (c *Write) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // the site that has it closes it before
 	address := program.AddressOf(listener)
 	store, err := c.open(ctx, "library write at "+address, false, s.Log)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = nil // it was told to end before there was a store
 		}
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	seen, err := c.Begin("library-write", address, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer seen.Close()
 	seen.Certificate(c.Secured)
 	store = seen.Store("library", store)
-	seen.Disk("data", c.dir())
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), store, seen, s.Log)
+	seen.Disk("data", program.StoreDir(stores, c.Store))
+	who, err := c.Open(ctx, policied, listener, store, seen, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.NewWriteSite(store, &web.WriteOptions{
-		Options:  who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
+		Options:  who.Site,
 		Commands: seen.Commands(command.Options{}),
 	})
 	if err := seen.Watch(ctx, site.Metrics.Registry, "data/library/write-alerts"); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("taking commands", "address", address, "store", c.named())

@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders/web"
-	"github.com/daybook-es/daybook/store/storeurl"
 )
 
 func main() { program.Main(new(Main).Execute) }
@@ -28,10 +27,13 @@ type Main struct {
 	program.Logging
 }
 
+// policied is the program as a policy is for it.
+var policied = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: stores}
+
 // Execute runs the program with arguments until it is done or ctx ends, and returns its
 // exit code: 0, 1 where it failed, 2 where it was called wrongly.
 func (m *Main) Execute(ctx context.Context, args []string, out, errs io.Writer) (code int) {
-	m.Access.Of = &program.Policied{Document: web.PolicyDocument(), Names: web.Names, Stores: func() storeurl.Registry { return stores }}
+	m.Access.Of = policied
 	return program.Execute(ctx, "orders", "A shop's orders, from the basket to the door, and everything that ever happened to them.\n\n"+
 		"Everything is kept in a directory, DIR, and nothing else is needed. One program at a time has it open; the others talk to it with --addr.",
 		m, &m.Logging, args, out, errs)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/program"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/apps/orders/web"
@@ -16,16 +15,14 @@ import (
 type Serve struct {
 	Data
 	Fulfilment
-	program.Listening
-	program.Guarded
-	program.Seeing
+	program.Serving
 }
 
 const usualAddr = "127.0.0.1:8080"
 
 // Check implements [program.Checker].
 func (c *Serve) Check(context.Context) error {
-	return errors.Join(c.Data.check(), c.Listening.Check(), c.Guarded.Check(stores, c.Listening, web.Policy(), web.Names()), c.Seeing.Check())
+	return errors.Join(c.Data.check(), c.Serving.Check(policied))
 }
 
 // Run serves until ctx ends. It prints the address when it is ready.
@@ -34,33 +31,34 @@ func (c *Serve) Run(ctx context.Context, s *program.Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	defer listener.Close() // the site that has it closes it before
 	address := program.AddressOf(listener)
 	options, payments, carrier, err := c.options()
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	seen, err := c.Begin("orders", address, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer seen.Close()
 	seen.Certificate(c.Secured)
 	shop, err := c.open(ctx, address, s.Log, options, seen)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer shop.close(&err)
-	who, err := c.Guarded.Open(ctx, stores, c.Listening, listener.Addr(), web.Policy(), web.Names(), shop.store, seen, s.Log)
+	who, err := c.Open(ctx, policied, listener, shop.store, seen, s.Log)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { err = errors.Join(err, who.Close()) }()
 	site := web.New(shop.Shop, &web.Options{
-		Options:   who.In(httpapi.Options{Logger: s.Log, Hosts: c.Hosts(listener), Limits: c.Limits(), Health: program.Health(shop.store), Drain: c.Drain, Metrics: seen.Metrics, Traces: seen.Traces}),
+		Options:   who.Site,
 		Providers: []*simulated.Desk{payments.Desk, carrier.Desk},
 	})
 	if err := seen.Watch(ctx, site.Metrics.Registry, filepath.Join(c.Data.Data, "alerts")); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	fmt.Fprintln(s.Out, address)
 	s.Log.Info("serving", "address", address, "data", c.Data.Data, "store", program.StoreName(stores, c.where()))
