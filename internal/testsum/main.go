@@ -80,6 +80,9 @@ func (p pass) run(flags []string, tally *Tally, progress io.Writer) error {
 
 	cmd := exec.Command("go", args...)
 	cmd.Dir = p.dir
+	// Under the race detector each process would sleep for a second before it ends, lest another
+	// goroutine has still a race to tell of; those that tests run would too.
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=10 "+os.Getenv("GORACE"))
 	cmd.Stderr = progress
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

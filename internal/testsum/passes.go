@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,16 +25,14 @@ type pass struct {
 // and the code that it would check is not ours.
 const slowUnderRace = "modernc.org/sqlite"
 
-// passesOf says what to run. Mode split has two passes:
+// passesOf says what to run. Mode split runs each test once, in one of these:
 //
 //   - race: every package whose tests do not reach SQLite, with -race;
-//   - plain: those that do, and every package that has a test file only the
-//     build without -race contains. A test that is too slow under the race
-//     detector (a hundred thousand simulated power cuts, say) lies in a file
-//     with the line "//go:build !race", and so runs here and is not skipped
-//     there.
-//
-// Packages of the second kind run in both, so that nobody has to list tests.
+//   - plain: those that do;
+//   - plain again, for each package of the first: the tests that only the build
+//     without -race contains. A test that is too slow under the race detector (a
+//     hundred thousand simulated power cuts, say) lies in a file with the line
+//     "//go:build !race", and nobody has to list it.
 func passesOf(mode string, packages []string) ([]pass, error) {
 	switch mode {
 	case "race":
@@ -51,7 +52,7 @@ func passesOf(mode string, packages []string) ([]pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	race, plain := divide(plainList, raceList)
+	race, plain, rest := divide(plainList, raceList)
 
 	var passes []pass
 	if len(race) > 0 {
@@ -60,12 +61,40 @@ func passesOf(mode string, packages []string) ([]pass, error) {
 	if len(plain) > 0 {
 		passes = append(passes, pass{name: "plain", packages: plain})
 	}
+	for _, l := range rest {
+		tests, err := testsIn(l)
+		if err != nil {
+			return nil, err
+		}
+		if len(tests) > 0 {
+			passes = append(passes, pass{name: "plain", flags: []string{"-run=^(" + strings.Join(tests, "|") + ")$"}, packages: []string{l.ImportPath}})
+		}
+	}
 	return passes, nil
+}
+
+// testFunc is the line with which a test, an example or a fuzz target begins.
+var testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Example|Fuzz)\w*)\(`)
+
+// testsIn returns the names of the tests in the files of a listing. Of what only
+// looks like one go test says nothing.
+func testsIn(l listing) (names []string, err error) {
+	for _, file := range l.tests() {
+		text, err := os.ReadFile(filepath.Join(l.Dir, file))
+		if err != nil {
+			return nil, err
+		}
+		for _, match := range testFunc.FindAllSubmatch(text, -1) {
+			names = append(names, string(match[1]))
+		}
+	}
+	return names, nil
 }
 
 // A listing is what go list says of one package.
 type listing struct {
 	ImportPath   string
+	Dir          string
 	ForTest      string
 	Deps         []string
 	TestGoFiles  []string
@@ -78,9 +107,10 @@ func (l listing) tests() []string {
 }
 
 // divide takes what go list says without -race (but with -test, for what the
-// tests reach) and with it, and returns the packages of each pass. Packages
-// without tests are in neither.
-func divide(plainList, raceList []listing) (race, plain []string) {
+// tests reach) and with it, and returns the packages of the first two passes,
+// and of those in the first the test files that it leaves out. Packages without
+// tests are nowhere.
+func divide(plainList, raceList []listing) (race, plain []string, rest []listing) {
 	slow := make(map[string]bool)
 	for _, l := range plainList {
 		pkg, isTest := strings.CutSuffix(l.ImportPath, ".test")
@@ -94,18 +124,21 @@ func divide(plainList, raceList []listing) (race, plain []string) {
 	}
 
 	for _, l := range plainList {
-		if l.ForTest != "" || strings.HasSuffix(l.ImportPath, ".test") {
+		if l.ForTest != "" || strings.HasSuffix(l.ImportPath, ".test") || len(l.tests()) == 0 {
 			continue
 		}
-		with, without := underRace[l.ImportPath], l.tests()
-		if len(with) > 0 && !slow[l.ImportPath] {
-			race = append(race, l.ImportPath)
-		}
-		if len(without) > 0 && (slow[l.ImportPath] || len(with) < len(without)) {
+		with := underRace[l.ImportPath]
+		if slow[l.ImportPath] || len(with) == 0 {
 			plain = append(plain, l.ImportPath)
+			continue
+		}
+		race = append(race, l.ImportPath)
+		isThere := func(file string) bool { return slices.Contains(with, file) }
+		if left := slices.DeleteFunc(l.tests(), isThere); len(left) > 0 {
+			rest = append(rest, listing{ImportPath: l.ImportPath, Dir: l.Dir, TestGoFiles: left})
 		}
 	}
-	return race, plain
+	return race, plain, rest
 }
 
 // isSlow tells whether an import path belongs to the module slowUnderRace.
@@ -116,7 +149,7 @@ func isSlow(path string) bool {
 // listed calls go list and decodes its answer.
 func listed(args []string) ([]listing, error) {
 	// With -e a package that does not load is listed too; go test then says why.
-	const fields = "-json=ImportPath,ForTest,Deps,TestGoFiles,XTestGoFiles"
+	const fields = "-json=ImportPath,Dir,ForTest,Deps,TestGoFiles,XTestGoFiles"
 	out, err := goList(append([]string{"-e", fields}, args...)...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -30,12 +32,34 @@ func TestDivide(t *testing.T) {
 		{ImportPath: "m/untested"},
 	}
 
-	race, plain := divide(plainList, raceList)
+	race, plain, rest := divide(plainList, raceList)
 	if want := []string{"m/fast", "m/engine", "m/near"}; !slices.Equal(race, want) {
 		t.Errorf("under race run %q, want %q", race, want)
 	}
-	if want := []string{"m/engine", "m/onlycrash", "m/view"}; !slices.Equal(plain, want) {
+	if want := []string{"m/onlycrash", "m/view"}; !slices.Equal(plain, want) {
 		t.Errorf("without race run %q, want %q", plain, want)
+	}
+	if len(rest) != 1 || rest[0].ImportPath != "m/engine" || !slices.Equal(rest[0].tests(), []string{crash}) {
+		t.Errorf("what is left of those under race is %+v, want %s of m/engine", rest, crash)
+	}
+}
+
+func TestTestsIn(t *testing.T) {
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"a_test.go": "package a\n\nfunc TestA(t *testing.T) { helper(t) }\n\nfunc helper(t *testing.T) {}\n\n\tfunc TestInside(",
+		"b_test.go": "package a\n\nfunc FuzzB(f *testing.F) {}\n\nfunc Example_ofC() {}\n\nfunc BenchmarkD(b *testing.B) {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := testsIn(listing{Dir: dir, TestGoFiles: []string{"a_test.go"}, XTestGoFiles: []string{"b_test.go"}})
+	if want := []string{"TestA", "FuzzB", "Example_ofC"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("there are %q, %v; want %q", names, err, want)
+	}
+	if _, err := testsIn(listing{Dir: dir, TestGoFiles: []string{"c_test.go"}}); err == nil {
+		t.Error("a file that is not there has tests")
 	}
 }
 
