@@ -22,6 +22,7 @@ func drill(t *testing.T, args ...string) (told string, passed bool) {
 		t.Fatal(err)
 	}
 	command := exec.Command("sh", append([]string{script}, args...)...)
+	command.Env = append(os.Environ(), "GORACE="+atOnce())
 	out, err := command.CombinedOutput()
 	return string(out), err == nil
 }

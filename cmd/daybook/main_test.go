@@ -43,9 +43,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			path, err := filepath.Abs(guide)
 			env.Setenv("GUIDE", path)
-			// Under the race detector each program would sleep for a second before it ends, lest
-			// another goroutine has still a race to tell of; the scripts run hundreds.
-			env.Setenv("GORACE", "atexit_sleep_ms=10 "+os.Getenv("GORACE"))
+			env.Setenv("GORACE", atOnce())
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -56,6 +54,11 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// atOnce returns what a program is told in GORACE to end at once. Under the race detector each
+// would sleep for a second before, lest another goroutine has still a race to tell of, and the
+// tests run hundreds.
+func atOnce() string { return "atexit_sleep_ms=10 " + os.Getenv("GORACE") }
 
 func status(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
