@@ -114,7 +114,7 @@ func (s *Server) whoIs(r *http.Request) (access.Principal, error) {
 		}
 		return access.Principal{Name: Local, Roles: s.Options.Guard.Policy().RoleNames(), By: "this machine"}, nil
 	}
-	if cookie, err := r.Cookie(s.keyCookie()); err == nil && len(r.Header.Values("Authorization")) == 0 {
+	if cookie, err := r.Cookie(s.keyCookie(r)); err == nil && len(r.Header.Values("Authorization")) == 0 {
 		signedIn := r.Clone(r.Context())
 		signedIn.Header.Set("Authorization", "Bearer "+cookie.Value)
 		r = signedIn

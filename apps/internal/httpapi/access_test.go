@@ -165,7 +165,7 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 	})
 	s := NewServer("test", Options{Authenticator: named, Logger: slog.New(slog.DiscardHandler)})
 	s.Route(s.SessionRoutes(nil))
-	for _, secure := range []bool{false, true} {
+	for secure, name := range map[bool]string{false: "test-key", true: "__Host-test-key"} {
 		r := httptest.NewRequest(http.MethodPost, "http://site.example/session", strings.NewReader(url.Values{"key": {"ada"}, "next": {"//evil.example"}}.Encode()))
 		r.Header.Set("Content-Type", FormBody)
 		if secure {
@@ -178,8 +178,17 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" || len(cookies) != 1 {
 			t.Fatalf("it answers %d, leads to %q, with %v", w.Code, w.Header().Get("Location"), cookies)
 		}
-		if c := cookies[0]; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Secure != secure || c.MaxAge != 0 || c.Path != "/" {
+		if c := cookies[0]; c.Name != name || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Secure != secure || c.MaxAge != 0 || c.Path != "/" {
 			t.Errorf("the cookie is %+v", c)
+		}
+	}
+	// Over TLS a cookie counts for nothing that could have been set otherwise.
+	for name, want := range map[string]string{"test-key": `"principal": ""`, "__Host-test-key": `"principal": "ada"`} {
+		r := httptest.NewRequest(http.MethodGet, "https://site.example/session", nil)
+		r.AddCookie(&http.Cookie{Name: name, Value: "ada"})
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("with the cookie %s it says %s", name, w.Body)
 		}
 	}
 	// A form of another site signs nobody in.

@@ -27,7 +27,17 @@ const maxKey = 3500
 // keyCookie is the cookie in which a browser keeps its key. Scripts do not see it, and no
 // other site's page sends it. The server keeps nothing about it: a key that is revoked is
 // not taken the next time.
-func (s *Server) keyCookie() string { return s.name + "-key" }
+//
+// Over TLS its name begins as browsers take it from this very host alone, and over TLS alone
+// (RFC 6265bis): neither a host beside this one nor somebody on the way can have a browser
+// act in their name.
+func (s *Server) keyCookie(r *http.Request) string {
+	name := s.name + "-key"
+	if r.TLS != nil {
+		return "__Host-" + name
+	}
+	return name
+}
 
 // SessionRoutes are those at which a browser signs in and out: /session shows a form for a
 // key, which the browser then keeps and sends with every request. The page is shown by a
@@ -121,7 +131,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 func (s *Server) setKey(w http.ResponseWriter, r *http.Request, key string, maxAge int) {
 	// #nosec G124 -- a browser would not send a secure one back without TLS
 	http.SetCookie(w, &http.Cookie{
-		Name: s.keyCookie(), Value: key, Path: "/", MaxAge: maxAge,
+		Name: s.keyCookie(r), Value: key, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	})
 }
