@@ -164,7 +164,7 @@ func TestACommandIsValidated(t *testing.T) {
 	store := memstore.New()
 	bus := command.NewBus(store, handlers, nil)
 	_, err := bus.Do(t.Context(), command.Envelope{}, FillJar{Jar: "1", Sweets: 1001})
-	if invalid := as[*daybook.InvalidError](t, err); invalid.What != "command FillJar" || invalid.Reason != "too many sweets" {
+	if invalid := as[*daybook.InvalidError](t, err); invalid.What != "command FillJar:" || invalid.Reason != "too many sweets" {
 		t.Errorf("the error is %v", err)
 	}
 	_, err = bus.Send(t.Context(), command.Envelope{}, "EatSweets", []byte(`{"sweets":-1}`))

@@ -110,6 +110,7 @@ func invalid(name string, err error) error {
 			}
 		}
 	default:
+		e.What += ":" // the reason may begin with the name of a field
 		e.Reason = err.Error()
 	}
 	return e

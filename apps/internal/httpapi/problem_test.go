@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/daybook-es/daybook"
@@ -56,5 +57,20 @@ func TestWhichProblemAnErrorIs(t *testing.T) {
 	}
 	if p := ProblemOf(daybook.Refused(errNotPaid, daybook.Point{Position: 7})); p.Rule != "paid-before-shipped" || p.Position != 7 {
 		t.Errorf("a refusal is told as %+v", p)
+	}
+}
+
+func TestANumberThatIsNotTakenIsToldAsItIsWritten(t *testing.T) {
+	zeros := strings.Repeat("0", 64)
+	for text, want := range map[string]string{
+		`{"total": 1.5}`:                            "/total: 1.5 is not a whole number",
+		`{"total": 1e2}`:                            "/total: 1e2 is not a whole number",
+		`{"total": "1"}`:                            "/total is text, which it cannot be",
+		`{"lines": [{}, {"quantity": []}]}`:         "/lines/1/quantity is an array, which it cannot be",
+		`{"lines": [{"quantity": 1` + zeros + `}]}`: "/lines/0/quantity: 1" + zeros[:39] + " is beyond all numbers that are taken",
+	} {
+		if got := ProblemOf(Decode(strings.NewReader(text), new(bought))).Detail; got != want {
+			t.Errorf("%s is told as %q, want %q", text, got, want)
+		}
 	}
 }

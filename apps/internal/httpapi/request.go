@@ -111,10 +111,16 @@ func WhereJSON(err error) string {
 			return fmt.Sprintf("there is no member %s here", pointer(semantic.JSONPointer))
 		}
 	case errors.As(err, &semantic):
-		if semantic.Err != nil {
-			return fmt.Sprintf("%s: %v", pointer(semantic.JSONPointer), semantic.Err)
+		where, number := pointer(semantic.JSONPointer), semantic.JSONKind == '0'
+		switch {
+		case semantic.Err == nil:
+			return fmt.Sprintf("%s is %s, which it cannot be", where, kindsOfJSON[semantic.JSONKind])
+		case number && errors.Is(semantic.Err, strconv.ErrSyntax):
+			return fmt.Sprintf("%s: %.40s is not a whole number", where, semantic.JSONValue)
+		case number && errors.Is(semantic.Err, strconv.ErrRange):
+			return fmt.Sprintf("%s: %.40s is beyond all numbers that are taken", where, semantic.JSONValue)
 		}
-		return fmt.Sprintf("%s is %s, which it cannot be", pointer(semantic.JSONPointer), kindsOfJSON[semantic.JSONKind])
+		return fmt.Sprintf("%s: %v", where, semantic.Err)
 	}
 	return err.Error()
 }
