@@ -71,7 +71,7 @@ func (l Live[C]) Stream(s *Server, w http.ResponseWriter, r *http.Request, each,
 	s.Metrics.live.Inc()
 	defer s.Metrics.live.Dec()
 
-	out := &liveWriter{w: w, control: http.NewResponseController(w)}
+	out := &liveWriter{w: w, control: http.NewResponseController(w), may: func() error { return s.stillKnown(ctx, r) }}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold it back
@@ -95,21 +95,15 @@ func (l Live[C]) Stream(s *Server, w http.ResponseWriter, r *http.Request, each,
 	for {
 		select {
 		case <-beat.C:
-			if err = s.stillKnown(ctx, r); err == nil {
-				err = out.comment("still here")
-			}
+			err = out.comment("still here")
 		case <-told:
 			told = nil
-			if err = s.stillKnown(ctx, r); err == nil {
-				err = out.message("changed", newest, burst)
-			}
+			err = out.message("changed", newest, burst)
 			burst = LiveSummary{}
 		case change, more := <-changes:
-			if !more {
+			switch {
+			case !more:
 				return nil // the stream was ended, or cannot go on: the client comes again
-			}
-			switch err = s.stillKnown(ctx, r); {
-			case err != nil:
 			case each != "change":
 				err = out.message("recorded", l.At(change), change)
 			default:
@@ -180,6 +174,8 @@ func (l Live[C]) follow(ctx context.Context, after daybook.Point, wanted func(C)
 type liveWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	// may returns why nothing more may be written: the client's key was revoked, perhaps.
+	may func() error
 }
 
 func (l *liveWriter) message(event string, at daybook.Point, data any) error {
@@ -187,15 +183,17 @@ func (l *liveWriter) message(event string, at daybook.Point, data any) error {
 	if err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintf(l.w, "id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded); err != nil {
-		return err
-	}
-	return l.control.Flush()
+	return l.write("id: %s\nevent: %s\ndata: %s\n\n", at, event, encoded)
 }
 
 // comment writes what clients skip, to show that the connection is alive.
-func (l *liveWriter) comment(words string) error {
-	if _, err := fmt.Fprintf(l.w, ": %s\n\n", words); err != nil {
+func (l *liveWriter) comment(words string) error { return l.write(": %s\n\n", words) }
+
+func (l *liveWriter) write(format string, args ...any) error {
+	if err := l.may(); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(l.w, format, args...); err != nil {
 		return err
 	}
 	return l.control.Flush()

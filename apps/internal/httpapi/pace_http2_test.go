@@ -40,7 +40,7 @@ func TestAStreamOverHTTP2OutlivesTheTimesOfARequest(t *testing.T) {
 
 		s, on := NewServer("test", Options{Logger: slog.New(slog.DiscardHandler)}), newPipeline()
 		s.Route([]Route{{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-			out := &liveWriter{w: w, control: http.NewResponseController(w)}
+			out := &liveWriter{w: w, control: http.NewResponseController(w), may: func() error { return nil }}
 			for {
 				select {
 				case <-r.Context().Done():

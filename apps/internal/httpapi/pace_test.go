@@ -209,7 +209,7 @@ func TestAnAnswerIsReadInTimeOrNotAtAll(t *testing.T) {
 // A live stream of which the client never writes again lives for as long as it is read.
 func TestAStreamOutlivesTheTimesOfARequest(t *testing.T) {
 	routes := []Route{{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-		out := &liveWriter{w: w, control: http.NewResponseController(w)}
+		out := &liveWriter{w: w, control: http.NewResponseController(w), may: func() error { return nil }}
 		for {
 			select {
 			case <-r.Context().Done():
