@@ -164,18 +164,11 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 		return r, nil
 	}
 	r, err := s.identified(r)
-	refused := (*access.CredentialError)(nil)
-	if errors.As(err, &refused) {
-		s.Options.Guard.Refused(r.Context(), refused)
-	}
+	problem := s.unknown(r.Context(), err)
 	switch {
 	case route.Right.open:
 		return r, nil
-	case refused != nil:
-		return r, s.unauthenticated(refused)
 	case err != nil && !errors.Is(err, access.ErrNoCredential):
-		problem := Unavailable.Problem("it cannot be told just now who you are")
-		problem.Err = err
 		return r, problem
 	}
 	act := route.Right.of(r)
@@ -184,7 +177,7 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 	case err != nil:
 		// Nobody may do it; the guard writes that down.
 		_ = s.Options.Guard.Check(r.Context(), act)
-		return r, s.unauthenticated(nil)
+		return r, problem
 	case act.Kind == access.Sending && len(act.On) == 0:
 		return r, s.Options.Guard.CheckAny(r.Context(), act)
 	case act.Kind == access.Asking:
@@ -208,7 +201,25 @@ func actOf(ctx context.Context, name string, c any) access.Act {
 	return act
 }
 
-// unauthenticated is the problem that nobody knows who a request is from.
+// unknown returns the problem that it is not known who a request is from, of what came in the
+// way of finding that out; nil if nothing did. That a credential was not taken is written down.
+func (s *Server) unknown(ctx context.Context, err error) *Problem {
+	refused := (*access.CredentialError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		s.Options.Guard.Refused(ctx, refused)
+		return s.unauthenticated(refused)
+	case errors.Is(err, access.ErrNoCredential):
+		return s.unauthenticated(nil)
+	}
+	problem := Unavailable.Problem("it cannot be told just now who you are")
+	problem.Err = err
+	return problem
+}
+
+// unauthenticated is the problem that there is no credential, or that it was refused.
 func (s *Server) unauthenticated(refused *access.CredentialError) *Problem {
 	challenge := fmt.Sprintf("Bearer realm=%q", s.name)
 	if refused == nil {
@@ -237,20 +248,10 @@ func (s *Server) MayAny(r *http.Request, act access.Act) bool {
 // because the key was revoked meanwhile: for handlers that go on for longer than a request
 // usually takes.
 func (s *Server) StillKnown(r *http.Request) error {
-	refused := (*access.CredentialError)(nil)
-	switch err := s.stillKnown(r.Context(), r); {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused):
-		s.Options.Guard.Refused(r.Context(), refused)
-		return s.unauthenticated(refused)
-	case errors.Is(err, access.ErrNoCredential):
-		return s.unauthenticated(nil)
-	default:
-		problem := Unavailable.Problem("it cannot be told just now who you are")
-		problem.Err = err
-		return problem
+	if err := s.stillKnown(r.Context(), r); err != nil {
+		return s.unknown(r.Context(), err)
 	}
+	return nil
 }
 
 // stillKnown returns an error if whoever sent a request is not known any more, such as because

@@ -97,7 +97,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 	tried.Header.Del("Cookie")
 	tried.Header.Set("Authorization", "Bearer "+key)
 	_, err := s.whoIs(tried)
-	refused := (*access.CredentialError)(nil)
+	var problem *Problem
 	switch {
 	case s.Options.Authenticator == nil:
 		http.Redirect(w, r, next, http.StatusSeeOther) // #nosec G710 -- see localPath
@@ -106,20 +106,14 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 		s.setKey(w, r, key, 0)
 		http.Redirect(w, r, next, http.StatusSeeOther) // #nosec G710 -- see localPath
 		return nil
-	case errors.As(err, &refused):
-		s.Options.Guard.Refused(r.Context(), refused)
 	case err == nil:
-		refused = &access.CredentialError{Kind: "key", Reason: "is too long for a browser to keep"}
+		problem = s.unauthenticated(&access.CredentialError{Kind: "key", Reason: "is too long for a browser to keep"})
 	case errors.Is(err, access.ErrNoCredential):
-		refused = &access.CredentialError{Kind: "key", Reason: "is not known here"}
-		s.Options.Guard.Refused(r.Context(), refused)
+		problem = s.unknown(r.Context(), &access.CredentialError{Kind: "key", Reason: "is not known here"})
 	default:
-		problem := Unavailable.Problem("it cannot be told just now who you are")
-		problem.Err = err
-		return problem
+		problem = s.unknown(r.Context(), err)
 	}
-	problem := s.unauthenticated(refused)
-	if form, _ := Wanted(r); form != AsHTML {
+	if form, _ := Wanted(r); form != AsHTML || problem.Kind != Anonymous {
 		return problem
 	}
 	problem.Header(w)
