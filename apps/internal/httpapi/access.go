@@ -142,16 +142,23 @@ func fromHere(r *http.Request) bool {
 			return false
 		}
 	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	name, address := calledBy(r.Host)
+	return address.IsLoopback() || !address.IsValid() && (name == "" || isLocal(name))
+}
+
+// calledBy returns the name that a Host header has, in lower case, or else the address.
+func calledBy(host string) (name string, address netip.Addr) {
+	if without, _, err := net.SplitHostPort(host); err == nil {
+		host = without
 	}
 	if address, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return address.IsLoopback()
+		return "", address
 	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return strings.ToLower(strings.TrimSuffix(host, ".")), netip.Addr{}
 }
+
+// isLocal reports whether a name is one that every machine has for itself.
+func isLocal(name string) bool { return name == "localhost" || strings.HasSuffix(name, ".localhost") }
 
 func isLoopback(hostPort string) bool {
 	at, err := netip.ParseAddrPort(hostPort)

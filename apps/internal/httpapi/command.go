@@ -46,14 +46,8 @@ func (s *Server) Receive(w http.ResponseWriter, r *http.Request, c any, fill fun
 	// A long route takes larger requests, but no larger commands.
 	r.Body = http.MaxBytesReader(w, r.Body, s.gate.limits.Body)
 	if media == FormBody {
-		if err := r.ParseForm(); err != nil {
-			if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-				return sent, err
-			}
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return sent, CutShort(err)
-			}
-			return sent, Malformed.Problem("the form cannot be read: %v", err)
+		if err := parseForm(r); err != nil {
+			return sent, err
 		}
 		sent.Form = r.PostForm
 		read := &Fields{Values: r.PostForm}
@@ -74,6 +68,19 @@ func (s *Server) Receive(w http.ResponseWriter, r *http.Request, c any, fill fun
 	}
 	sent.IfMatch = strings.TrimSpace(r.Header.Get("If-Match"))
 	return sent, nil
+}
+
+// parseForm reads the form that a request's body is, into its PostForm.
+func parseForm(r *http.Request) error {
+	err := r.ParseForm()
+	tooBig := (*http.MaxBytesError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooBig), errors.Is(err, os.ErrDeadlineExceeded):
+		return CutShort(err)
+	}
+	return Malformed.Problem("the form cannot be read: %v", err)
 }
 
 // A Doer runs commands, as a [command.Bus] does.

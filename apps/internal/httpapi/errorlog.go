@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"log"
 	"log/slog"
 	"time"
@@ -19,7 +20,7 @@ func (s *Server) errorLog() *log.Logger {
 
 // sparing writes some of what is written to it.
 type sparing struct {
-	to  interface{ Write([]byte) (int, error) }
+	to  io.Writer
 	may *rate.Limiter
 }
 

@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,14 +66,8 @@ func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
-	if _, err := Ask(r); err != nil {
-		return err
-	}
-	if _, err := MediaType(r, JSONBody); err != nil {
-		return err
-	}
 	var wanted wantedKey
-	if err := Decode(http.MaxBytesReader(w, r.Body, MaxCommand), &wanted); err != nil {
+	if err := readJSON(r, &wanted); err != nil {
 		return err
 	}
 	if err := s.Options.Guard.Policy().CheckRoles(wanted.Roles); err != nil {
@@ -89,6 +83,17 @@ func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return WriteJSON(w, http.StatusCreated, map[string]any{"key": key, "secret": whole})
+}
+
+// readJSON reads a request that is sent by programs only.
+func readJSON(r *http.Request, into any) error {
+	if _, err := Ask(r); err != nil {
+		return err
+	}
+	if _, err := MediaType(r, JSONBody); err != nil {
+		return err
+	}
+	return Decode(r.Body, into)
 }
 
 // mayGive returns a problem if a key would be good for more than what it is issued with: by
@@ -115,16 +120,10 @@ func (s *Server) mayGive(who access.Principal, wanted wantedKey) error {
 }
 
 func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	if _, err := Ask(r); err != nil {
-		return err
-	}
-	if _, err := MediaType(r, JSONBody); err != nil {
-		return err
-	}
 	var why struct {
 		Reason string `json:"reason"`
 	}
-	if err := Decode(http.MaxBytesReader(w, r.Body, MaxCommand), &why); err != nil {
+	if err := readJSON(r, &why); err != nil {
 		return err
 	}
 	if err := s.Options.Kept.Keys.Revoke(r.Context(), r.PathValue("id"), why.Reason); err != nil {
@@ -138,11 +137,9 @@ func (s *Server) readAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var after uint64
-	if given := asked.Get("after"); given != "" {
-		if after, err = strconv.ParseUint(given, 10, 63); err != nil {
-			return Malformed.Problem("after is %q, and counts entries", given)
-		}
+	after, err := Number(asked, "after", 0, math.MaxInt64, 0)
+	if err != nil {
+		return err
 	}
 	mark, err := s.Options.Kept.Audit.Mark(r.Context())
 	if err != nil {

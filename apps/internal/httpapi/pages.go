@@ -37,9 +37,9 @@ type Pages struct {
 
 // NewPages reads the pages of a site: templates/*.html, of which layout.html is around
 // all others and parts.html in all of them, what is in static, and openapi.json. The pages
-// "problem" and "problems", which every site has, are there already. It panics if they are not as they must be: such
-// mistakes are found when the program starts. Words are what the templates say things
-// with, besides those of [Words].
+// "problem", "problems" and "session", which every site has, are there already. It panics if
+// they are not as they must be: such mistakes are found when the program starts. Words are
+// what the templates say things with, besides those of [Words].
 func NewPages(files fs.FS, words template.FuncMap) *Pages {
 	p := &Pages{templates: make(map[string]*template.Template), assets: make(map[string][]byte)}
 	must := func(err error) {

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -422,15 +421,9 @@ func (s *Server) isCalled(host string) bool {
 	if s.Options.Hosts == nil || host == "" {
 		return true // a browser always says
 	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return true
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
-		slices.ContainsFunc(s.Options.Hosts, func(name string) bool { return strings.EqualFold(name, host) })
+	name, address := calledBy(host)
+	return address.IsValid() || isLocal(name) ||
+		slices.ContainsFunc(s.Options.Hosts, func(known string) bool { return strings.EqualFold(known, name) })
 }
 
 // LiveStreams returns how many live streams are open.

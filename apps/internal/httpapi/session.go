@@ -86,11 +86,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, page func(http.R
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4*maxKey)
-	if err := r.ParseForm(); err != nil {
-		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-			return err
-		}
-		return Malformed.Problem("the form cannot be read")
+	if err := parseForm(r); err != nil {
+		return err
 	}
 	key, next := strings.TrimSpace(r.PostForm.Get("key")), localPath(r.PostForm.Get("next"))
 	tried := r.Clone(r.Context())
