@@ -16,7 +16,7 @@ type listView struct {
 	// Filtered reports whether some are left out, and Searched whether words are looked for.
 	Filtered bool
 	Moment   catalog.Moment
-	Past     *pastView
+	Past     *httpapi.Past
 	Page     catalog.Page
 	Facets   []facet
 	// Chosen are the parts of the filter that the form has no field for, and Hidden the same
@@ -61,7 +61,7 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, aske
 		return awayProblem(err)
 	}
 	body := listView{
-		Asked: asked, Moment: m, Past: pastOf("the catalogue", "/products", m), Page: answer.Value, Refused: refused, Hidden: make(url.Values),
+		Asked: asked, Moment: m, Past: httpapi.PastOf("the catalogue", "/products", m), Page: answer.Value, Refused: refused, Hidden: make(url.Values),
 		MayCreate: s.MayAny(r, access.Send("CreateProduct")), MayCreateMany: s.MayAny(r, access.Send("CreateProducts")),
 	}
 	if s.May(r, access.Ask("Facets")) {
@@ -77,12 +77,7 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, aske
 		body.Filtered = body.Filtered || asked.Get(name) != ""
 	}
 	body.choose(f)
-	if f.Cursor != "" {
-		body.First = with("/products", asked, "cursor", "")
-	}
-	if answer.Value.Next != "" {
-		body.Next = with("/products", asked, "cursor", answer.Value.Next)
-	}
+	body.First, body.Next = httpapi.Paging("/products", asked, "cursor", answer.Value.Next)
 	v := view{Title: "Products", Nav: "products", Shown: answer.Shown, Stale: staleOf(answer, m), Body: body}
 	if body.Past == nil {
 		v.Live = httpapi.LiveAddress(answer.Shown.At)
@@ -100,7 +95,7 @@ func facetsOf(counted catalog.Facets, asked url.Values, f catalog.Filter) []face
 			}
 			changes = append(changes, names[i], names[i+1])
 		}
-		return with("/products", asked, changes...)
+		return httpapi.With("/products", asked, changes...)
 	}
 	category := facet{Name: "Category"}
 	for _, c := range counted.Categories {
@@ -163,7 +158,7 @@ func (v *listView) choose(f catalog.Filter) {
 			v.Hidden.Set(field, v.Asked.Get(field))
 			changes = append(changes, field, "")
 		}
-		v.Chosen = append(v.Chosen, facetValue{Facet: facet, Name: name, Link: with("/products", v.Asked, changes...), Current: true})
+		v.Chosen = append(v.Chosen, facetValue{Facet: facet, Name: name, Link: httpapi.With("/products", v.Asked, changes...), Current: true})
 	}
 	if f.Category != "" {
 		add("Category", f.Category, "category")

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/daybook-es/daybook/access"
@@ -122,36 +121,4 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
 	}
 	return fmt.Sprintf("%d hours ago", int(d.Hours()))
-}
-
-// A pastView says that a page shows the past, and leads back.
-type pastView struct {
-	What   string
-	Moment catalog.Moment
-	Now    string
-}
-
-// pastOf returns what a page says about a moment of the past; nil about now.
-func pastOf(what, now string, m catalog.Moment) *pastView {
-	if m == (catalog.Moment{}) {
-		return nil
-	}
-	return &pastView{what, m, now}
-}
-
-// with returns an address with some of its query changed, given as names and values by
-// turns; what is empty is left out.
-func with(path string, asked url.Values, changes ...string) string {
-	q := make(url.Values)
-	for name, values := range asked {
-		if values[0] != "" {
-			q[name] = values
-		}
-	}
-	for i := 0; i < len(changes); i += 2 {
-		if q.Del(changes[i]); changes[i+1] != "" {
-			q.Set(changes[i], changes[i+1])
-		}
-	}
-	return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
 }

@@ -18,7 +18,7 @@ import (
 type productView struct {
 	catalog.Product
 	Moment catalog.Moment
-	Past   *pastView
+	Past   *httpapi.Past
 	// Events are the newest of its history, and Earlier counts the others; Newest is the
 	// version of the last.
 	Events  []telling
@@ -94,7 +94,7 @@ func (s *Site) productPage(w http.ResponseWriter, r *http.Request, status int, i
 	if m.Version == body.Newest && m.AsOf.IsZero() && m.KnownAt.IsZero() {
 		m = catalog.Moment{} // after the newest event is now
 	}
-	body.Past = pastOf("the product", addressOf(id), m)
+	body.Past = httpapi.PastOf("the product", addressOf(id), m)
 	if body.Past == nil {
 		body.May = s.may(r, p)
 	}

@@ -114,15 +114,6 @@ func staleIfError(r *http.Request) (most time.Duration, bounded bool) {
 	return 0, false
 }
 
-// momentIn reads a past of the catalogue.
-func momentIn(asked url.Values) (m catalog.Moment, err error) {
-	if m.AsOf, err = httpapi.Time(asked, "as_of"); err != nil {
-		return m, err
-	}
-	m.KnownAt, err = httpapi.Time(asked, "known_at")
-	return m, err
-}
-
 // filterNames are the parts of a filter, as they stand in an address.
 var filterNames = []string{"search", "category", "status", "sku", "min_price", "max_price", "in_stock", "as_of", "known_at"}
 
@@ -154,7 +145,7 @@ func filterIn(asked url.Values) (f catalog.Filter, m catalog.Moment, err error) 
 		return f, m, err
 	}
 	f.Limit = int(limit)
-	m, err = momentIn(asked)
+	m, err = httpapi.MomentIn(asked)
 	return f, m, err
 }
 
@@ -197,11 +188,7 @@ func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
 		return awayProblem(err)
 	}
 	w.Header().Set(MatchingHeader, strconv.Itoa(answer.Value.Matching))
-	if answer.Value.Next != "" {
-		q := r.URL.Query()
-		q.Set("cursor", answer.Value.Next)
-		w.Header().Set("Link", "<"+r.URL.Path+"?"+q.Encode()+`>; rel="next"`)
-	}
+	httpapi.LinkNext(w, r, "cursor", answer.Value.Next)
 	return reply(w, r, answer)
 }
 
@@ -241,15 +228,10 @@ func (s *Site) product(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	moment, err := momentIn(asked)
+	moment, err := httpapi.MomentIn(asked)
 	if err != nil {
 		return err
 	}
-	version, err := httpapi.Number(asked, "version", 1, 1<<62, 0)
-	if err != nil {
-		return err
-	}
-	moment.Version = daybook.Version(version)
 	if err := s.mayLookBack(r, moment, aboutProduct(r)); err != nil {
 		return err
 	}

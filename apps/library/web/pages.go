@@ -148,21 +148,6 @@ func (s *ReadSite) dayOf(m library.Moment, changed time.Time) library.Day {
 	return library.DayOf(changed)
 }
 
-// A pastView says that a page shows the past, and leads back.
-type pastView struct {
-	What   string
-	Moment library.Moment
-	Now    string
-}
-
-// pastOf returns what a page says about a moment of the past; nil about now.
-func pastOf(what, now string, m library.Moment) *pastView {
-	if m == (library.Moment{}) {
-		return nil
-	}
-	return &pastView{what, m, now}
-}
-
 // fewOverdue is how much of what is overdue the desk shows.
 const fewOverdue = 10
 
@@ -230,7 +215,7 @@ type booksView struct {
 	Asked       url.Values
 	Filtered    bool
 	Moment      library.Moment
-	Past        *pastView
+	Past        *httpapi.Past
 	Page        library.Page
 	First, Next string
 	Add         adding
@@ -238,42 +223,18 @@ type booksView struct {
 
 func (s *ReadSite) booksPage(w http.ResponseWriter, r *http.Request, asked url.Values, m library.Moment, page library.Page, shown library.Shown) error {
 	body := booksView{
-		Asked: asked, Moment: m, Past: pastOf("the inventory", "/books", m), Page: page,
+		Asked: asked, Moment: m, Past: httpapi.PastOf("the inventory", "/books", m), Page: page,
 		Add: adding{Key: uuid.NewString(), Copies: "1"},
 	}
 	for _, name := range []string{"search", "show", "as_of", "known_at"} {
 		body.Filtered = body.Filtered || asked.Get(name) != ""
 	}
-	body.First, body.Next = paging("/books", asked, string(page.Next))
+	body.First, body.Next = httpapi.Paging("/books", asked, "after", string(page.Next))
 	v := view{Title: "Books", Nav: "books", Shown: shown, Body: body}
 	if body.Past == nil {
 		v.Live = httpapi.LiveAddress(shown.At)
 	}
 	return s.render(w, r, "books", v)
-}
-
-// paging returns what leads to the first page of a list, unless this is it, and to the
-// next, if there is one.
-func paging(path string, asked url.Values, after string) (first, next string) {
-	to := func(after string) string {
-		q := url.Values{}
-		for name, values := range asked {
-			if name != "after" && values[0] != "" {
-				q[name] = values
-			}
-		}
-		if after != "" {
-			q.Set("after", after)
-		}
-		return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
-	}
-	if asked.Get("after") != "" {
-		first = to("")
-	}
-	if after != "" {
-		next = to(after)
-	}
-	return first, next
 }
 
 // fewEvents is how many events of a history a page shows: the newest.
@@ -290,7 +251,7 @@ func newest(events []library.Occurrence) ([]library.Occurrence, int) {
 type bookView struct {
 	library.Book
 	Moment  library.Moment
-	Past    *pastView
+	Past    *httpapi.Past
 	Ten     string
 	Due     library.Day
 	Readers loansView
@@ -315,7 +276,7 @@ func (s *ReadSite) bookPage(w http.ResponseWriter, r *http.Request, book library
 		m = library.Moment{} // after the newest event is now
 	}
 	body.Ten, _ = book.ISBN.Ten()
-	body.Past = pastOf("the book", addressOf(book.ISBN), m)
+	body.Past = httpapi.PastOf("the book", addressOf(book.ISBN), m)
 	body.Readers = loansView{Readers: true, From: "book", Loans: loansOn(s.dayOf(m, book.ChangedAt), book.Loans)}
 	if body.Past != nil {
 		body.Readers.From = ""
@@ -326,7 +287,7 @@ func (s *ReadSite) bookPage(w http.ResponseWriter, r *http.Request, book library
 // A readerView is the page of a reader.
 type readerView struct {
 	library.Reader
-	Past    *pastView
+	Past    *httpapi.Past
 	At      loansView
 	Events  []library.Occurrence
 	Earlier int
@@ -342,7 +303,7 @@ func (s *ReadSite) readerPage(w http.ResponseWriter, r *http.Request, reader lib
 	if err != nil && !errors.Is(err, library.ErrNoSuchReader) {
 		return err
 	}
-	body := readerView{Reader: reader, Past: pastOf("the reader", "/readers/"+url.PathEscape(string(reader.Card)), m), titles: make(map[library.ISBN]string)}
+	body := readerView{Reader: reader, Past: httpapi.PastOf("the reader", "/readers/"+url.PathEscape(string(reader.Card)), m), titles: make(map[library.ISBN]string)}
 	body.Events, body.Earlier = newest(events)
 	body.Events = slices.Clone(body.Events)
 	slices.Reverse(body.Events)
@@ -374,7 +335,7 @@ type loanListView struct {
 
 func (s *ReadSite) loansPage(w http.ResponseWriter, r *http.Request, asked url.Values, f library.LoanFilter, page library.LoanPage, shown library.Shown) error {
 	body := loanListView{Overdue: f.Overdue, Matching: page.Matching, At: loansView{Books: true, Readers: true, From: "loans", Loans: loansOn(s.inventory.Today(), page.Loans)}}
-	body.First, body.Next = paging("/loans", asked, page.Next)
+	body.First, body.Next = httpapi.Paging("/loans", asked, "after", page.Next)
 	return s.render(w, r, "loans", view{Title: "Loans", Nav: "loans", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 }
 

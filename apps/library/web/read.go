@@ -78,15 +78,6 @@ func missing(err error, m library.Moment) error {
 	return err
 }
 
-// momentIn reads a past of the library.
-func momentIn(asked url.Values) (m library.Moment, err error) {
-	if m.AsOf, err = httpapi.Time(asked, "as_of"); err != nil {
-		return m, err
-	}
-	m.KnownAt, err = httpapi.Time(asked, "known_at")
-	return m, err
-}
-
 // books answers GET /books.
 func (s *ReadSite) books(w http.ResponseWriter, r *http.Request) error {
 	form, err := s.Asked(w, r, s.inventory)
@@ -108,18 +99,8 @@ func (s *ReadSite) books(w http.ResponseWriter, r *http.Request) error {
 	if form == httpapi.AsHTML {
 		return s.booksPage(w, r, asked, moment, page, shown)
 	}
-	nextLink(w, r, "after", string(page.Next))
+	httpapi.LinkNext(w, r, "after", string(page.Next))
 	return show(w, r, shown, page)
-}
-
-// nextLink says where the next page of a list is, if there is one.
-func nextLink(w http.ResponseWriter, r *http.Request, name, next string) {
-	if next == "" {
-		return
-	}
-	q := r.URL.Query()
-	q.Set(name, next)
-	w.Header().Set("Link", "<"+r.URL.Path+"?"+q.Encode()+`>; rel="next"`)
 }
 
 func filterIn(asked url.Values) (f library.Filter, m library.Moment, err error) {
@@ -143,7 +124,7 @@ func filterIn(asked url.Values) (f library.Filter, m library.Moment, err error) 
 		return f, m, err
 	}
 	f.Limit = int(limit)
-	m, err = momentIn(asked)
+	m, err = httpapi.MomentIn(asked)
 	return f, m, err
 }
 
@@ -161,15 +142,10 @@ func (s *ReadSite) book(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	moment, err := momentIn(asked)
+	moment, err := httpapi.MomentIn(asked)
 	if err != nil {
 		return err
 	}
-	version, err := httpapi.Number(asked, "version", 1, 1<<62, 0)
-	if err != nil {
-		return err
-	}
-	moment.Version = daybook.Version(version)
 	book, shown, err := s.inventory.Book(r.Context(), isbn, moment)
 	if err != nil {
 		return missing(err, moment)
@@ -229,7 +205,7 @@ func (s *ReadSite) loans(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter.Limit = int(limit)
-	moment, err := momentIn(asked)
+	moment, err := httpapi.MomentIn(asked)
 	if err != nil {
 		return err
 	}
@@ -240,7 +216,7 @@ func (s *ReadSite) loans(w http.ResponseWriter, r *http.Request) error {
 	if form == httpapi.AsHTML {
 		return s.loansPage(w, r, asked, filter, page, shown)
 	}
-	nextLink(w, r, "after", page.Next)
+	httpapi.LinkNext(w, r, "after", page.Next)
 	return show(w, r, shown, page)
 }
 
@@ -267,7 +243,7 @@ func (s *ReadSite) reader(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	moment, err := momentIn(asked)
+	moment, err := httpapi.MomentIn(asked)
 	if err != nil {
 		return err
 	}

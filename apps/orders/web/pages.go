@@ -96,24 +96,7 @@ func (s *Site) listPage(w http.ResponseWriter, r *http.Request, status int, filt
 	for _, name := range []string{"status", "customer", "from", "to", "search"} {
 		body.Filtered = body.Filtered || body.Asked.Get(name) != ""
 	}
-	to := func(cursor string) string {
-		q := make(url.Values)
-		for name, values := range body.Asked {
-			if name != "cursor" && values[0] != "" {
-				q[name] = values
-			}
-		}
-		if cursor != "" {
-			q.Set("cursor", cursor)
-		}
-		return (&url.URL{Path: "/orders", RawQuery: q.Encode()}).String()
-	}
-	if filter.Cursor != "" {
-		body.First = to("")
-	}
-	if page.Next != "" {
-		body.Next = to(page.Next)
-	}
+	body.First, body.Next = httpapi.Paging("/orders", body.Asked, "cursor", page.Next)
 	s.render(w, r, status, "orders", view{Title: "Orders", Nav: "orders", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }

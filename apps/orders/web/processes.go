@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -145,22 +144,7 @@ func (s *Site) processesPage(w http.ResponseWriter, r *http.Request, filter orde
 			body.aside[a.Instance] = true
 		}
 	}
-	to := func(cursor string) string {
-		q := make(url.Values)
-		if filter.Ended {
-			q.Set("ended", "true")
-		}
-		if cursor != "" {
-			q.Set("cursor", cursor)
-		}
-		return (&url.URL{Path: "/processes", RawQuery: q.Encode()}).String()
-	}
-	if filter.Cursor != "" {
-		body.First = to("")
-	}
-	if page.Next != "" {
-		body.Next = to(page.Next)
-	}
+	body.First, body.Next = httpapi.Paging("/processes", r.URL.Query(), "cursor", page.Next)
 	s.render(w, r, http.StatusOK, "processes", view{Title: "Processes", Nav: "processes", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/orders"
 )
@@ -35,11 +34,7 @@ func (s *Site) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if page.Next != "" {
-		next := r.URL.Query()
-		next.Set("cursor", page.Next)
-		w.Header().Set("Link", "</orders?"+next.Encode()+`>; rel="next"`)
-	}
+	httpapi.LinkNext(w, r, "cursor", page.Next)
 	return show(w, r, shown, page)
 }
 
@@ -129,17 +124,7 @@ func momentOf(r *http.Request) (orders.Moment, error) {
 	if err != nil {
 		return orders.Moment{}, err
 	}
-	var m orders.Moment
-	version, err := httpapi.Number(asked, "version", 1, 1<<62, 0)
-	if err != nil {
-		return m, err
-	}
-	m.Version = daybook.Version(version)
-	if m.AsOf, err = httpapi.Time(asked, "as_of"); err != nil {
-		return m, err
-	}
-	m.KnownAt, err = httpapi.Time(asked, "known_at")
-	return m, err
+	return httpapi.MomentIn(asked)
 }
 
 // A historyAnswer is every event of an order.

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/daybook-es/daybook"
@@ -115,11 +114,7 @@ func (s *Site) stock(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if page.Next != "" {
-		next := r.URL.Query()
-		next.Set("cursor", page.Next)
-		w.Header().Set("Link", "</stock?"+next.Encode()+`>; rel="next"`)
-	}
+	httpapi.LinkNext(w, r, "cursor", page.Next)
 	return show(w, r, shown, page)
 }
 
@@ -231,25 +226,7 @@ func (s *Site) stockPage(w http.ResponseWriter, r *http.Request, status int, fil
 		return err
 	}
 	body := stockView{Filter: filter, Filtered: filter.Low || filter.Search != "", Page: page, Refused: refused}
-	to := func(cursor string) string {
-		q := make(url.Values)
-		if filter.Low {
-			q.Set("low", "true")
-		}
-		if filter.Search != "" {
-			q.Set("search", filter.Search)
-		}
-		if cursor != "" {
-			q.Set("cursor", cursor)
-		}
-		return (&url.URL{Path: "/stock", RawQuery: q.Encode()}).String()
-	}
-	if filter.Cursor != "" {
-		body.First = to("")
-	}
-	if page.Next != "" {
-		body.Next = to(page.Next)
-	}
+	body.First, body.Next = httpapi.Paging("/stock", r.URL.Query(), "cursor", page.Next)
 	s.render(w, r, status, "stock", view{Title: "Stock", Nav: "stock", Live: httpapi.LiveAddress(shown.At), Shown: shown, Body: body})
 	return nil
 }
