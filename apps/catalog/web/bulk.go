@@ -119,7 +119,7 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		out.sum.Problem = bulkProblem(err)
 		out.sum.Problem.Instance = daybook.TraceOf(r.Context()).Correlation
-		s.Log.ErrorContext(r.Context(), "bulk ended early", "correlation", out.sum.Problem.Instance, "lines", out.sum.Lines, "error", err)
+		s.Log.ErrorContext(r.Context(), "bulk ended early", "lines", out.sum.Lines, "error", err)
 	}
 	return out.end()
 }

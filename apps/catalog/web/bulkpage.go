@@ -81,7 +81,7 @@ func (s *Site) createFromForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		body.Problem = bulkProblem(err)
 		body.Problem.Instance = daybook.TraceOf(r.Context()).Correlation
-		s.Log.WarnContext(r.Context(), "bulk ended early", "correlation", body.Problem.Instance, "lines", body.Result.Lines, "error", err)
+		s.Log.WarnContext(r.Context(), "bulk ended early", "lines", body.Result.Lines, "error", err)
 		if body.Result.Lines == 0 {
 			status, body.Sent = body.Problem.Status, false
 		}

@@ -103,7 +103,7 @@ func (s *Site) administer(w http.ResponseWriter, r *http.Request, what string, d
 		return err
 	}
 	edition, err := do()
-	s.Log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+	s.Log.InfoContext(r.Context(), "read model", "what", what,
 		"edition", edition, "actor", sent.Envelope.Principal, "error", err)
 	switch {
 	case errors.Is(err, readmodel.ErrBuilding):

@@ -240,7 +240,7 @@ func (s *WriteSite) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.
 		return err
 	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
-	s.Log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.Kind.Name, "error", err)
+	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
 	problem.Header(w)
 	body := refusedView{RefusedForm: &httpapi.RefusedForm{Problem: &problem, Command: path.Base(r.URL.Path), Values: sent.Form}, Action: r.URL.Path}
 	body.Back = backTo(sent.Form, isbnIn(&httpapi.Fields{Values: sent.Form}))

@@ -185,7 +185,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 		return err // who may send it may not see the page that the form stands on
 	}
 	problem.Instance = daybook.TraceOf(r.Context()).Correlation
-	s.Log.WarnContext(r.Context(), "form refused", "correlation", problem.Instance, "problem", problem.Kind.Name, "error", err)
+	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
 	failed := &httpapi.RefusedForm{Problem: &problem, Values: sent.Form}
 	problem.Header(w)
 	switch r.Pattern {

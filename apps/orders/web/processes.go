@@ -193,7 +193,7 @@ func (s *Site) onInstance(w http.ResponseWriter, r *http.Request, what string, d
 		return httpapi.NotFound.Problem("there is no process %q here", name)
 	}
 	err := do(runner, name, id)
-	s.Log.InfoContext(r.Context(), "process", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+	s.Log.InfoContext(r.Context(), "process", "what", what,
 		"process", name, "instance", id, "actor", access.Of(r.Context()).Name, "error", err)
 	away := (*daybook.UnavailableError)(nil)
 	switch {

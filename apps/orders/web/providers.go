@@ -85,7 +85,7 @@ func (s *Site) tellProvider(w http.ResponseWriter, r *http.Request) error {
 	for range told.Times {
 		desk.Next(told.Mood)
 	}
-	s.Log.InfoContext(r.Context(), "provider", "correlation", daybook.TraceOf(r.Context()).Correlation, "provider", desk.Name(), "told", told)
+	s.Log.InfoContext(r.Context(), "provider", "provider", desk.Name(), "told", told)
 	if sent.Form != nil {
 		s.Carry(w, daybook.Point{}, "TellProvider") // nothing was recorded
 		http.Redirect(w, r, "/providers", http.StatusSeeOther)

@@ -206,7 +206,7 @@ type editionCommand struct {
 
 // did answers what was done to an edition: a program with answer, a form with the page.
 func (s *Site) did(w http.ResponseWriter, r *http.Request, what string, edition int, err error, answer func() error) error {
-	s.Log.InfoContext(r.Context(), "read model", "correlation", daybook.TraceOf(r.Context()).Correlation, "what", what,
+	s.Log.InfoContext(r.Context(), "read model", "what", what,
 		"edition", edition, "actor", access.Of(r.Context()).Name, "error", err)
 	if err != nil {
 		return editionProblem(err)
