@@ -123,7 +123,10 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent httpapi.Receive
 	name := strings.TrimPrefix(fmt.Sprintf("%T", c), "catalog.")
 	receipt, err := s.Do(ctx, s.bus, sent.Envelope, name, c, stream, "product", id)
 	if err != nil {
-		return explain(err, id, sent.IfMatch != "")
+		if errors.Is(err, catalog.ErrNoSuchProduct) {
+			return missing(err, id, catalog.Moment{})
+		}
+		return sent.Unmatched(err, "product")
 	}
 	w.Header().Set(httpapi.TokenHeader, receipt.Point.String())
 	s.own.note(r, receipt.Point)
@@ -139,16 +142,11 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent httpapi.Receive
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", httpapi.Quoted(shown.Tag))
-	if receipt.Repeated {
-		w.Header().Set("Daybook-Repeated", "true")
-	}
-	status := http.StatusOK
+	created := ""
 	if name == "CreateProduct" {
-		status = http.StatusCreated
-		w.Header().Set("Location", addressOf(id))
+		created = addressOf(id)
 	}
-	return httpapi.WriteJSON(w, status, product)
+	return httpapi.WriteLeft(w, receipt, shown.Tag, created, product)
 }
 
 // tagAt returns what says which ETag a product had at a version, none if it never had that.
@@ -160,23 +158,6 @@ func (s *Site) tagAt(ctx context.Context, id string) func(daybook.Version) (stri
 		}
 		return shown.Tag, err
 	}
-}
-
-// explain returns the problem that some errors of a command mean to its sender; any other
-// error as it is.
-func explain(err error, id string, ifMatch bool) error {
-	conflicted := (*daybook.ConflictError)(nil)
-	switch {
-	case errors.Is(err, catalog.ErrNoSuchProduct):
-		problem := httpapi.NotFound.Problem("there is no product %q", id)
-		problem.Rule, problem.Err = catalog.ErrNoSuchProduct.Name(), err
-		return problem
-	case ifMatch && errors.As(err, &conflicted):
-		problem := httpapi.Preconditions.Problem("the product is not as the If-Match has it")
-		problem.Position, problem.Err = conflicted.Position(), err
-		return problem
-	}
-	return err
 }
 
 // addressOf returns where a product is.
@@ -193,8 +174,7 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.Recei
 	if sent.Form == nil || err == nil {
 		return err
 	}
-	problem := *httpapi.ProblemOf(err)
-	switch problem.Kind {
+	switch httpapi.ProblemOf(err).Kind {
 	case httpapi.KeyReused, httpapi.Internal, httpapi.NotFound, httpapi.Denied, httpapi.Anonymous:
 		return err
 	}
@@ -205,16 +185,14 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.Recei
 	if !s.May(r, page) {
 		return err // who may send it may not see the page that the form stands on
 	}
-	problem.Instance = daybook.TraceOf(r.Context()).Correlation
-	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
-	failed := &httpapi.RefusedForm{Problem: &problem, Values: sent.Form}
-	problem.Header(w)
+	failed := s.Again(w, r, sent, err)
+	status := failed.Problem.Status
 	var unshown error
 	if id := r.PathValue("id"); id == "" {
-		unshown = s.listPage(w, r, problem.Status, url.Values{}, catalog.Filter{}, catalog.Moment{}, failed)
+		unshown = s.listPage(w, r, status, url.Values{}, catalog.Filter{}, catalog.Moment{}, failed)
 	} else {
 		failed.Command = path.Base(r.URL.Path)
-		unshown = s.productPage(w, r, problem.Status, id, catalog.Moment{}, failed)
+		unshown = s.productPage(w, r, status, id, catalog.Moment{}, failed)
 	}
 	if unshown != nil {
 		return err // there is no page to show it on

@@ -115,6 +115,43 @@ func outcomeOf(receipt daybook.Receipt, err error) string {
 	return "recorded"
 }
 
+// Unmatched returns the problem that what a noun names was not as the command's If-Match has
+// it, if that is what an error means; any other error as it is.
+func (sent Received) Unmatched(err error, noun string) error {
+	conflicted := (*daybook.ConflictError)(nil)
+	if sent.IfMatch == "" || !errors.As(err, &conflicted) {
+		return err
+	}
+	problem := Preconditions.Problem("the %s is not as the If-Match has it", noun)
+	problem.Position, problem.Err = conflicted.Position(), err
+	return problem
+}
+
+// WriteLeft answers a command with what it left, whose content the tag names, and says where
+// that is if it was created.
+func WriteLeft(w http.ResponseWriter, receipt daybook.Receipt, tag, created string, left any) error {
+	w.Header().Set("ETag", Quoted(tag))
+	if receipt.Repeated {
+		w.Header().Set("Daybook-Repeated", "true")
+	}
+	status := http.StatusOK
+	if created != "" {
+		status = http.StatusCreated
+		w.Header().Set("Location", created)
+	}
+	return WriteJSON(w, status, left)
+}
+
+// Again notes that a form came to nothing, and returns it as a page shows it again, under the
+// status of its problem.
+func (s *Server) Again(w http.ResponseWriter, r *http.Request, sent Received, err error) *RefusedForm {
+	problem := *ProblemOf(err)
+	problem.Instance = daybook.TraceOf(r.Context()).Correlation
+	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
+	problem.Header(w)
+	return &RefusedForm{Problem: &problem, Values: sent.Form}
+}
+
 // Fields reads the fields of a form, and keeps the first thing that is wrong with them in
 // Err.
 type Fields struct {

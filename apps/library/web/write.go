@@ -154,7 +154,7 @@ func (s *WriteSite) send(w http.ResponseWriter, r *http.Request, sent httpapi.Re
 	name := strings.TrimPrefix(fmt.Sprintf("%T", c), "library.")
 	receipt, err := s.Do(ctx, s.bus, sent.Envelope, name, c, stream, "book", isbn)
 	if err != nil {
-		return explain(err, isbn, sent.IfMatch != "")
+		return explain(err, sent, isbn)
 	}
 	w.Header().Set(httpapi.TokenHeader, receipt.Point.String())
 	if sent.Form != nil {
@@ -169,16 +169,11 @@ func (s *WriteSite) send(w http.ResponseWriter, r *http.Request, sent httpapi.Re
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", httpapi.Quoted(shown.Tag))
-	if receipt.Repeated {
-		w.Header().Set("Daybook-Repeated", "true")
-	}
-	status := http.StatusOK
+	created := ""
 	if name == "AddBook" {
-		status = http.StatusCreated
-		w.Header().Set("Location", addressOf(isbn))
+		created = addressOf(isbn)
 	}
-	return httpapi.WriteJSON(w, status, book)
+	return httpapi.WriteLeft(w, receipt, shown.Tag, created, book)
 }
 
 // after returns the book as a command left it.
@@ -188,20 +183,14 @@ func (s *WriteSite) after(ctx context.Context, isbn library.ISBN, receipt dayboo
 
 // explain returns the problem that some errors of a command mean to its sender; any other
 // error as it is.
-func explain(err error, isbn library.ISBN, ifMatch bool) error {
-	conflicted := (*daybook.ConflictError)(nil)
-	switch {
-	case errors.Is(err, library.ErrNoSuchBook):
+func explain(err error, sent httpapi.Received, isbn library.ISBN) error {
+	if errors.Is(err, library.ErrNoSuchBook) {
 		problem := httpapi.NotFound.Problem("the library does not have book %s", isbn)
 		problem.Advice = "Check the ISBN, or add the book first."
 		problem.Rule, problem.Err = library.ErrNoSuchBook.Name(), err
 		return problem
-	case ifMatch && errors.As(err, &conflicted):
-		problem := httpapi.Preconditions.Problem("the book is not as the If-Match has it")
-		problem.Position, problem.Err = conflicted.Position(), err
-		return problem
 	}
-	return err
+	return sent.Unmatched(err, "book")
 }
 
 // addressOf returns where a book is.
@@ -235,21 +224,19 @@ func (s *WriteSite) refuse(w http.ResponseWriter, r *http.Request, sent httpapi.
 	if sent.Form == nil {
 		return err
 	}
-	problem := *httpapi.ProblemOf(err)
-	if problem.Kind == httpapi.KeyReused || problem.Kind == httpapi.Internal {
+	switch httpapi.ProblemOf(err).Kind {
+	case httpapi.KeyReused, httpapi.Internal:
 		return err
 	}
-	problem.Instance = daybook.TraceOf(r.Context()).Correlation
-	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
-	problem.Header(w)
-	body := refusedView{RefusedForm: &httpapi.RefusedForm{Problem: &problem, Command: path.Base(r.URL.Path), Values: sent.Form}, Action: r.URL.Path}
+	body := refusedView{RefusedForm: s.Again(w, r, sent, err), Action: r.URL.Path}
+	body.Command = path.Base(r.URL.Path)
 	body.Back = backTo(sent.Form, isbnIn(&httpapi.Fields{Values: sent.Form}))
 	if isbn, err := bookOf(r); err == nil {
 		body.Back = addressOf(isbn)
 	} else if form := sent.Form.Get("from"); form == "" || body.Back == "/books/" {
 		body.Back = "/desk"
 	}
-	pages.Render(s.Server, w, r, problem.Status, "refused", view{Title: problem.Title, Nav: "desk", Body: body})
+	pages.Render(s.Server, w, r, body.Problem.Status, "refused", view{Title: body.Problem.Title, Nav: "desk", Body: body})
 	return nil
 }
 

@@ -142,33 +142,22 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, sent received, c any
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", httpapi.Quoted(shown.Tag))
-	if receipt.Repeated {
-		w.Header().Set("Daybook-Repeated", "true")
-	}
-	status := http.StatusOK
+	created := ""
 	if r.Pattern == "POST "+sent.about.collection() && (name == "PlaceOrder" || version == 1) {
-		status = http.StatusCreated
-		w.Header().Set("Location", sent.about.address())
+		created = sent.about.address()
 	}
-	return httpapi.WriteJSON(w, status, details)
+	return httpapi.WriteLeft(w, receipt, shown.Tag, created, details)
 }
 
 // explain returns the problem that some errors of a command mean to its sender; any
 // other error as it is.
 func (s *Site) explain(err error, sent received) error {
-	conflicted := (*daybook.ConflictError)(nil)
-	switch {
-	case errors.Is(err, sent.about.missing()):
+	if errors.Is(err, sent.about.missing()) {
 		problem := httpapi.NotFound.Problem("there is no %s %q", sent.about.noun(), sent.about.id())
 		problem.Rule, problem.Err = sent.about.missing().Name(), err
 		return problem
-	case sent.IfMatch != "" && errors.As(err, &conflicted):
-		problem := httpapi.Preconditions.Problem("the %s is not as the If-Match has it", sent.about.noun())
-		problem.Position, problem.Err = conflicted.Position(), err
-		return problem
 	}
-	return err
+	return sent.Unmatched(err, sent.about.noun())
 }
 
 // refuse answers a command that came to nothing. A page's form is shown again, as it
@@ -177,25 +166,23 @@ func (s *Site) refuse(w http.ResponseWriter, r *http.Request, sent received, err
 	if sent.Form == nil {
 		return err
 	}
-	problem := *httpapi.ProblemOf(err)
-	if problem.Kind == httpapi.KeyReused || problem.Kind == httpapi.Internal || problem.Kind == httpapi.NotFound {
+	switch httpapi.ProblemOf(err).Kind {
+	case httpapi.KeyReused, httpapi.Internal, httpapi.NotFound:
 		return err
 	}
 	if !s.May(r, shownBeside(r, sent.about)) {
 		return err // who may send it may not see the page that the form stands on
 	}
-	problem.Instance = daybook.TraceOf(r.Context()).Correlation
-	s.Log.WarnContext(r.Context(), "form refused", "problem", problem.Kind.Name, "error", err)
-	failed := &httpapi.RefusedForm{Problem: &problem, Values: sent.Form}
-	problem.Header(w)
+	failed := s.Again(w, r, sent.Received, err)
+	status := failed.Problem.Status
 	switch r.Pattern {
 	case "POST /orders":
-		return s.listPage(w, r, problem.Status, orders.Filter{}, failed)
+		return s.listPage(w, r, status, orders.Filter{}, failed)
 	case "POST /stock":
-		return s.stockPage(w, r, problem.Status, orders.StockFilter{}, failed)
+		return s.stockPage(w, r, status, orders.StockFilter{}, failed)
 	}
 	failed.Command = path.Base(r.URL.Path)
-	return sent.about.page(s, w, r, problem.Status, failed)
+	return sent.about.page(s, w, r, status, failed)
 }
 
 // shownBeside returns the query that is answered beside a form that is shown again.
