@@ -112,7 +112,7 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 	_ = http.NewResponseController(w).EnableFullDuplex() // a recorder in a test has no connection
 	out := &bulkWriter{w: w}
 	defer func() { s.own.note(r, out.sum.Token) }()
-	err = s.createLines(r, out.line, read(http.MaxBytesReader(w, r.Body, maxBulk)), access.Of(r.Context()).Name, key)
+	err = s.createLines(r, out.line, read(http.MaxBytesReader(w, r.Body, maxBulk)), key)
 	if err != nil && out.sum.Lines == 0 {
 		return bulkProblem(err)
 	}
@@ -126,12 +126,11 @@ func (s *Site) createMany(w http.ResponseWriter, r *http.Request) error {
 
 // bulkProblem says which problem it is that lines were not read, or not recorded.
 func bulkProblem(err error) *httpapi.Problem {
-	header, away, tooBig := (*catalog.HeaderError)(nil), (*daybook.UnavailableError)(nil), (*http.MaxBytesError)(nil)
-	unread := (*unreadError)(nil)
+	header, away, unread := (*catalog.HeaderError)(nil), (*daybook.UnavailableError)(nil), (*unreadError)(nil)
 	switch {
 	case errors.As(err, &header):
 		return httpapi.Malformed.Problem("%s", header.Error())
-	case errors.As(err, &unread) && !errors.As(err, &tooBig):
+	case errors.As(err, &unread):
 		return httpapi.ProblemOf(httpapi.CutShort(unread.error))
 	case errors.As(err, &away):
 		problem := httpapi.Unavailable.Problem("the log cannot take it")
@@ -191,7 +190,7 @@ func batches(ctx context.Context, lines iter.Seq2[catalog.Line, error]) <-chan b
 // createLines creates the products of lines, many in each append, and tells what became of
 // each. A bulk may go on for hours, so that it is looked before each append whether its sender
 // is known still.
-func (s *Site) createLines(r *http.Request, tell func(catalog.Line, lineResult, daybook.Point) error, lines iter.Seq2[catalog.Line, error], principal, key string) error {
+func (s *Site) createLines(r *http.Request, tell func(catalog.Line, lineResult, daybook.Point) error, lines iter.Seq2[catalog.Line, error], key string) error {
 	ctx := r.Context()
 	reading, stop := context.WithCancel(ctx)
 	ahead := batches(reading, lines)
@@ -204,7 +203,7 @@ func (s *Site) createLines(r *http.Request, tell func(catalog.Line, lineResult, 
 		if err := s.StillKnown(r); err != nil {
 			return err
 		}
-		results, at, err := s.createBatch(ctx, b.lines, principal, key)
+		results, at, err := s.createBatch(ctx, b.lines, key)
 		if err != nil {
 			return err
 		}
@@ -222,7 +221,8 @@ func (s *Site) createLines(r *http.Request, tell func(catalog.Line, lineResult, 
 
 // createBatch creates the products of some lines in one append, and returns what became of
 // each line, and at which point.
-func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, principal, key string) ([]lineResult, daybook.Point, error) {
+func (s *Site) createBatch(ctx context.Context, lines []catalog.Line, key string) ([]lineResult, daybook.Point, error) {
+	principal := access.Of(ctx).Name
 	results := make([]lineResult, len(lines))
 	var together catalog.CreateProducts
 	var of []int // which lines they are

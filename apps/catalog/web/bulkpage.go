@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
-	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 )
@@ -75,7 +74,7 @@ func (s *Site) createFromForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err == nil {
 		body.Sent = true
-		err = s.createLines(r, body.line, lines, access.Of(r.Context()).Name, body.Key)
+		err = s.createLines(r, body.line, lines, body.Key)
 	}
 	status := http.StatusOK
 	if err != nil {

@@ -162,6 +162,18 @@ func (s *Site) mayLookBack(r *http.Request, m catalog.Moment, about daybook.Quer
 	return s.Options.Guard.Check(r.Context(), access.Read(about))
 }
 
+// filterOf returns what a request asks, in which these names may stand: a filter, and a moment
+// to which whoever asks may look back.
+func (s *Site) filterOf(r *http.Request, names ...string) (asked url.Values, f catalog.Filter, m catalog.Moment, err error) {
+	if asked, err = httpapi.Ask(r, names...); err != nil {
+		return asked, f, m, err
+	}
+	if f, m, err = filterIn(asked); err != nil {
+		return asked, f, m, err
+	}
+	return asked, f, m, s.mayLookBack(r, m, everyProduct)
+}
+
 // products answers GET /products: an array. How many there are on all pages is in a header,
 // and where the next page is in a link.
 func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
@@ -169,15 +181,8 @@ func (s *Site) products(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked, err := httpapi.Ask(r, append([]string{"sort", "cursor", "limit"}, filterNames...)...)
+	asked, filter, moment, err := s.filterOf(r, append([]string{"sort", "cursor", "limit"}, filterNames...)...)
 	if err != nil {
-		return err
-	}
-	filter, moment, err := filterIn(asked)
-	if err != nil {
-		return err
-	}
-	if err := s.mayLookBack(r, moment, everyProduct); err != nil {
 		return err
 	}
 	if form == httpapi.AsHTML {
@@ -200,15 +205,8 @@ func (s *Site) facets(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.asked(w, r); err != nil {
 		return err
 	}
-	asked, err := httpapi.Ask(r, filterNames...)
+	_, filter, moment, err := s.filterOf(r, filterNames...)
 	if err != nil {
-		return err
-	}
-	filter, moment, err := filterIn(asked)
-	if err != nil {
-		return err
-	}
-	if err := s.mayLookBack(r, moment, everyProduct); err != nil {
 		return err
 	}
 	answer, err := s.showcase.Facets(r.Context(), filter, moment)
