@@ -112,7 +112,7 @@ func (s *Server) whoIs(r *http.Request) (access.Principal, error) {
 		if !fromHere(r) {
 			return access.Principal{}, access.ErrNoCredential
 		}
-		return access.Principal{Name: Local, Roles: s.Options.Guard.Policy().RoleNames(), By: "this machine"}, nil
+		return s.local, nil
 	}
 	if cookie, err := r.Cookie(s.keyCookie(r)); err == nil && len(r.Header.Values("Authorization")) == 0 {
 		signedIn := r.Clone(r.Context())
@@ -179,7 +179,6 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 		return r, problem
 	}
 	act := route.Right.of(r)
-	r = r.WithContext(context.WithValue(r.Context(), aboutKey{}, act.On))
 	switch {
 	case err != nil:
 		// Nobody may do it; the guard writes that down.
@@ -187,6 +186,8 @@ func (s *Server) permitted(route Route, r *http.Request) (*http.Request, error) 
 		return r, problem
 	case act.Kind == access.Sending && len(act.On) == 0:
 		return r, s.Options.Guard.CheckAny(r.Context(), act)
+	case act.Kind == access.Sending:
+		r = r.WithContext(context.WithValue(r.Context(), aboutKey{}, act.On))
 	case act.Kind == access.Asking:
 		// Where the answer is in the events themselves, they are read under the guard. What a
 		// command has led to is told to whoever sent it.

@@ -69,9 +69,9 @@ func (m *Metrics) Serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (m *Metrics) request(route Route, status int, took time.Duration) {
-	m.requests.WithLabelValues(route.Pattern(), strconv.Itoa(status)).Inc()
-	if !route.Long {
-		m.took.WithLabelValues(route.Pattern()).Observe(took.Seconds())
+func (m *Metrics) request(pattern string, long bool, status int, took time.Duration) {
+	m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
+	if !long {
+		m.took.WithLabelValues(pattern).Observe(took.Seconds())
 	}
 }

@@ -104,6 +104,7 @@ type Server struct {
 	Page func(http.ResponseWriter, *http.Request, *Problem)
 
 	name    string
+	local   access.Principal // this machine itself, where nobody is asked who they are
 	handler http.Handler
 	gate    *gate
 	leaving atomic.Bool // it is told to end, and answers all the same
@@ -134,6 +135,7 @@ func NewServer(name string, o Options) *Server {
 	}
 	o.Logger = slog.New(slogids.New(o.Logger.Handler()))
 	s := &Server{Options: o, Log: o.Logger, Metrics: newMetrics(name, o.Metrics), name: name, gate: newGate(o.Limits)}
+	s.local = access.Principal{Name: Local, Roles: o.Guard.Policy().RoleNames(), By: "this machine"}
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s
 }
@@ -223,6 +225,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 // answered makes an [http.Handler] of a route: what every one of them does around
 // the handler.
 func (s *Server) answered(route Route) http.Handler {
+	pattern := route.Pattern()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx := r.Context()
@@ -240,10 +243,10 @@ func (s *Server) answered(route Route) http.Handler {
 				if broken == http.ErrAbortHandler {
 					panic(broken)
 				}
-				s.Log.ErrorContext(ctx, "a handler panicked", "route", route.Pattern(), "panic", broken, "stack", string(debug.Stack()))
+				s.Log.ErrorContext(ctx, "a handler panicked", "route", pattern, "panic", broken, "stack", string(debug.Stack()))
 				s.Fail(recording, r, Internal.Problem(""))
 			}
-			s.Metrics.request(route, recording.status, time.Since(began))
+			s.Metrics.request(pattern, route.Long, recording.status, time.Since(began))
 			ended(recording.status)
 			// Who only looks is not news, and neither is what a stranger is refused: they could
 			// fill a disk with it, and the audit log counts them.
