@@ -80,11 +80,7 @@ func (s *Showcase) changes(ctx context.Context, after daybook.Point) (all []Chan
 		if at.Position < after.Position {
 			return nil // it is being built again, or has gone back with its database
 		}
-		for row, err := range rows.Query(`select `+historyColumns+` from history where position > ? order by position limit ?`, after.Position, atOnce) {
-			if err != nil {
-				return err
-			}
-			e, err := eventIn(row)
+		for e, err := range eventsIn(rows, `where position > ? order by position limit ?`, after.Position, atOnce) {
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/google/uuid"
@@ -34,6 +35,22 @@ func eventIn(row sqlview.Row) (e daybook.Recorded, err error) {
 	e.Stream, e.Data, e.Metadata = StreamOf(product), []byte(data), []byte(metadata)
 	e.ID, err = uuid.Parse(id)
 	return e, err
+}
+
+// eventsIn yields the events that some of the history has, which is said in SQL. It ends with
+// the error that came in the way.
+func eventsIn(rows *sqlview.Reader, some string, args ...any) iter.Seq2[daybook.Recorded, error] {
+	return func(yield func(daybook.Recorded, error) bool) {
+		for row, err := range rows.Query(`select `+historyColumns+` from history `+some, args...) {
+			var e daybook.Recorded
+			if err == nil {
+				e, err = eventIn(row)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // counts reports whether an event counts at a moment.
@@ -70,11 +87,7 @@ func missing(err error, id string) error {
 func productThen(rows *sqlview.Reader, at readmodel.Standing, id string, m Moment) (found[Product], error) {
 	var p Product
 	var newest daybook.Version
-	for row, err := range rows.Query(`select `+historyColumns+` from history where product = ? order by version`, id) {
-		var e daybook.Recorded
-		if err == nil {
-			e, err = eventIn(row)
-		}
+	for e, err := range eventsIn(rows, `where product = ? order by version`, id) {
 		if err != nil {
 			return found[Product]{}, err
 		}
@@ -85,12 +98,8 @@ func productThen(rows *sqlview.Reader, at readmodel.Standing, id string, m Momen
 		if !counts(m, e) {
 			continue
 		}
-		facts, err := Products.Codec().Facts(e)
-		if err != nil {
+		if err := p.applyAll(e); err != nil {
 			return found[Product]{}, readmodel.Answer(err)
-		}
-		for _, fact := range facts {
-			p.apply(fact, e)
 		}
 	}
 	if !p.there() || newest < m.Version {
@@ -109,22 +118,15 @@ type History struct {
 func (s *Showcase) History(ctx context.Context, id string) (Answer[History], error) {
 	return ask(ctx, s, fmt.Sprintf("history %q", id), func(rows *sqlview.Reader, at readmodel.Standing) (found[History], error) {
 		h := History{Product: id}
-		for row, err := range rows.Query(`select `+historyColumns+` from history where product = ? order by version`, id) {
-			var e daybook.Recorded
-			if err == nil {
-				e, err = eventIn(row)
-			}
+		for e, err := range eventsIn(rows, `where product = ? order by version`, id) {
 			if err != nil {
 				return found[History]{}, err
 			}
-			facts, err := Products.Codec().Facts(e)
+			event, err := past.OccurrenceOf(e, Products.Codec())
 			if err != nil {
 				return found[History]{}, readmodel.Answer(err)
 			}
-			h.Events = append(h.Events, Occurrence{
-				Position: e.Position, Version: e.Version, ID: e.ID, Type: e.Type, HappenedAt: e.HappenedAt, RecordedAt: e.RecordedAt,
-				Trace: e.Trace(), Data: e.Data, Fact: facts[0],
-			})
+			h.Events = append(h.Events, event)
 		}
 		if len(h.Events) == 0 {
 			return found[History]{}, missing(sqlview.ErrNoRow, id)
@@ -155,11 +157,7 @@ func (s *Showcase) pastly(ctx context.Context, rows *sqlview.Reader, m Moment) (
 	case <-ctx.Done():
 		return nil, readmodel.Answer(ctx.Err())
 	}
-	for row, err := range rows.Query(`select ` + historyColumns + ` from history order by product, version`) {
-		var e daybook.Recorded
-		if err == nil {
-			e, err = eventIn(row)
-		}
+	for e, err := range eventsIn(rows, `order by product, version`) {
 		if err != nil {
 			return nil, err
 		}
@@ -172,12 +170,8 @@ func (s *Showcase) pastly(ctx context.Context, rows *sqlview.Reader, m Moment) (
 		}
 		p := &all[len(all)-1]
 		p.position = e.Position
-		facts, err := Products.Codec().Facts(e)
-		if err != nil {
+		if err := p.applyAll(e); err != nil {
 			return nil, readmodel.Answer(err)
-		}
-		for _, fact := range facts {
-			p.apply(fact, e)
 		}
 	}
 	return slices.DeleteFunc(all, func(p pastProduct) bool { return !p.there() }), nil
@@ -196,6 +190,10 @@ func (f Filter) pageOf(all []pastProduct, at daybook.Point) (page Page, err erro
 		if !f.selects(p.Product) {
 			continue
 		}
+		rank := p.rank(searched)
+		if rank == 0 && len(searched) > 0 {
+			continue
+		}
 		entry := readmodel.Cursor{ID: p.ID}
 		switch f.Sort {
 		case ByName:
@@ -205,7 +203,7 @@ func (f Filter) pageOf(all []pastProduct, at daybook.Point) (page Page, err erro
 		case ByUpdated:
 			entry.Value = int64(p.position)
 		case ByRelevance:
-			entry.Value = p.rank(searched)
+			entry.Value = rank
 		default:
 			entry.Value = int64(p.created)
 		}

@@ -65,6 +65,15 @@ func (p *Product) apply(fact any, at daybook.Recorded) {
 	}
 }
 
+// applyAll changes the product by the facts of one event more.
+func (p *Product) applyAll(e daybook.Recorded) error {
+	facts, err := Products.Codec().Facts(e)
+	for _, fact := range facts {
+		p.apply(fact, e)
+	}
+	return err
+}
+
 // there reports whether the product had come to be: facts that count may be about one that
 // had not.
 func (p Product) there() bool { return !p.CreatedAt.IsZero() }
@@ -83,7 +92,7 @@ type Occurrence = past.Occurrence
 // queries are answered from.
 func LeftBy(ctx context.Context, store daybook.Store, id string, version daybook.Version) (Product, Shown, error) {
 	var p Product
-	read, at, err := past.Show(ctx, store, daybook.Stream(StreamOf(id)), Products.Codec(), Moment{Version: version}, p.apply)
+	read, at, err := past.Show(ctx, store, AboutProduct(id), Products.Codec(), Moment{Version: version}, p.apply)
 	switch {
 	case err != nil:
 		return Product{}, Shown{}, err

@@ -63,6 +63,25 @@ type Occurrence struct {
 	Fact any `json:"-"`
 }
 
+// OccurrenceOf returns an event as it is told. An error says that it cannot be read.
+func OccurrenceOf(event daybook.Recorded, codec *daybook.Codec) (Occurrence, error) {
+	facts, err := codec.Facts(event)
+	if err != nil {
+		return Occurrence{}, err
+	}
+	return Occurrence{
+		Position:   event.Position,
+		Version:    event.Version,
+		ID:         event.ID,
+		Type:       event.Type,
+		HappenedAt: event.HappenedAt,
+		RecordedAt: event.RecordedAt,
+		Trace:      event.Trace(),
+		Data:       event.Data,
+		Fact:       facts[0],
+	}, nil
+}
+
 // Late reports whether the event was recorded long enough after it happened that people
 // should know.
 func (o Occurrence) Late() bool {
@@ -119,21 +138,11 @@ func Events(ctx context.Context, store daybook.Store, q daybook.Query, codec *da
 		if event.Forgotten {
 			continue // since the reading began
 		}
-		facts, err := codec.Facts(event)
+		occurrence, err := OccurrenceOf(event, codec)
 		if err != nil {
 			return nil, daybook.Point{}, err
 		}
-		history = append(history, Occurrence{
-			Position:   event.Position,
-			Version:    event.Version,
-			ID:         event.ID,
-			Type:       event.Type,
-			HappenedAt: event.HappenedAt,
-			RecordedAt: event.RecordedAt,
-			Trace:      event.Trace(),
-			Data:       event.Data,
-			Fact:       facts[0],
-		})
+		history = append(history, occurrence)
 	}
 	return history, reading.Snapshot(), nil
 }
