@@ -23,12 +23,7 @@ const displayVersion = 1
 // Display is the read model behind every question, in a database of its own: SQLite or
 // PostgreSQL.
 var Display = sqlview.New("display", displayVersion, Products.Codec(), displaySchema,
-	sqlview.On(func(tx *sqlview.Tx, e ProductCreated, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
-		p := Product{ID: ProductID(at.Stream)}
-		p.apply(e, at)
+	on(func(tx *sqlview.Tx, e ProductCreated, at daybook.Recorded) error {
 		err := tx.Exec(`update products set name = ?, sorted_name = ?, sku = ?, description = ?, category = ?, price = ?, stock = 0,
 				status = ?, reason = '', discontinued_at = null, created_at = ?
 			where id = ?`,
@@ -36,56 +31,48 @@ var Display = sqlview.New("display", displayVersion, Products.Codec(), displaySc
 		if err != nil {
 			return err
 		}
-		for field, has := range p.fields() {
-			if err := index(tx, p.ID, field, wordsIn(has.text), has.weight); err != nil {
+		for _, f := range (Product{Name: e.Name, SKU: e.SKU, Category: e.Category, Description: e.Description}).fields() {
+			if err := index(tx, ProductID(at.Stream), f.name, wordsIn(f.text), f.weight); err != nil {
 				return err
 			}
 		}
 		return priceOf(tx, e.Price, at)
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e ProductRenamed, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e ProductRenamed, at daybook.Recorded) error {
 		if err := tx.Exec(`update products set sorted_name = ? where id = ?`, sortedName(e.Name), ProductID(at.Stream)); err != nil {
 			return err
 		}
 		return rewrite(tx, at, "name", e.Name, inName)
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e ProductDescribed, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e ProductDescribed, at daybook.Recorded) error {
 		return rewrite(tx, at, "description", e.Description, inDescription)
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e ProductCategorised, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e ProductCategorised, at daybook.Recorded) error {
 		return rewrite(tx, at, "category", e.Category, inCategory)
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e PriceChanged, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e PriceChanged, at daybook.Recorded) error {
 		if err := tx.Exec(`update products set price = ? where id = ?`, e.Price, ProductID(at.Stream)); err != nil {
 			return err
 		}
 		return priceOf(tx, e.Price, at)
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e ProductRestocked, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e ProductRestocked, at daybook.Recorded) error {
 		return tx.Exec(`update products set stock = stock + ? where id = ?`, e.Quantity, ProductID(at.Stream))
 	}),
-	sqlview.On(func(tx *sqlview.Tx, e ProductDiscontinued, at daybook.Recorded) error {
-		if err := touch(tx, at); err != nil {
-			return err
-		}
+	on(func(tx *sqlview.Tx, e ProductDiscontinued, at daybook.Recorded) error {
 		return tx.Exec(`update products set status = ?, reason = ?, discontinued_at = ? where id = ?`, Discontinued, e.Reason, at.Happened(), ProductID(at.Stream))
 	}),
 ).WithPostgres(displayPostgres)
+
+// on returns what applies a kind of fact, once the event is in the history of its product.
+func on[E any](apply func(tx *sqlview.Tx, e E, at daybook.Recorded) error) sqlview.Handler {
+	return sqlview.On(func(tx *sqlview.Tx, e E, at daybook.Recorded) error {
+		if err := touch(tx, at); err != nil {
+			return err
+		}
+		return apply(tx, e, at)
+	})
+}
 
 // touch notes an event in the history of its product, which it may be the first to speak
 // of.

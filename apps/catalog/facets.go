@@ -44,20 +44,20 @@ type PriceCount struct {
 // steps are the prices at which the ranges of the price facet begin.
 var steps = []Price{0, 10_00, 25_00, 50_00, 100_00, 250_00, 1_000_00}
 
-// rangeOf returns which range a price is in.
-func rangeOf(p Price) int {
+// stepOf returns where the range begins that a price is in.
+func stepOf(p Price) Price {
 	i, exact := slices.BinarySearch(steps, p)
-	if exact {
-		return i
+	if !exact {
+		i = max(0, i-1)
 	}
-	return max(0, i-1)
+	return steps[i]
 }
 
-// priceCounts returns the ranges, with what is counted in each.
-func priceCounts(counted map[int]int) []PriceCount {
+// priceCounts returns the ranges, with what is counted in each by where it begins.
+func priceCounts(counted map[Price]int) []PriceCount {
 	counts := make([]PriceCount, len(steps))
 	for i, from := range steps {
-		counts[i] = PriceCount{From: from, Count: counted[i]}
+		counts[i] = PriceCount{From: from, Count: counted[from]}
 		if i+1 < len(steps) {
 			to := steps[i+1] - 1
 			counts[i].To = &to
@@ -99,50 +99,44 @@ func noPrice(f *Filter)    { f.MinPrice, f.MaxPrice = nil, nil }
 
 // facets counts in the database.
 func (f Filter) facets(rows *sqlview.Reader) (facets Facets, err error) {
-	// count has add called with each value that an expression has, and how many products.
-	count := func(f Filter, expression string, add func(row sqlview.Row) error) error {
-		from, args := f.from()
-		where, more := f.where()
-		for row, err := range rows.Query(`select `+expression+`, count(*)`+from+where+` group by 1`, append(args, more...)...) {
-			if err == nil {
-				err = add(row)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	from, args := f.from()
 	where, more := f.where()
 	if err := rows.QueryRow(`select count(*)`+from+where, append(args, more...)...).Scan(&facets.Matching); err != nil {
 		return Facets{}, err
 	}
-	categories, statuses, prices := map[string]int{}, map[Status]int{}, map[int]int{}
-	err = cmp.Or(
-		count(f.without(noCategory), "p.category", func(row sqlview.Row) error {
-			var category string
-			var n int
-			err := row.Scan(&category, &n)
-			categories[category] = n
-			return err
-		}),
-		count(f.without(noStatus), "p.status", func(row sqlview.Row) error {
-			var status string
-			var n int
-			err := row.Scan(&status, &n)
-			statuses[Status(status)] = n
-			return err
-		}),
-		count(f.without(noPrice), priceStep, func(row sqlview.Row) error {
-			var step Price
-			var n int
-			err := row.Scan((*int64)(&step), &n)
-			prices[rangeOf(step)] = n
-			return err
-		}))
+	categories, err := countBy[string](rows, f.without(noCategory), "p.category")
+	if err != nil {
+		return Facets{}, err
+	}
+	statuses, err := countBy[Status](rows, f.without(noStatus), "p.status")
+	if err != nil {
+		return Facets{}, err
+	}
+	prices, err := countBy[Price](rows, f.without(noPrice), priceStep)
+	if err != nil {
+		return Facets{}, err
+	}
 	facets.fill(categories, statuses, prices)
-	return facets, err
+	return facets, nil
+}
+
+// countBy returns how many products a filter selects for each value of an expression in SQL.
+func countBy[V comparable](rows *sqlview.Reader, f Filter, expression string) (map[V]int, error) {
+	counted := make(map[V]int)
+	from, args := f.from()
+	where, more := f.where()
+	for row, err := range rows.Query(`select `+expression+`, count(*)`+from+where+` group by 1`, append(args, more...)...) {
+		var value V
+		var n int
+		if err == nil {
+			err = row.Scan(&value, &n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		counted[value] = n
+	}
+	return counted, nil
 }
 
 // priceStep is the beginning of the range that a product's price is in, in SQL.
@@ -156,19 +150,24 @@ var priceStep = func() string {
 
 // facetsOf counts in memory.
 func (f Filter) facetsOf(all []pastProduct) (facets Facets) {
-	categories, statuses, prices := map[string]int{}, map[Status]int{}, map[int]int{}
+	searched := wordsIn(f.Search)
+	anyCategory, anyStatus, anyPrice := f.without(noCategory), f.without(noStatus), f.without(noPrice)
+	categories, statuses, prices := map[string]int{}, map[Status]int{}, map[Price]int{}
 	for _, p := range all {
+		if len(searched) > 0 && p.rank(searched) == 0 {
+			continue
+		}
 		if f.selects(p.Product) {
 			facets.Matching++
 		}
-		if f.without(noCategory).selects(p.Product) {
+		if anyCategory.selects(p.Product) {
 			categories[p.Category]++
 		}
-		if f.without(noStatus).selects(p.Product) {
+		if anyStatus.selects(p.Product) {
 			statuses[p.Status]++
 		}
-		if f.without(noPrice).selects(p.Product) {
-			prices[rangeOf(p.Price)]++
+		if anyPrice.selects(p.Product) {
+			prices[stepOf(p.Price)]++
 		}
 	}
 	facets.fill(categories, statuses, prices)
@@ -176,7 +175,7 @@ func (f Filter) facetsOf(all []pastProduct) (facets Facets) {
 }
 
 // fill puts what was counted in order: categories with most products first.
-func (c *Facets) fill(categories map[string]int, statuses map[Status]int, prices map[int]int) {
+func (c *Facets) fill(categories map[string]int, statuses map[Status]int, prices map[Price]int) {
 	c.Categories, c.Statuses = []CategoryCount{}, []StatusCount{}
 	for _, category := range slices.SortedFunc(maps.Keys(categories), func(a, b string) int {
 		return cmp.Or(categories[b]-categories[a], cmp.Compare(a, b))

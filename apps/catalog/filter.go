@@ -72,11 +72,11 @@ const most = 8
 // settle checks the filter, and fills in what it leaves out.
 func (f *Filter) settle() error {
 	f.Search = strings.TrimSpace(f.Search)
-	searches := len(wordsIn(f.Search)) > 0
+	words := len(wordsIn(f.Search))
 	switch {
-	case f.Sort == "" && searches:
+	case f.Sort == "" && words > 0:
 		f.Sort = ByRelevance
-	case f.Sort == "", f.Sort == ByRelevance && !searches:
+	case f.Sort == "", f.Sort == ByRelevance && words == 0:
 		f.Sort = ByNewest
 	}
 	if f.Limit == 0 {
@@ -85,8 +85,8 @@ func (f *Filter) settle() error {
 	switch {
 	case len(f.Search) > check.MaxText:
 		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("is %d bytes long, and %d are allowed", len(f.Search), check.MaxText)}
-	case len(wordsIn(f.Search)) > most:
-		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("has %d words, and %d are allowed", len(wordsIn(f.Search)), most)}
+	case words > most:
+		return &daybook.InvalidError{What: "search", Reason: fmt.Sprintf("has %d words, and %d are allowed", words, most)}
 	case f.Limit < 1 || f.Limit > MaxLimit:
 		return &daybook.InvalidError{What: "limit", Value: fmt.Sprint(f.Limit), Reason: fmt.Sprintf("is not from 1 to %d", MaxLimit)}
 	case f.Status != "" && !slices.Contains(Statuses(), f.Status):
@@ -151,13 +151,13 @@ func (f Filter) where() (string, []any) {
 	return where, args
 }
 
-// selects reports whether the filter selects a product, as the database would.
+// selects reports whether the filter selects a product, as the database would, but for what is
+// searched: see [Product.rank].
 func (f Filter) selects(p Product) bool {
 	return (f.Category == "" || p.Category == f.Category) &&
 		(f.Status == "" || p.Status == f.Status) &&
 		(f.SKU == "" || p.SKU.folded() == f.SKU.folded()) &&
 		(f.MinPrice == nil || p.Price >= *f.MinPrice) &&
 		(f.MaxPrice == nil || p.Price <= *f.MaxPrice) &&
-		(!f.InStock || p.Stock > 0) &&
-		(len(wordsIn(f.Search)) == 0 || p.rank(wordsIn(f.Search)) > 0)
+		(!f.InStock || p.Stock > 0)
 }

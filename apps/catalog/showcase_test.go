@@ -208,7 +208,7 @@ func TestFacetsCountByAllButTheirOwnPart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		prices := priceCounts(map[int]int{2: 1})
+		prices := priceCounts(map[Price]int{25_00: 1})
 		want := Facets{1, []CategoryCount{{"tools", 2}, {"fuel", 1}, {"light", 1}}, []StatusCount{{Offered, 1}, {Discontinued, 1}}, prices}
 		if diff := cmp.Diff(want, got.Value); diff != "" {
 			t.Errorf("facets (-want +got):\n%s", diff)

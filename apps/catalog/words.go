@@ -33,18 +33,17 @@ func wordsIn(text string) []string {
 	return words
 }
 
-// fields are the parts of a product that can be searched, with what a word in each is
-// worth.
-func (p Product) fields() map[string]struct {
-	text   string
-	weight int
-} {
-	return map[string]struct {
-		text   string
-		weight int
-	}{
-		"name": {p.Name, inName}, "sku": {string(p.SKU), inSKU},
-		"category": {p.Category, inCategory}, "description": {p.Description, inDescription},
+// A field is a part of a product that can be searched, with what a word in it is worth.
+type field struct {
+	name, text string
+	weight     int
+}
+
+// fields returns the parts of the product that can be searched.
+func (p Product) fields() [4]field {
+	return [...]field{
+		{"name", p.Name, inName}, {"sku", string(p.SKU), inSKU},
+		{"category", p.Category, inCategory}, {"description", p.Description, inDescription},
 	}
 }
 
