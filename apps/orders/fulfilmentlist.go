@@ -2,13 +2,12 @@ package orders
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/readmodel"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
@@ -71,10 +70,8 @@ func (f FulfilmentFilter) page(rows *sqlview.Reader, at daybook.Point) (Fulfilme
 		return page, err
 	}
 	var args []any
-	sum := sha256.Sum256(fmt.Appendf(nil, "fulfilments %t", f.Ended))
-	question := hex.EncodeToString(sum[:8])
 	if f.Cursor != "" {
-		c, err := parseCursor(f.Cursor, question, at)
+		c, err := parseCursor(f.Cursor, f.question(), at)
 		if err != nil {
 			return page, err
 		}
@@ -89,7 +86,7 @@ func (f FulfilmentFilter) page(rows *sqlview.Reader, at daybook.Point) (Fulfilme
 			return page, err
 		}
 		if len(page.Fulfilments) == f.Limit {
-			page.Next = cursor{Value: position, Life: at.At(0), View: overviewVersion, Question: question}.Encode()
+			page.Next = cursor{Value: position, Life: at.At(0), View: overviewVersion, Question: f.question()}.Encode()
 			break
 		}
 		var o FulfilmentSummary
@@ -99,6 +96,12 @@ func (f FulfilmentFilter) page(rows *sqlview.Reader, at daybook.Point) (Fulfilme
 		page.Fulfilments = append(page.Fulfilments, o)
 	}
 	return page, nil
+}
+
+// question identifies what the filter asks, whichever page.
+func (f FulfilmentFilter) question() string {
+	f.Cursor, f.Limit = "", 0
+	return readmodel.Question(f)
 }
 
 // ErrFulfilsNothing is returned by a shop without providers.

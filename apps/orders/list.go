@@ -40,7 +40,7 @@ func (s *Shop) Orders(ctx context.Context, f Filter) (page Page, shown Shown, er
 // The last event applied would do, but for events that had been set aside: these are
 // applied later than others after them.
 func listShown(at standing) Shown {
-	return Shown{At: at.Point, Tag: fmt.Sprintf("%d-%d.%s.v%d.e%d", at.Applied, at.Events, at.Incarnation, overviewVersion, at.edition)}
+	return Shown{At: at.Point, Tag: at.Tag(overviewVersion)}
 }
 
 // settle checks the filter, and fills in what it leaves out.

@@ -2,9 +2,6 @@ package orders
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +10,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/past"
+	"github.com/daybook-es/daybook/apps/internal/readmodel"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
@@ -145,9 +143,7 @@ func (f StockFilter) page(rows *sqlview.Reader, at daybook.Point) (StockPage, er
 // question identifies what the filter asks, whichever page.
 func (f StockFilter) question() string {
 	f.Cursor, f.Limit = "", 0
-	encoded, _ := json.Marshal(f)
-	sum := sha256.Sum256(append([]byte("stock "), encoded...))
-	return hex.EncodeToString(sum[:8])
+	return readmodel.Question(f)
 }
 
 // Article returns all that an article's page shows, as the views have it, or

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/readmodel"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
@@ -16,50 +16,29 @@ import (
 // readModels are the editions of the overview: the one that answers, and one that is
 // built beside it when somebody asks for that.
 type readModels struct {
-	dir      string
+	place    readmodel.Place
 	versions *projection.Versions[*sqlview.View]
 	first    *sqlview.View // answers while none does yet
 }
 
 // openReadModels opens the editions that are in a directory, or the first.
 func openReadModels(ctx context.Context, store daybook.Store, dir string, options projection.Options) (*readModels, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("orders: make the directory of the views: %w", err)
-	}
-	editions, err := Overview.Editions(dir)
+	place := readmodel.Place{Dir: dir}
+	views, err := place.OpenAll(ctx, Overview)
 	if err != nil {
-		return nil, err
-	}
-	if len(editions) == 0 {
-		editions = []int{1}
-	}
-	var views []*sqlview.View
-	for _, edition := range editions {
-		view, err := Overview.Edition(edition).Open(ctx, dir)
-		if err != nil {
-			return nil, errors.Join(err, closeAll(views))
-		}
-		views = append(views, view)
+		return nil, fmt.Errorf("orders: open the views: %w", err)
 	}
 	// Somebody looks at what has changed before readers are switched.
 	versions := projection.NewVersions(store, &projection.VersionsOptions{Runner: options, ByHand: true}, views...)
 	if err := versions.Choose(ctx); err != nil {
-		return nil, errors.Join(err, closeAll(views))
+		return nil, errors.Join(err, readmodel.CloseAll(views))
 	}
-	return &readModels{dir: dir, versions: versions, first: views[0]}, nil
-}
-
-func closeAll(views []*sqlview.View) error {
-	var errs []error
-	for _, view := range views {
-		errs = append(errs, view.Close())
-	}
-	return errors.Join(errs...)
+	return &readModels{place: place, versions: versions, first: views[0]}, nil
 }
 
 // close closes all editions.
 func (m *readModels) close() error {
-	return closeAll(m.versions.Views())
+	return readmodel.CloseAll(m.versions.Views())
 }
 
 // current returns the read model that answers.
@@ -71,48 +50,22 @@ func (m *readModels) current() *sqlview.View {
 }
 
 // A standing says how far the read model has come that is asked, and which it is.
-type standing struct {
-	projection.Checkpoint
-	edition int
-}
+type standing = readmodel.Standing
 
 // read asks the read model that answers. All questions of look are about one moment.
 func (s *Shop) read(ctx context.Context, look func(rows *sqlview.Reader, at standing) error) error {
 	view := s.views.current()
 	return view.Read(ctx, func(rows *sqlview.Reader, at projection.Checkpoint) error {
-		return look(rows, standing{at, view.Edition()})
+		return look(rows, standing{Checkpoint: at, Edition: view.Edition()})
 	})
 }
 
 // A ReadModel says where an edition of the shop's read model stands.
-type ReadModel struct {
-	projection.Status
-	// Edition tells it from others that were built from the same log by the same rules.
-	Edition int
-	// Answers reports whether it is the one that is asked, and Unready why it could not be,
-	// if it could not.
-	Answers bool
-	Unready string
-	// SetAside are the events that it could not apply.
-	SetAside []projection.Aside
-}
+type ReadModel = readmodel.Edition
 
 // ReadModels returns where the editions stand, from the oldest to the newest.
 func (s *Shop) ReadModels(ctx context.Context) ([]ReadModel, error) {
-	all, err := s.views.versions.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	models := make([]ReadModel, len(all))
-	for i, v := range all {
-		models[i] = ReadModel{Status: v.Status, Edition: v.View.Edition(), Answers: v.Answers, Unready: v.Unready}
-		if v.Aside > 0 {
-			if models[i].SetAside, err = s.views.versions.Runner(v.View).SetAside(ctx); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return models, nil
+	return readmodel.EditionsOf(ctx, s.views.versions)
 }
 
 var (
@@ -134,7 +87,7 @@ func (s *Shop) Rebuild(ctx context.Context) (edition int, err error) {
 		return 0, ErrBuilding
 	}
 	edition = all[0].Edition() + 1
-	view, err := Overview.Edition(edition).Open(ctx, s.views.dir)
+	view, err := s.views.place.Open(ctx, Overview.Edition(edition))
 	if err != nil {
 		return 0, err
 	}

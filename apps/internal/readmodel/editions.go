@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
+	"github.com/daybook-es/daybook/projection/sqlview"
 )
 
 // An Edition says where an edition of the read model stands.
@@ -29,7 +30,12 @@ func (k *Keeper) Editions(ctx context.Context) ([]Edition, error) {
 	if open == nil {
 		return nil, away
 	}
-	all, err := open.versions.Status(ctx)
+	return EditionsOf(ctx, open)
+}
+
+// EditionsOf returns where editions stand, from the oldest to the newest.
+func EditionsOf(ctx context.Context, open *projection.Versions[*sqlview.View]) ([]Edition, error) {
+	all, err := open.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +45,7 @@ func (k *Keeper) Editions(ctx context.Context) ([]Edition, error) {
 		if v.Aside == 0 {
 			continue
 		}
-		runner := open.versions.Runner(v.View)
+		runner := open.Runner(v.View)
 		if runner == nil {
 			continue // it was removed meanwhile
 		}
@@ -59,16 +65,16 @@ var ErrBuilding = errors.New("another edition of the read model is being built a
 // two, the error is [ErrBuilding].
 func (k *Keeper) Rebuild(ctx context.Context) (edition int, err error) {
 	err = k.with(ctx, func(ctx context.Context, open *opened, _ func()) (bool, error) {
-		all := open.versions.Views()
+		all := open.Views()
 		if len(all) > 1 {
 			return false, ErrBuilding
 		}
 		edition = all[0].Edition() + 1
-		view, err := k.place.open(ctx, k.definition.Edition(edition))
+		view, err := k.place.Open(ctx, k.definition.Edition(edition))
 		if err != nil {
 			return false, asAway(err)
 		}
-		return false, open.versions.Add(view)
+		return false, open.Add(view)
 	})
 	return edition, err
 }
@@ -80,7 +86,7 @@ func (k *Keeper) Drop(ctx context.Context) error {
 		k.set(nil, &AwayError{Building: true})
 		end()
 		var errs []error
-		for _, view := range open.versions.Views() {
+		for _, view := range open.Views() {
 			errs = append(errs, view.Remove(ctx))
 		}
 		return true, asAway(errors.Join(errs...))
@@ -94,11 +100,11 @@ func (k *Keeper) RetrySetAside(ctx context.Context, key string) error {
 	if away != nil {
 		return away
 	}
-	view, answers := open.versions.Answering()
+	view, answers := open.Answering()
 	if !answers {
 		return &daybook.UnavailableError{Doing: "retry what is set aside: no edition answers"}
 	}
-	return open.versions.Runner(view).Retry(ctx, key)
+	return open.Runner(view).Retry(ctx, key)
 }
 
 // asAway says of an error that it is the database's. Nil stays nil.

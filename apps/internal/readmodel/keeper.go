@@ -2,7 +2,6 @@ package readmodel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -50,11 +49,7 @@ type Keeper struct {
 }
 
 // opened are the editions that are open.
-type opened struct {
-	versions *projection.Versions[*sqlview.View]
-	// gave is why they are not kept in step any more.
-	gave chan error
-}
+type opened = projection.Versions[*sqlview.View]
 
 // An ask is something to be done with the editions by whoever owns them.
 type ask struct {
@@ -156,40 +151,25 @@ func (k *Keeper) refuse(ctx context.Context, pause time.Duration) {
 func (k *Keeper) openAll(ctx context.Context) (*opened, error) {
 	ctx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	editions, err := k.place.editions(ctx, k.definition)
+	views, err := k.place.OpenAll(ctx, k.definition)
 	if err != nil {
 		return nil, err
 	}
-	var views []*sqlview.View
-	for _, edition := range editions {
-		view, err := k.place.open(ctx, k.definition.Edition(edition))
-		if err != nil {
-			return nil, errors.Join(err, closeAll(views))
-		}
-		views = append(views, view)
-	}
-	versions := projection.NewVersions(k.store, &projection.VersionsOptions{Runner: k.options.Runner}, views...)
-	_ = versions.Choose(ctx) // or Run does, and says what is wrong
-	return &opened{versions, make(chan error, 1)}, nil
-}
-
-func closeAll(views []*sqlview.View) error {
-	var errs []error
-	for _, view := range views {
-		errs = append(errs, view.Close())
-	}
-	return errors.Join(errs...)
+	open := projection.NewVersions(k.store, &projection.VersionsOptions{Runner: k.options.Runner}, views...)
+	_ = open.Choose(ctx) // or Run does, and says what is wrong
+	return open, nil
 }
 
 // tend keeps the editions in step, until one of them is gone or ctx ends, and closes them.
 func (k *Keeper) tend(ctx context.Context, open *opened) {
 	running, stop := context.WithCancel(ctx)
 	var ran sync.WaitGroup
-	ran.Go(func() { open.gave <- open.versions.Run(running) })
+	ended := make(chan error, 1)
+	ran.Go(func() { ended <- open.Run(running) })
 	end := func() { stop(); ran.Wait() }
 	defer func() {
 		end()
-		if err := closeAll(open.versions.Views()); err != nil {
+		if err := CloseAll(open.Views()); err != nil {
 			k.options.Logger.Warn("a read model was closed", "error", err)
 		}
 	}()
@@ -211,7 +191,7 @@ func (k *Keeper) tend(ctx context.Context, open *opened) {
 		select {
 		case <-ctx.Done():
 			return
-		case gave = <-open.gave:
+		case gave = <-ended:
 		case <-time.After(look):
 		case asked := <-k.asks:
 			reopen, err := asked.do(ctx, open, end)
@@ -230,7 +210,7 @@ func (k *Keeper) tend(ctx context.Context, open *opened) {
 func (k *Keeper) isGone(ctx context.Context, open *opened) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	for _, view := range open.versions.Views() {
+	for _, view := range open.Views() {
 		if gone, err := view.Gone(ctx); gone || err != nil {
 			return gone, err
 		}
@@ -244,12 +224,12 @@ func (k *Keeper) judge(ctx context.Context, open *opened, err error) {
 		k.set(open, &AwayError{Err: err})
 		return
 	}
-	if _, answers := open.versions.Answering(); answers {
+	if _, answers := open.Answering(); answers {
 		k.set(open, nil)
 		return
 	}
 	building := &AwayError{Building: true}
-	if status, err := open.versions.Runner(open.versions.Views()[0]).Status(ctx); err == nil {
+	if status, err := open.Runner(open.Views()[0]).Status(ctx); err == nil {
 		building.Progress = status.Progress()
 	}
 	k.set(open, building)
@@ -257,13 +237,13 @@ func (k *Keeper) judge(ctx context.Context, open *opened, err error) {
 
 // tidy removes the editions before the one that answers: readers were switched.
 func (k *Keeper) tidy(ctx context.Context, open *opened) {
-	views := open.versions.Views()
-	answering, answers := open.versions.Answering()
+	views := open.Views()
+	answering, answers := open.Answering()
 	if !answers || answering != views[len(views)-1] {
 		return
 	}
 	for _, view := range views[:len(views)-1] {
-		if err := open.versions.Remove(ctx, view); err != nil && ctx.Err() == nil {
+		if err := open.Remove(ctx, view); err != nil && ctx.Err() == nil {
 			k.options.Logger.Warn("an edition of a read model could not be removed", "edition", view.Edition(), "error", err)
 		}
 	}

@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/daybook-es/daybook/projection/sqlview"
@@ -11,8 +12,35 @@ import (
 // a PostgreSQL database.
 type Place struct{ Dir, URL string }
 
-// open opens an edition of a read model.
-func (p Place) open(ctx context.Context, d *sqlview.Definition) (*sqlview.View, error) {
+// OpenAll opens the editions of a read model that are there, the first if there is none. It
+// makes the directory.
+func (p Place) OpenAll(ctx context.Context, d *sqlview.Definition) ([]*sqlview.View, error) {
+	editions, err := p.editions(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	var views []*sqlview.View
+	for _, edition := range editions {
+		view, err := p.Open(ctx, d.Edition(edition))
+		if err != nil {
+			return nil, errors.Join(err, CloseAll(views))
+		}
+		views = append(views, view)
+	}
+	return views, nil
+}
+
+// CloseAll closes editions of a read model.
+func CloseAll(views []*sqlview.View) error {
+	var errs []error
+	for _, view := range views {
+		errs = append(errs, view.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Open opens an edition of a read model.
+func (p Place) Open(ctx context.Context, d *sqlview.Definition) (*sqlview.View, error) {
 	if p.URL != "" {
 		return d.OpenIn(ctx, p.URL)
 	}

@@ -49,7 +49,7 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 		if away != nil {
 			return away
 		}
-		view, answers := open.versions.Answering()
+		view, answers := open.Answering()
 		if !answers {
 			return k.isAway()
 		}
@@ -77,7 +77,7 @@ func (k *Keeper) Read(ctx context.Context, look func(rows *sqlview.Reader, at St
 			return err
 		}
 		// Was the edition switched, is the database away, or is it the question?
-		if now, still := open.versions.Answering(); still && now == view {
+		if now, still := open.Answering(); still && now == view {
 			if missing := k.missing(ctx, view); missing != nil {
 				k.lost(open, missing)
 				return missing
@@ -144,7 +144,7 @@ func (s *shown) follow(ctx context.Context, err error, open *opened) bool {
 	s.mu.Unlock()
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	_, err = open.versions.Wait(ctx, at)
+	_, err = open.Wait(ctx, at)
 	return err == nil
 }
 
@@ -182,7 +182,7 @@ func (k *Keeper) Wait(ctx context.Context, token daybook.Point) error {
 			case <-waiting.Done():
 			}
 		}()
-		view, err := open.versions.Wait(waiting, token)
+		view, err := open.Wait(waiting, token)
 		stop()
 		select {
 		case <-changed:
@@ -208,11 +208,11 @@ func (k *Keeper) Status(ctx context.Context) (projection.Status, error) {
 	if open == nil {
 		return projection.Status{}, away
 	}
-	view, answers := open.versions.Answering()
+	view, answers := open.Answering()
 	if !answers {
-		view = open.versions.Views()[0]
+		view = open.Views()[0]
 	}
-	return open.versions.Runner(view).Status(ctx)
+	return open.Runner(view).Status(ctx)
 }
 
 // Standing returns how far the read model has come that answers. It was so at a moment

@@ -13,7 +13,7 @@ func viewsOf(shop *orders.Shop) func(context.Context) ([]prommetrics.Projection,
 		models, err := shop.ReadModels(ctx)
 		views := make([]prommetrics.Projection, len(models))
 		for n, m := range models {
-			views[n] = prommetrics.Projection{Status: m.Status, Edition: m.Edition, Answers: m.Answers}
+			views[n] = prommetrics.Projection{Status: m.Status, Edition: m.Number, Answers: m.Answers}
 		}
 		return views, err
 	}

@@ -37,7 +37,7 @@ type asideEvent struct {
 }
 
 func describe(m orders.ReadModel) readModel {
-	d := readModel{httpapi.ReadModelOf(m.Status, m.Edition, m.Answers, m.Unready), []asideEvent{}}
+	d := readModel{httpapi.ReadModelOf(m.Status, m.Number, m.Answers, m.Unready), []asideEvent{}}
 	for _, a := range m.SetAside {
 		d.SetAside = append(d.SetAside, asideEvent{a.Position, a.EventID, a.Type, a.Keys, a.Cause, a.Attempts, a.Since, a.Next})
 	}
