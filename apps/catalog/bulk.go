@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/daybook-es/daybook/apps/internal/importing"
 )
 
 // A Line is one of many in which somebody sends products to be created.
@@ -42,7 +44,7 @@ var ErrLineTooLong = fmt.Errorf("it is longer than %d bytes", MaxLine)
 // came in the way of reading, and holds no more than one line.
 func ReadJSONLines(from io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		lines := bufio.NewReaderSize(from, MaxLine)
+		lines := bufio.NewReaderSize(importing.WithoutMark(from), MaxLine)
 		for number := 1; ; number++ {
 			text, err := lines.ReadSlice('\n')
 			line := Line{Number: number, Size: len(text)}
@@ -53,9 +55,6 @@ func ReadJSONLines(from io.Reader) iter.Seq2[Line, error] {
 			if err != nil && err != io.EOF {
 				yield(Line{}, err)
 				return
-			}
-			if number == 1 {
-				text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 			}
 			if line.Wrong == nil && len(bytes.TrimSpace(text)) > 0 {
 				line.Column, line.Wrong = line.Create.read(text)
@@ -71,9 +70,6 @@ func ReadJSONLines(from io.Reader) iter.Seq2[Line, error] {
 		}
 	}
 }
-
-// byteOrderMark is what some programs begin a text with.
-const byteOrderMark = "\ufeff"
 
 // read reads a product from a line of JSON, and returns what is wrong with it, and where.
 func (c *CreateProduct) read(text []byte) (column int, wrong error) {
@@ -106,11 +102,7 @@ func ReadCSV(from io.Reader) iter.Seq2[Line, error] { return ReadTable(from, ','
 // tabulator of what is copied out of a spreadsheet.
 func ReadTable(from io.Reader, separator rune) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		plain := bufio.NewReader(from)
-		if mark, _ := plain.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-			_, _ = plain.Discard(len(byteOrderMark)) // it is there, and the name after it may be quoted
-		}
-		bounded := &bounded{from: plain, left: MaxLine}
+		bounded := &bounded{from: importing.WithoutMark(from), left: MaxLine}
 		table := csv.NewReader(bounded)
 		table.ReuseRecord, table.Comma = true, separator
 		header, err := table.Read()

@@ -118,11 +118,7 @@ func (t *Tables) rowsOf(path string, counted bool, columns []string, yield func(
 			return false
 		}
 	}
-	plain := bufio.NewReader(in)
-	if mark, _ := plain.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		_, _ = plain.Discard(len(byteOrderMark)) // it is there
-	}
-	r.table = csv.NewReader(plain)
+	r.table = csv.NewReader(WithoutMark(in))
 	r.table.ReuseRecord = true
 	if r.err = r.header(); r.err != nil {
 		yield(r)
@@ -142,8 +138,16 @@ func (t *Tables) rowsOf(path string, counted bool, columns []string, yield func(
 	}
 }
 
-// byteOrderMark is what some programs begin a file with, before a name that may be quoted.
-const byteOrderMark = "\ufeff"
+// WithoutMark returns what reads a text without the byte order mark that some programs begin
+// one with. In a table it would be part of the first name, and spoil it if that is quoted.
+func WithoutMark(text io.Reader) *bufio.Reader {
+	const mark = "\ufeff"
+	plain := bufio.NewReader(text)
+	if begins, _ := plain.Peek(len(mark)); string(begins) == mark {
+		_, _ = plain.Discard(len(mark)) // it is there
+	}
+	return plain
+}
 
 // A countingReader counts what is read through it.
 type countingReader struct {
