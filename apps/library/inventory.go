@@ -304,7 +304,7 @@ func (i *Inventory) Totals(ctx context.Context) (t Totals, shown Shown, err erro
 
 // History returns every event of a book, the oldest first, or [ErrNoSuchBook].
 func (i *Inventory) History(ctx context.Context, isbn ISBN) ([]Occurrence, Shown, error) {
-	history, at, err := past.Events(ctx, i.store, daybook.Stream(StreamOf(isbn)), Books.Codec())
+	history, at, err := past.Events(ctx, i.store, AboutBook(isbn), Books.Codec())
 	if err == nil && len(history) == 0 {
 		err = ErrNoSuchBook
 	}
@@ -314,7 +314,7 @@ func (i *Inventory) History(ctx context.Context, isbn ISBN) ([]Occurrence, Shown
 // ReaderHistory returns every event about a reader, the oldest first, or
 // [ErrNoSuchReader].
 func (i *Inventory) ReaderHistory(ctx context.Context, card Card) ([]Occurrence, Shown, error) {
-	history, at, err := past.Events(ctx, i.store, daybook.Query{{Tags: []string{readerTag(card)}}}, Books.Codec())
+	history, at, err := past.Events(ctx, i.store, AboutReader(card), Books.Codec())
 	if err != nil {
 		return nil, Shown{}, err
 	}

@@ -16,7 +16,7 @@ import (
 func BookAsOf(ctx context.Context, store daybook.Store, isbn ISBN, m Moment) (Book, Shown, error) {
 	book := Book{ISBN: isbn}
 	there := false
-	read, at, err := past.Show(ctx, store, daybook.Stream(StreamOf(isbn)), Books.Codec(), m, func(fact any, at daybook.Recorded) {
+	read, at, err := past.Show(ctx, store, AboutBook(isbn), Books.Codec(), m, func(fact any, at daybook.Recorded) {
 		there = true
 		book.apply(fact, at)
 	})
