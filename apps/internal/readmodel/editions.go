@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/projection"
 	"github.com/daybook-es/daybook/projection/sqlview"
 )
@@ -91,20 +90,6 @@ func (k *Keeper) Drop(ctx context.Context) error {
 		}
 		return true, asAway(errors.Join(errs...))
 	})
-}
-
-// RetrySetAside tries once more what the edition that answers has set aside under a key,
-// or all of it under none.
-func (k *Keeper) RetrySetAside(ctx context.Context, key string) error {
-	open, away, _ := k.state()
-	if away != nil {
-		return away
-	}
-	view, answers := open.Answering()
-	if !answers {
-		return &daybook.UnavailableError{Doing: "retry what is set aside: no edition answers"}
-	}
-	return open.Runner(view).Retry(ctx, key)
 }
 
 // asAway says of an error that it is the database's. Nil stays nil.
