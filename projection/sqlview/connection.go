@@ -129,12 +129,14 @@ var errBroken = errors.New("the connection is given up")
 // giveBack keeps a connection for the next, if it is good for one.
 func (r *readers) giveBack(c *connection, good bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if good && !r.closed {
+	kept := good && !r.closed
+	if kept {
 		r.idle = append(r.idle, c)
-		return
 	}
-	c.discard() // whoever used it was told what is wrong with it
+	r.mu.Unlock()
+	if !kept {
+		c.discard() // whoever used it was told what is wrong with it
+	}
 }
 
 // transact calls look in a transaction, which sees what was committed when it asks first.

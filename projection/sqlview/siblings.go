@@ -87,12 +87,8 @@ func (f *sqliteFile) skipsBefore(ctx context.Context, d *Definition) (all []kept
 // skips reads what was skipped in the version, and in those before it.
 func (s sibling) skips(ctx context.Context, name string) (skips []kept, err error) {
 	err = s.with(ctx, true, func(conn *sql.Conn) error {
-		tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		skips, err = skipsOf(&Reader{ctx: ctx, s: sqliteReader{tx}}, name, s.version)
+		c := newConnection(conn)
+		skips, err = skipsOf(&Reader{ctx: ctx, s: &c}, name, s.version)
 		return err
 	})
 	return skips, err

@@ -210,18 +210,6 @@ func (f *sqliteFile) ask(ctx context.Context, look func(*Reader) error) error {
 	return f.readers.with(ctx, func(c *connection) error { return look(&Reader{ctx: ctx, s: c}) })
 }
 
-// A sqliteReader asks within a transaction that changes nothing.
-type sqliteReader struct {
-	db interface {
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	}
-}
-
-func (r sqliteReader) query(ctx context.Context, query string, args []any, yield func(Row, error) bool) {
-	rows, err := r.db.QueryContext(ctx, query, arguments(args)...)
-	each(rows, err, yield)
-}
-
 // each yields rows.
 func each(rows *sql.Rows, err error, yield func(Row, error) bool) {
 	if err != nil {
