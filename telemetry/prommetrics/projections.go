@@ -40,7 +40,7 @@ type Projection struct {
 }
 
 // Projections adds read models, of which status says where they stand whenever it is asked.
-// See [RunnerOf] and [VersionsOf]. Name, version and edition tell one from another.
+// See [RunnerOf]. Name, version and edition tell one from another.
 func (m *Metrics) Projections(status func(context.Context) ([]Projection, error)) {
 	m.add("projections", func(ctx context.Context, g *gathering) error {
 		all, err := status(ctx)
@@ -92,21 +92,5 @@ func RunnerOf(r *projection.Runner) func(context.Context) ([]Projection, error) 
 	return func(ctx context.Context) ([]Projection, error) {
 		status, err := r.Status(ctx)
 		return []Projection{{Status: status, Answers: true}}, err
-	}
-}
-
-// VersionsOf returns what [Metrics.Projections] asks, for several versions of a read model.
-// Those with a method Edition() int are told apart by that, too.
-func VersionsOf[V projection.View](v *projection.Versions[V]) func(context.Context) ([]Projection, error) {
-	return func(ctx context.Context) ([]Projection, error) {
-		all, err := v.Status(ctx)
-		told := make([]Projection, len(all))
-		for n, s := range all {
-			told[n] = Projection{Status: s.Status, Answers: s.Answers}
-			if numbered, is := any(s.View).(interface{ Edition() int }); is {
-				told[n].Edition = numbered.Edition()
-			}
-		}
-		return told, err
 	}
 }
