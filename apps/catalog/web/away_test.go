@@ -22,6 +22,7 @@ import (
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/internal/pgtest"
 )
 
@@ -57,14 +58,14 @@ type traffic struct {
 func (s *shop) begin() *traffic {
 	s.t.Helper()
 	t := &traffic{shop: s}
-	var last answer
+	var last sitetest.Answer
 	for i := range 20 {
 		last = s.send("/products", fmt.Sprintf(`{"name": "Product %d", "price": %d, "sku": "S-%[1]d", "category": "c%d"}`, i, i+1, i%3))
 		t.products = append(t.products, last.Header.Get("Location"))
 	}
 	t.asked = append([]string{"/products", "/products?search=product", "/products?category=c1&sort=dearest", "/products/facets", t.products[3] + "/history", t.products[4] + "/prices"}, t.products...)
 	for _, path := range t.asked {
-		if a := s.get(path, last.token()...); a.StatusCode != http.StatusOK {
+		if a := s.get(path, last.Token()...); a.StatusCode != http.StatusOK {
 			s.t.Fatalf("GET %s is answered %d: %s", path, a.StatusCode, a.Body)
 		}
 	}
@@ -154,7 +155,7 @@ func (t *traffic) agree() {
 	shown := map[string]catalog.Product{}
 	for path := "/products?limit=500"; path != ""; {
 		a := t.get(path, httpapi.TokenHeader, t.now())
-		for _, p := range read[[]catalog.Product](t.t, a, http.StatusOK) {
+		for _, p := range sitetest.Read[[]catalog.Product](t.t, a, http.StatusOK) {
 			shown[p.ID] = p
 		}
 		path, _, _ = strings.Cut(strings.TrimPrefix(a.Header.Get("Link"), "<"), ">")
@@ -215,20 +216,20 @@ func (s *shop) awayFor(t *testing.T, traffic *traffic) {
 	traffic.goesOn(&traffic.stale)
 
 	// Of what nobody asked before there is no answer, and one who wants no old one gets none.
-	p := s.get("/products?search=unheard").isProblem(t, httpapi.Unavailable)
+	p := s.get("/products?search=unheard").IsProblem(t, httpapi.Unavailable)
 	if !strings.Contains(p.Detail, "cannot be reached") {
 		t.Errorf("what nobody asked before is told %q", p.Detail)
 	}
-	s.get("/products", "Cache-Control", "stale-if-error=0").isProblem(t, httpapi.Unavailable)
+	s.get("/products", "Cache-Control", "stale-if-error=0").IsProblem(t, httpapi.Unavailable)
 	if a := s.get("/products", "Cache-Control", "stale-if-error=600"); a.StatusCode != http.StatusOK {
 		t.Errorf("one who takes what is ten minutes old is answered %d", a.StatusCode)
 	}
 	// A command's token does not keep anybody from the last that is known.
 	created := s.send("/products", `{"name": "Meanwhile", "price": 1}`)
-	if a := s.get("/products", created.token()...); a.StatusCode != http.StatusOK || a.Header.Get(StaleHeader) == "" {
+	if a := s.get("/products", created.Token()...); a.StatusCode != http.StatusOK || a.Header.Get(StaleHeader) == "" {
 		t.Errorf("with a token it is answered %d", a.StatusCode)
 	}
-	if ready := read[readiness](t, s.get("/readyz"), http.StatusOK); ready.Away == "" || !ready.Ready {
+	if ready := sitetest.Read[readiness](t, s.get("/readyz"), http.StatusOK); ready.Away == "" || !ready.Ready {
 		t.Errorf("it is %+v", ready)
 	}
 	if a := s.get("/readmodels"); a.StatusCode != http.StatusOK || !strings.Contains(a.Body, "read database is away") {
@@ -308,11 +309,11 @@ func TestTheReadModelIsBuiltAgainUnderLoad(t *testing.T) {
 			traffic.goesOn(&traffic.fresh)
 			for want := 2; want <= 3; want++ {
 				a := s.send("/readmodels", `{}`)
-				if edition := read[map[string]int](t, a, http.StatusAccepted)["edition"]; edition != want {
+				if edition := sitetest.Read[map[string]int](t, a, http.StatusAccepted)["edition"]; edition != want {
 					t.Errorf("edition %d is being built; want %d", edition, want)
 				}
 				until(t, "readers are switched to it, and the other is gone", func() bool {
-					is := read[readModelsAnswer](t, s.get("/readmodels"), http.StatusOK).ReadModels
+					is := sitetest.Read[readModelsAnswer](t, s.get("/readmodels"), http.StatusOK).ReadModels
 					return len(is) == 1 && is[0].Edition == want && is[0].Answers
 				})
 				traffic.goesOn(&traffic.fresh)
@@ -330,7 +331,7 @@ func TestAReadDatabaseThatDoesNotAnswerIsAway(t *testing.T) {
 	url := pgtest.Database(t)
 	s := open(t, readmodel.Place{URL: url})
 	created := s.send("/products", `{"name": "Lamp", "price": 1}`)
-	s.get("/products", created.token()...)
+	s.get("/products", created.Token()...)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

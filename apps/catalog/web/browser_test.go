@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/browser"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 )
 
 // A visitor is somebody at a browser, at a catalogue of their own.
@@ -37,7 +38,7 @@ func (v *visitor) product() catalog.Product {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return read[catalog.Product](v.t, v.get(at), http.StatusOK)
+	return sitetest.Read[catalog.Product](v.t, v.get(at), http.StatusOK)
 }
 
 // costs waits until the plot ends with a price.
@@ -114,7 +115,7 @@ func TestPricesChangeWhereTheyAreLookedAt(t *testing.T) {
 	v := visit(t, readmodel.Place{Dir: t.TempDir()})
 	created := v.send("/products", `{"name": "Lamp", "price": 10}`)
 	at := created.Header.Get("Location")
-	v.get(at, created.token()...)
+	v.get(at, created.Token()...)
 	v.Open(at)
 	v.Shows("#state", "Live")
 	v.Do(chromedp.Evaluate[chromedp.Void](`void (document.body.dataset.same = "yes")`))
@@ -142,14 +143,14 @@ func TestPricesChangeWhereTheyAreLookedAt(t *testing.T) {
 
 func TestAVisitorSearches(t *testing.T) {
 	v := visit(t, readmodel.Place{Dir: t.TempDir()})
-	var last answer
+	var last sitetest.Answer
 	for _, body := range []string{
 		`{"name": "Red lamp", "price": 35.9, "category": "light", "sku": "LUX-1", "stock": 2}`, `{"name": "Bulb", "price": 2.5, "category": "light"}`,
 		`{"name": "Ladder", "price": 89, "category": "tools", "description": "Red."}`,
 	} {
 		last = v.send("/products", body)
 	}
-	v.get("/products", last.token()...)
+	v.get("/products", last.Token()...)
 	v.Open("/products")
 	v.Shows("#matching", "3 products")
 	// As one types, without a button.
@@ -251,7 +252,7 @@ func TestPagesFitAPhone(t *testing.T) {
 	for _, price := range []string{"1", "2", "3", "9999999999.98"} {
 		created = v.send(at+"/price", `{"price": `+price+`}`)
 	}
-	v.get(at, created.token()...)
+	v.get(at, created.Token()...)
 	for _, page := range []string{"/products", "/products?category=" + long, at, at + "?version=2", "/products/bulk", "/readmodels", "/session", "/problems", "/" + long} {
 		v.Open(page)
 		if page == "/"+long {
@@ -299,7 +300,7 @@ func TestPagesSayThatTheyAreStale(t *testing.T) {
 	v := visit(t, readmodel.Place{Dir: dir})
 	created := v.send("/products", `{"name": "Lamp", "price": 3}`)
 	at := created.Header.Get("Location")
-	v.get("/products", created.token()...)
+	v.get("/products", created.Token()...)
 	v.Open("/products")
 	v.Open(at)
 	v.costs("3.00")
@@ -332,7 +333,7 @@ func TestPagesSayThatTheyAreStale(t *testing.T) {
 func TestAnAdministratorHasTheReadModelBuiltAgain(t *testing.T) {
 	v := visit(t, readmodel.Place{Dir: t.TempDir()})
 	created := v.send("/products", `{"name": "Lamp", "price": 3}`)
-	v.get("/products", created.token()...)
+	v.get("/products", created.Token()...)
 	v.Open("/readmodels")
 	v.Shows("#models", "edition 1 answers")
 	v.Click("#models form[action='/readmodels'] button")
@@ -352,9 +353,9 @@ func TestPagesOfferWhatTheVisitorMayDo(t *testing.T) {
 	created := s.send("/products", `{"name": "Lamp", "price": 3}`, "Authorization", "Bearer key-of-editor")
 	at := created.Header.Get("Location")
 	for _, who := range []string{"reader", "editor", "admin"} {
-		page := func(path string) answer {
+		page := func(path string) sitetest.Answer {
 			t.Helper()
-			return s.get(path, append(created.token(), "Accept", "text/html", "Authorization", "Bearer key-of-"+who)...)
+			return s.get(path, append(created.Token(), "Accept", "text/html", "Authorization", "Bearer key-of-"+who)...)
 		}
 		for path, offers := range map[string]map[string]string{
 			"/products":   {`action="/products"`: "editor admin", `href="/products/bulk"`: "editor admin", `href="/readmodels"`: "editor admin", "</span>" + who + "</a>": "reader editor admin"},

@@ -14,16 +14,17 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 )
 
 // bulk sends many products.
-func (s *shop) bulk(media, body string, header ...string) answer {
+func (s *shop) bulk(media, body string, header ...string) sitetest.Answer {
 	s.t.Helper()
-	return ask(s.t, "POST", s.url+"/products/bulk", body, append([]string{"Content-Type", media}, header...)...)
+	return sitetest.Ask(s.t, "POST", s.url+"/products/bulk", body, append([]string{"Content-Type", media}, header...)...)
 }
 
 // lines returns what became of each line, and of all.
-func (a answer) lines(t *testing.T) (each []lineResult, all bulkResult) {
+func lines(t *testing.T, a sitetest.Answer) (each []lineResult, all bulkResult) {
 	t.Helper()
 	if a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != linesBody {
 		t.Fatalf("it is answered %d as %s: %s", a.StatusCode, a.Header.Get("Content-Type"), a.Body)
@@ -74,7 +75,7 @@ func TestManyProductsAreCreatedLineByLine(t *testing.T) {
 			`{"name": "Other", "price": 1, "sku": "t"}` + "\n" + `{"name": "Debt", "price": -1}` + "\n" + `{"name": "Same", "price": 1, "sku": "J"}` + "\n" + `{"name": "Last", "price": 1}`,
 		tableBody: "name,price,sku\nLamp,35.9,c\nRope,a,\nNail\nOther,1,t\nDebt,-1,\nSame,1,C\nLast,1,\n",
 	} {
-		each, all := s.bulk(media, body).lines(t)
+		each, all := lines(t, s.bulk(media, body))
 		var got []string
 		for _, l := range each {
 			said := fmt.Sprint(l.Line, " ", l.Status, " ", l.Column)
@@ -137,7 +138,7 @@ func TestABulkThatIsSentAgainGoesOn(t *testing.T) {
 	<-ended
 
 	first := s.bulk(linesBody, body.String(), key...)
-	_, all := first.lines(t)
+	_, all := lines(t, first)
 	if want := (bulkResult{Done: true, Lines: products + 15, Created: products, Failed: 15}); all != want {
 		t.Errorf("in all it is %+v; want %+v", all, want)
 	}
@@ -151,22 +152,22 @@ func TestABulkThatIsSentAgainGoesOn(t *testing.T) {
 	if s.recorded() != recorded {
 		t.Errorf("again %d events are recorded; there were %d", s.recorded(), recorded)
 	}
-	_, longer := s.bulk(linesBody, body.String()+`{"name": "One more", "price": 1}`, key...).lines(t)
+	_, longer := lines(t, s.bulk(linesBody, body.String()+`{"name": "One more", "price": 1}`, key...))
 	if longer.Created != products+1 || s.recorded() != recorded+1 {
 		t.Errorf("with a line more it is %+v, and %d events", longer, s.recorded())
 	}
-	other, _ := s.bulk(linesBody, strings.Replace(body.String(), "Product 7\"", "Product seven\"", 1), key...).lines(t)
+	other, _ := lines(t, s.bulk(linesBody, strings.Replace(body.String(), "Product 7\"", "Product seven\"", 1), key...))
 	if p := other[7].Problem; p == nil || p.Type != "/problems#key-reused" || other[8].Status != http.StatusCreated {
 		t.Errorf("a line that says something else is answered %+v", other[7])
 	}
 
-	stocked, _ := s.bulk(linesBody, strings.Replace(body.String(), `"S-7", "stock": 1`, `"S-7", "stock": 5`, 1), key...).lines(t)
+	stocked, _ := lines(t, s.bulk(linesBody, strings.Replace(body.String(), `"S-7", "stock": 1`, `"S-7", "stock": 5`, 1), key...))
 	if p := stocked[7].Problem; p == nil || p.Type != "/problems#key-reused" || stocked[8].Status != http.StatusCreated {
 		t.Errorf("a line that says another stock is answered %+v", stocked[7])
 	}
 
 	// Without a key it is another request, and all of these SKUs are taken.
-	if _, all := s.bulk(linesBody, body.String()).lines(t); all.Created != 0 {
+	if _, all := lines(t, s.bulk(linesBody, body.String())); all.Created != 0 {
 		t.Errorf("without its key it is %+v", all)
 	}
 	if page := s.get("/products?limit=1", httpapi.TokenHeader, s.now()); page.Header.Get(MatchingHeader) != fmt.Sprint(products+1) {
@@ -185,13 +186,13 @@ func (s *shop) now() string {
 
 func TestABulkThatCannotBeReadIsAProblem(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
-	s.bulk("application/json", `[]`).isProblem(t, httpapi.WrongMediaType)
-	s.bulk(tableBody, "name,colour\nLamp,red\n").isProblem(t, httpapi.Malformed)
-	s.bulk(linesBody, `{}`, "Idempotency-Key", strings.Repeat("x", 256)).isProblem(t, httpapi.Malformed)
-	if each, all := s.bulk(linesBody, "").lines(t); len(each) != 0 || !all.Done {
+	s.bulk("application/json", `[]`).IsProblem(t, httpapi.WrongMediaType)
+	s.bulk(tableBody, "name,colour\nLamp,red\n").IsProblem(t, httpapi.Malformed)
+	s.bulk(linesBody, `{}`, "Idempotency-Key", strings.Repeat("x", 256)).IsProblem(t, httpapi.Malformed)
+	if each, all := lines(t, s.bulk(linesBody, "")); len(each) != 0 || !all.Done {
 		t.Errorf("nothing at all is answered %v, %+v", each, all)
 	}
-	if _, all := s.bulk(tableBody, "name,price\n").lines(t); !all.Done || all.Lines != 0 {
+	if _, all := lines(t, s.bulk(tableBody, "name,price\n")); !all.Done || all.Lines != 0 {
 		t.Errorf("a table of nothing is answered %+v", all)
 	}
 }
@@ -205,7 +206,7 @@ func TestABulkIsRecordedInAppendsThatEveryStoreTakes(t *testing.T) {
 		for range 600 {
 			fmt.Fprintf(&body, "%s,1,,1,\"%s\"\n", strings.Repeat("n", 100), strings.Repeat(sign, 660/len(sign)))
 		}
-		if _, all := s.bulk(tableBody, body.String()).lines(t); !all.Done || all.Created != 600 {
+		if _, all := lines(t, s.bulk(tableBody, body.String())); !all.Done || all.Created != 600 {
 			t.Fatalf("a bulk of %q is %+v", sign, all)
 		}
 		reading, err := s.store.Read(t.Context(), daybook.All(), daybook.Span{})

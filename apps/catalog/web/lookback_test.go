@@ -10,12 +10,13 @@ import (
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 )
 
 func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	created := s.send("/products", `{"name": "Lamp", "price": 1}`)
-	product := read[catalog.Product](t, created, http.StatusCreated)
+	product := sitetest.Read[catalog.Product](t, created, http.StatusCreated)
 	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"till": "sends", "reader": "asks", "admin": "sees"}, "allow": [
 	  {"roles": ["till"], "send": ["*"]}, {"roles": ["reader", "admin"], "ask": ["*"]}, {"roles": ["admin"], "read": ["*"]}]}`)), nil)
 	site := New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Guard: guard, Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
@@ -26,18 +27,18 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 	defer server.Close()
 	at := "/products/" + product.ID
 	for role, may := range map[string]bool{"admin": true, "reader": false} {
-		if a := ask(t, "GET", server.URL+at, "", append(created.token(), "X-Role", role, "Accept", "text/html")...); a.StatusCode != http.StatusOK || strings.Contains(a.Body, "by local") != may {
+		if a := sitetest.Ask(t, "GET", server.URL+at, "", append(created.Token(), "X-Role", role, "Accept", "text/html")...); a.StatusCode != http.StatusOK || strings.Contains(a.Body, "by local") != may {
 			t.Errorf("the page shows %s %d, and the past: %s", role, a.StatusCode, a.Body)
 		}
 	}
-	if a := ask(t, "POST", server.URL+at+"/price", "price=-1", "X-Role", "till", "Accept", "text/html", "Content-Type", httpapi.FormBody); a.StatusCode < 400 || strings.Contains(a.Body, "Lamp") {
+	if a := sitetest.Ask(t, "POST", server.URL+at+"/price", "price=-1", "X-Role", "till", "Accept", "text/html", "Content-Type", httpapi.FormBody); a.StatusCode < 400 || strings.Contains(a.Body, "Lamp") {
 		t.Errorf("a form that is refused shows %d, and the product: %s", a.StatusCode, a.Body)
 	}
 	for path, status := range map[string]int{
 		at: 200, "/products": 200, "/products/facets": 200,
 		at + "/history": 403, at + "?version=1": 403, at + "?known_at=2100-01-01": 403, "/products?as_of=2100-01-01": 403, "/products/facets?known_at=2100-01-01": 403,
 	} {
-		shown := ask(t, "GET", server.URL+path, "", append(created.token(), "X-Role", "admin")...)
+		shown := sitetest.Ask(t, "GET", server.URL+path, "", append(created.Token(), "X-Role", "admin")...)
 		if shown.StatusCode != http.StatusOK {
 			t.Errorf("%s: an admin is answered %d: %s", path, shown.StatusCode, shown.Body)
 		}
@@ -47,7 +48,7 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 			if want == 200 && len(header) > 2 {
 				want = http.StatusNotModified
 			}
-			if a := ask(t, "GET", server.URL+path, "", header...); a.StatusCode != want {
+			if a := sitetest.Ask(t, "GET", server.URL+path, "", header...); a.StatusCode != want {
 				t.Errorf("%s: who may not read events is answered %d, want %d: %s", path, a.StatusCode, want, a.Body)
 			}
 		}
@@ -58,7 +59,7 @@ func TestThePastIsShownToThoseWhoMayReadTheEvents(t *testing.T) {
 func TestAPageShowsOnlyWhatItsReaderMayAsk(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	created := s.send("/products", `{"name": "Lamp", "price": 1, "category": "Light"}`)
-	product := read[catalog.Product](t, created, http.StatusCreated)
+	product := sitetest.Read[catalog.Product](t, created, http.StatusCreated)
 	guard := access.NewGuard(access.MustParsePolicy([]byte(`{"roles": {"till": "knows what there is", "admin": "sees"}, "allow": [
 	  {"roles": ["till"], "ask": ["Products", "Product"]}, {"roles": ["admin"], "ask": ["*"], "read": ["*"]}]}`)), nil)
 	site := New(s.store, s.showcase, &Options{Options: httpapi.Options{Logger: quiet, Guard: guard, Authenticator: access.AuthenticatorFunc(func(r *http.Request) (access.Principal, error) {
@@ -72,7 +73,7 @@ func TestAPageShowsOnlyWhatItsReaderMayAsk(t *testing.T) {
 		"/products":               {"category=Light", "data-live"},
 	} {
 		for role, may := range map[string]bool{"admin": true, "till": false} {
-			a := ask(t, "GET", server.URL+path, "", append(created.token(), "X-Role", role, "Accept", "text/html")...)
+			a := sitetest.Ask(t, "GET", server.URL+path, "", append(created.Token(), "X-Role", role, "Accept", "text/html")...)
 			if a.StatusCode != http.StatusOK || !strings.Contains(a.Body, "Lamp") {
 				t.Fatalf("%s is shown %d at %s: %s", role, a.StatusCode, path, a.Body)
 			}

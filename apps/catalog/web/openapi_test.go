@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 )
 
 // undescribed are the routes that programs have no use for.
@@ -59,7 +60,7 @@ func TestTheDescriptionIsOfWhatThereIs(t *testing.T) {
 		at: "Product", at + "/history": "History", at + "/prices": "PriceHistory", "/products/facets": "Facets",
 		"/readmodels": "ReadModels", "/readyz": "Readiness", "/nothing": "Problem",
 	} {
-		value := read[any](t, s.get(path, last.token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
+		value := sitetest.Read[any](t, s.get(path, last.Token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
 		// A field that is answered and not described is a mistake in the description.
 		closed := *doc.Components.Schemas[schema].Value
 		closed.AdditionalProperties = openapi3.AdditionalProperties{Has: new(bool)}

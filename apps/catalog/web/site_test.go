@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +14,7 @@ import (
 	"github.com/daybook-es/daybook/apps/catalog"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
 	"github.com/daybook-es/daybook/apps/internal/readmodel"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
@@ -79,88 +78,27 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// An answer is what came of a request.
-type answer struct {
-	*http.Response
-	Body string
-}
-
-// noRedirects shows a test where it is led to.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
-// ask sends a request. The header is given as names and values by turns.
-func ask(t *testing.T, method, address, body string, header ...string) answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	response, err := noRedirects.Do(r)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, address, err)
-	}
-	defer response.Body.Close()
-	read, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatalf("%s %s: read the answer: %v", method, address, err)
-	}
-	return answer{response, string(read)}
-}
-
-func (s *shop) get(path string, header ...string) answer {
+func (s *shop) get(path string, header ...string) sitetest.Answer {
 	s.t.Helper()
-	return ask(s.t, "GET", s.url+path, "", header...)
+	return sitetest.Ask(s.t, "GET", s.url+path, "", header...)
 }
 
 // send sends a command as JSON.
-func (s *shop) send(path, body string, header ...string) answer {
+func (s *shop) send(path, body string, header ...string) sitetest.Answer {
 	s.t.Helper()
-	return ask(s.t, "POST", s.url+path, body, append([]string{"Content-Type", "application/json"}, header...)...)
+	return sitetest.Send(s.t, s.url+path, body, header...)
 }
 
 // form sends a command as a page does.
-func (s *shop) form(path string, fields url.Values, header ...string) answer {
+func (s *shop) form(path string, fields url.Values, header ...string) sitetest.Answer {
 	s.t.Helper()
-	return ask(s.t, "POST", s.url+path, fields.Encode(), append([]string{"Content-Type", httpapi.FormBody, "Accept", "text/html"}, header...)...)
-}
-
-// token returns the header with which a query shows what a command did.
-func (a answer) token() []string {
-	return []string{httpapi.TokenHeader, a.Header.Get(httpapi.TokenHeader)}
-}
-
-// read decodes an answer.
-func read[T any](t *testing.T, a answer, status int) (value T) {
-	t.Helper()
-	if a.StatusCode != status {
-		t.Fatalf("%s %s answered %d: %s", a.Request.Method, a.Request.URL, a.StatusCode, a.Body)
-	}
-	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
-		t.Fatalf("%s %s: %v: %s", a.Request.Method, a.Request.URL, err, a.Body)
-	}
-	return value
-}
-
-// isProblem checks that an answer is a problem of a kind.
-func (a answer) isProblem(t *testing.T, k httpapi.Kind) httpapi.Problem {
-	t.Helper()
-	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
-		t.Fatalf("%s answered %d as %s: %s", a.Request.URL, a.StatusCode, got, a.Body)
-	}
-	p := read[httpapi.Problem](t, a, k.Status)
-	if p.Type != "/problems#"+k.Name || p.Status != k.Status || p.Instance == "" {
-		t.Errorf("%s answered %+v, want the problem %s", a.Request.URL, p, k.Name)
-	}
-	return p
+	return sitetest.Form(s.t, s.url+path, fields, header...)
 }
 
 func TestCommands(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	a := s.send("/products", `{"name": "Lamp", "price": 19.99}`)
-	lamp := read[catalog.Product](t, a, http.StatusCreated)
+	lamp := sitetest.Read[catalog.Product](t, a, http.StatusCreated)
 	at := "/products/" + lamp.ID
 	if lamp.Name != "Lamp" || lamp.Price != 19_99 || lamp.Version != 1 || lamp.Status != catalog.Offered || a.Header.Get("Location") != at || !strings.Contains(a.Body, `"price": 19.99`) {
 		t.Errorf("creating a product answers %s at %q", a.Body, a.Header.Get("Location"))
@@ -176,30 +114,30 @@ func TestCommands(t *testing.T) {
 		"/restock":    {`{"quantity": 3}`, func(p catalog.Product) bool { return p.Stock == 3 }},
 	} {
 		a := s.send(at+path, c.body)
-		if p := read[catalog.Product](t, a, http.StatusOK); !c.is(p) {
+		if p := sitetest.Read[catalog.Product](t, a, http.StatusOK); !c.is(p) {
 			t.Errorf("%s answers %+v", path, p)
 		}
 		// What is shown to whoever sends the token is what the command left, with the same tag.
-		shown := s.get(at, a.token()...)
-		if p := read[catalog.Product](t, shown, http.StatusOK); !c.is(p) || shown.Header.Get("ETag") != a.Header.Get("ETag") {
+		shown := s.get(at, a.Token()...)
+		if p := sitetest.Read[catalog.Product](t, shown, http.StatusOK); !c.is(p) || shown.Header.Get("ETag") != a.Header.Get("ETag") {
 			t.Errorf("after %s it is shown as %+v, %s and %s", path, p, shown.Header.Get("ETag"), a.Header.Get("ETag"))
 		}
 	}
 	a = s.send(at+"/discontinue", `{"reason": "old"}`)
-	if p := read[catalog.Product](t, a, http.StatusOK); p.Status != catalog.Discontinued || p.Reason != "old" {
+	if p := sitetest.Read[catalog.Product](t, a, http.StatusOK); p.Status != catalog.Discontinued || p.Reason != "old" {
 		t.Errorf("discontinuing answers %+v", p)
 	}
-	if p := s.send(at+"/price", `{"price": 1}`).isProblem(t, httpapi.Refused); p.Rule != "offered" {
+	if p := s.send(at+"/price", `{"price": 1}`).IsProblem(t, httpapi.Refused); p.Rule != "offered" {
 		t.Errorf("a new price of what is not offered is %+v", p)
 	}
-	if p := s.send("/products/another/price", `{"price": 1}`).isProblem(t, httpapi.NotFound); p.Rule != "product-exists" {
+	if p := s.send("/products/another/price", `{"price": 1}`).IsProblem(t, httpapi.NotFound); p.Rule != "product-exists" {
 		t.Errorf("a price of nothing is %+v", p)
 	}
-	if p := s.send("/products", `{"name": "Debt", "price": -1}`).isProblem(t, httpapi.Refused); p.Rule != "never-negative" {
+	if p := s.send("/products", `{"name": "Debt", "price": -1}`).IsProblem(t, httpapi.Refused); p.Rule != "never-negative" {
 		t.Errorf("a negative price is %+v", p)
 	}
 	s.send("/products", `{"name": "One", "price": 1, "sku": "S-1"}`)
-	if p := s.send("/products", `{"name": "Two", "price": 1, "sku": "s-1"}`).isProblem(t, httpapi.Refused); p.Rule != "one-product-per-sku" {
+	if p := s.send("/products", `{"name": "Two", "price": 1, "sku": "s-1"}`).IsProblem(t, httpapi.Refused); p.Rule != "one-product-per-sku" {
 		t.Errorf("a SKU that is taken is %+v", p)
 	}
 	for body, kind := range map[string]httpapi.Kind{
@@ -213,7 +151,7 @@ func TestCommands(t *testing.T) {
 		`{"name": "Lamp", "price": 1} {}`:             httpapi.Malformed,
 		`[]`:                                          httpapi.Malformed,
 	} {
-		s.send("/products", body).isProblem(t, kind)
+		s.send("/products", body).IsProblem(t, kind)
 	}
 	if a := s.form("/products", url.Values{"name": {"Rope"}, "price": {"9.99"}, "description": {"Long,\r\nand strong."}, "key": {"1"}}); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/products/") {
 		t.Errorf("a form is answered %d, %s", a.StatusCode, a.Body)
@@ -229,7 +167,7 @@ func TestWhoHasJustSentACommandIsShownWhatItDid(t *testing.T) {
 			if a := s.get(at); a.StatusCode != http.StatusOK {
 				t.Errorf("the product is answered %d", a.StatusCode)
 			}
-		} else if all := read[[]catalog.Product](t, s.get("/products?limit=100"), http.StatusOK); len(all) != n+1 {
+		} else if all := sitetest.Read[[]catalog.Product](t, s.get("/products?limit=100"), http.StatusOK); len(all) != n+1 {
 			t.Errorf("there are %d products; want %d", len(all), n+1)
 		}
 	}
@@ -239,13 +177,13 @@ func TestACommandIsRecordedOnceUnderItsKey(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
 	key := []string{"Idempotency-Key", "k1"}
 	first := s.send("/products", `{"name": "Lamp", "price": 1}`, key...)
-	lamp := read[catalog.Product](t, first, http.StatusCreated)
+	lamp := sitetest.Read[catalog.Product](t, first, http.StatusCreated)
 	s.send("/products/"+lamp.ID+"/price", `{"price": 2}`)
 	again := s.send("/products", `{"price": 1.00, "name": "Lamp"}`, key...)
 	if again.StatusCode != http.StatusCreated || again.Body != first.Body || again.Header.Get("Daybook-Repeated") != "true" {
 		t.Errorf("again it is answered %d, %s; at first it was %s", again.StatusCode, again.Body, first.Body)
 	}
-	s.send("/products", `{"name": "Lamp", "price": 3}`, key...).isProblem(t, httpapi.KeyReused)
+	s.send("/products", `{"name": "Lamp", "price": 3}`, key...).IsProblem(t, httpapi.KeyReused)
 }
 
 func TestACommandMayDependOnWhatItsSenderSaw(t *testing.T) {
@@ -255,8 +193,8 @@ func TestACommandMayDependOnWhatItsSenderSaw(t *testing.T) {
 	if a := s.send(at+"/price", `{"price": 2}`, "If-Match", seen); a.StatusCode != http.StatusOK {
 		t.Errorf("as it was seen: %d, %s", a.StatusCode, a.Body)
 	}
-	s.send(at+"/price", `{"price": 3}`, "If-Match", seen).isProblem(t, httpapi.Preconditions)
-	s.send(at+"/price", `{"price": 3}`, "If-Match", `"77.nothing"`).isProblem(t, httpapi.Preconditions)
+	s.send(at+"/price", `{"price": 3}`, "If-Match", seen).IsProblem(t, httpapi.Preconditions)
+	s.send(at+"/price", `{"price": 3}`, "If-Match", `"77.nothing"`).IsProblem(t, httpapi.Preconditions)
 	if a := s.send(at+"/price", `{"price": 3}`, "If-Match", "*"); a.StatusCode != http.StatusOK {
 		t.Errorf("whatever it is: %d, %s", a.StatusCode, a.Body)
 	}
@@ -264,19 +202,19 @@ func TestACommandMayDependOnWhatItsSenderSaw(t *testing.T) {
 
 func TestQueries(t *testing.T) {
 	s := open(t, readmodel.Place{Dir: t.TempDir()})
-	if all := read[[]catalog.Product](t, s.get("/products"), http.StatusOK); all == nil || len(all) != 0 {
+	if all := sitetest.Read[[]catalog.Product](t, s.get("/products"), http.StatusOK); all == nil || len(all) != 0 {
 		t.Errorf("to begin with there are %v; want an array of none", all)
 	}
-	var last answer
+	var last sitetest.Answer
 	for _, body := range []string{
 		`{"name": "Red lamp", "price": 35.9, "category": "light", "sku": "LUX-1", "stock": 2}`, `{"name": "Bulb", "price": 2.5, "category": "light"}`,
 		`{"name": "Ladder", "price": 89, "category": "tools", "description": "Red."}`,
 	} {
 		last = s.send("/products", body)
 	}
-	names := func(a answer) (all []string) {
+	names := func(a sitetest.Answer) (all []string) {
 		t.Helper()
-		for _, p := range read[[]catalog.Product](t, a, http.StatusOK) {
+		for _, p := range sitetest.Read[[]catalog.Product](t, a, http.StatusOK) {
 			all = append(all, p.Name)
 		}
 		return all
@@ -286,7 +224,7 @@ func TestQueries(t *testing.T) {
 		"?search=red": "Red lamp, Ladder", "?min_price=30&max_price=40": "Red lamp", "?sku=lux-1": "Red lamp", "?in_stock=true": "Red lamp",
 		"?status=discontinued": "", "?as_of=2020-01-01": "", "?known_at=2020-01-01": "",
 	} {
-		if got := strings.Join(names(s.get("/products"+query, last.token()...)), ", "); got != want {
+		if got := strings.Join(names(s.get("/products"+query, last.Token()...)), ", "); got != want {
 			t.Errorf("GET /products%s answers %s; want %s", query, got, want)
 		}
 	}
@@ -308,16 +246,16 @@ func TestQueries(t *testing.T) {
 	at := last.Header.Get("Location")
 	s.send(at+"/price", `{"price": 79}`)
 	last = s.send(at+"/discontinue", `{}`)
-	if p := read[catalog.Product](t, s.get(at+"?version=1", last.token()...), http.StatusOK); p.Price != 89_00 || p.Version != 1 {
+	if p := sitetest.Read[catalog.Product](t, s.get(at+"?version=1", last.Token()...), http.StatusOK); p.Price != 89_00 || p.Version != 1 {
 		t.Errorf("at version 1 it is %+v", p)
 	}
-	if h := read[catalog.PriceHistory](t, s.get(at+"/prices"), http.StatusOK); len(h.Prices) != 2 || h.Prices[1].Change != -10_00 {
+	if h := sitetest.Read[catalog.PriceHistory](t, s.get(at+"/prices"), http.StatusOK); len(h.Prices) != 2 || h.Prices[1].Change != -10_00 {
 		t.Errorf("its prices are %+v", h)
 	}
-	if h := read[catalog.History](t, s.get(at+"/history"), http.StatusOK); len(h.Events) != 3 || h.Events[2].Type != "ProductDiscontinued" {
+	if h := sitetest.Read[catalog.History](t, s.get(at+"/history"), http.StatusOK); len(h.Events) != 3 || h.Events[2].Type != "ProductDiscontinued" {
 		t.Errorf("its history is %+v", h)
 	}
-	if f := read[catalog.Facets](t, s.get("/products/facets?status=offered"), http.StatusOK); f.Matching != 2 || len(f.Categories) != 1 || f.Statuses[1].Count != 1 {
+	if f := sitetest.Read[catalog.Facets](t, s.get("/products/facets?status=offered"), http.StatusOK); f.Matching != 2 || len(f.Categories) != 1 || f.Statuses[1].Count != 1 {
 		t.Errorf("the facets are %+v", f)
 	}
 	for path, kind := range map[string]httpapi.Kind{
@@ -327,7 +265,7 @@ func TestQueries(t *testing.T) {
 		"/products?min_price=a": httpapi.Malformed, "/products?status=new": httpapi.Malformed, "/products?cursor=x": httpapi.Malformed, "/products?in_stock=2": httpapi.Malformed,
 		"/products?search=" + strings.Repeat("x", 201): httpapi.Malformed, "/products/facets?limit=1": httpapi.Malformed,
 	} {
-		s.get(path).isProblem(t, kind)
+		s.get(path).IsProblem(t, kind)
 	}
 }
 
@@ -336,7 +274,7 @@ func TestAnAnswerThatTheClientHasIsNotSentAgain(t *testing.T) {
 	a := s.send("/products", `{"name": "Lamp", "price": 1}`)
 	at := a.Header.Get("Location")
 	for _, path := range []string{"/products", at, at + "/history", at + "/prices", "/products/facets"} {
-		first := s.get(path, a.token()...)
+		first := s.get(path, a.Token()...)
 		if got := first.Header.Get("Cache-Status"); got != "catalog; fwd=miss; stored" {
 			t.Errorf("GET %s is answered with the Cache-Status %q at first", path, got)
 		}
@@ -350,10 +288,10 @@ func TestAnAnswerThatTheClientHasIsNotSentAgain(t *testing.T) {
 	}
 	tag := s.get(at).Header.Get("ETag")
 	other := s.send("/products", `{"name": "Rope", "price": 1}`)
-	if got := s.get(at, append(other.token(), "If-None-Match", tag)...); got.StatusCode != http.StatusNotModified {
+	if got := s.get(at, append(other.Token(), "If-None-Match", tag)...); got.StatusCode != http.StatusNotModified {
 		t.Errorf("after a change of another it is answered %d", got.StatusCode)
 	}
-	if got := s.get("/products", append(other.token(), "If-None-Match", tag)...); got.StatusCode != http.StatusOK {
+	if got := s.get("/products", append(other.Token(), "If-None-Match", tag)...); got.StatusCode != http.StatusOK {
 		t.Errorf("the list is answered %d after a change", got.StatusCode)
 	}
 }

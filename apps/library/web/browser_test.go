@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/daybook-es/daybook/apps/internal/browser"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -195,7 +196,7 @@ func TestAVisitorWithoutJavaScript(t *testing.T) {
 	v.Shows("#past", "after event 1")
 	v.Click("#past a")
 	v.Shows("#status", "1 of 2 left")
-	if reader := read[library.Reader](t, v.get("/readers/grace"), 200); len(reader.Loans) != 0 {
+	if reader := sitetest.Read[library.Reader](t, v.get("/readers/grace"), 200); len(reader.Loans) != 0 {
 		t.Errorf("the reader has %v", reader.Loans)
 	}
 }

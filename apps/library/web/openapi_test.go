@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
@@ -59,7 +60,7 @@ func TestTheDescriptionIsOfWhatThereIs(t *testing.T) {
 		"/books": "Page", "/books/" + emma: "Book", "/books/" + emma + "/history": "History", "/loans": "LoanPage",
 		"/readers/ada": "Reader", "/readers/ada/history": "History", "/readyz": "Readiness", "/nothing": "Problem",
 	} {
-		value := read[any](t, d.get(path, lent.token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
+		value := sitetest.Read[any](t, d.get(path, lent.Token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
 		// A field that is answered and not described is a mistake in the description.
 		closed := *doc.Components.Schemas[schema].Value
 		closed.AdditionalProperties = openapi3.AdditionalProperties{Has: new(bool)}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -61,8 +62,8 @@ func behindAProxy(t *testing.T, store daybook.Store, writes, reads int) string {
 func TestBehindAProxy(t *testing.T) {
 	site := behindAProxy(t, memstore.New(), 2, 3)
 	for _, isbn := range []string{emma, jane} {
-		a := ask(t, "POST", site+"/books", `{"isbn": "`+isbn+`", "title": "A title", "author": "Somebody", "copies": 50}`, "Content-Type", "application/json")
-		read[library.Book](t, a, http.StatusCreated)
+		a := sitetest.Ask(t, "POST", site+"/books", `{"isbn": "`+isbn+`", "title": "A title", "author": "Somebody", "copies": 50}`, "Content-Type", "application/json")
+		sitetest.Read[library.Book](t, a, http.StatusCreated)
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -105,7 +106,7 @@ func TestTheReferenceGoesAlong(t *testing.T) {
 			t.Errorf("a command that is handed on answers %s: %q", name, got)
 		}
 	}
-	history := read[historyAnswer](t, d.get("/books/"+emma+"/history", a.token()...), http.StatusOK)
+	history := sitetest.Read[historyAnswer](t, d.get("/books/"+emma+"/history", a.Token()...), http.StatusOK)
 	if got := history.Events[0].Trace.Correlation; got != "shelf-7" || a.Header.Get(httpapi.CorrelationHeader) != got {
 		t.Errorf("the event's reference is %q, and the answer's %q", got, a.Header.Get(httpapi.CorrelationHeader))
 	}

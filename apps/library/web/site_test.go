@@ -1,8 +1,6 @@
 package web
 
 import (
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/library"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -75,52 +74,21 @@ func openDesk(t *testing.T, store daybook.Store, write WriteOptions, read ReadOp
 	return d
 }
 
-// An answer is what came of a request.
-type answer struct {
-	*http.Response
-	Body string
-}
-
-// noRedirects shows a test where it is led to.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
-// ask sends a request. The header is given as names and values by turns.
-func ask(t *testing.T, method, address, body string, header ...string) answer {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	response, err := noRedirects.Do(r)
-	if err != nil {
-		t.Fatalf("%s %s: %v", method, address, err)
-	}
-	defer response.Body.Close()
-	read, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatalf("%s %s: read the answer: %v", method, address, err)
-	}
-	return answer{response, string(read)}
-}
-
-func (d *desk) get(path string, header ...string) answer {
+func (d *desk) get(path string, header ...string) sitetest.Answer {
 	d.t.Helper()
-	return ask(d.t, "GET", d.url+path, "", header...)
+	return sitetest.Ask(d.t, "GET", d.url+path, "", header...)
 }
 
 // send sends a command as JSON.
-func (d *desk) send(path, body string, header ...string) answer {
+func (d *desk) send(path, body string, header ...string) sitetest.Answer {
 	d.t.Helper()
-	return ask(d.t, "POST", d.url+path, body, append([]string{"Content-Type", "application/json"}, header...)...)
+	return sitetest.Send(d.t, d.url+path, body, header...)
 }
 
 // form sends a command as a page does.
-func (d *desk) form(path string, fields url.Values, header ...string) answer {
+func (d *desk) form(path string, fields url.Values, header ...string) sitetest.Answer {
 	d.t.Helper()
-	return ask(d.t, "POST", d.url+path, fields.Encode(), append([]string{"Content-Type", httpapi.FormBody, "Accept", "text/html"}, header...)...)
+	return sitetest.Form(d.t, d.url+path, fields, header...)
 }
 
 // begun gives the library two books, of which ada has one, and waits until that is shown.
@@ -129,83 +97,53 @@ func (d *desk) begun() {
 	d.send("/books", `{"isbn": "`+emma+`", "title": "Emma", "author": "Jane Austen", "copies": 2}`)
 	d.send("/books", `{"isbn": "`+jane+`", "title": "Jane Eyre", "author": "Charlotte Brontë", "copies": 1}`)
 	a := d.send("/loans", `{"isbn": "`+emma+`", "reader": "ada"}`)
-	read[library.Page](d.t, d.get("/books", a.token()...), http.StatusOK)
-}
-
-// token returns the header with which a query shows what a command did.
-func (a answer) token() []string {
-	return []string{httpapi.TokenHeader, a.Header.Get(httpapi.TokenHeader)}
-}
-
-// read decodes an answer.
-func read[T any](t *testing.T, a answer, status int) (value T) {
-	t.Helper()
-	if a.StatusCode != status {
-		t.Fatalf("%s %s answered %d: %s", a.Request.Method, a.Request.URL, a.StatusCode, a.Body)
-	}
-	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
-		t.Fatalf("%s %s: %v: %s", a.Request.Method, a.Request.URL, err, a.Body)
-	}
-	return value
-}
-
-// isProblem checks that an answer is a problem of a kind.
-func (a answer) isProblem(t *testing.T, k httpapi.Kind) httpapi.Problem {
-	t.Helper()
-	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
-		t.Fatalf("%s answered %d as %s: %s", a.Request.URL, a.StatusCode, got, a.Body)
-	}
-	p := read[httpapi.Problem](t, a, k.Status)
-	if p.Type != "/problems#"+k.Name || p.Status != k.Status || p.Instance == "" {
-		t.Errorf("%s answered %+v, want the problem %s", a.Request.URL, p, k.Name)
-	}
-	return p
+	sitetest.Read[library.Page](d.t, d.get("/books", a.Token()...), http.StatusOK)
 }
 
 func TestCommands(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
 	a := d.send("/books", `{"isbn": "0-14-143958-0", "title": "Emma", "author": "Jane Austen", "copies": 1}`)
-	if book := read[library.Book](t, a, http.StatusCreated); book.ISBN != emma || book.Left != 1 || a.Header.Get("Location") != "/books/"+emma {
+	if book := sitetest.Read[library.Book](t, a, http.StatusCreated); book.ISBN != emma || book.Left != 1 || a.Header.Get("Location") != "/books/"+emma {
 		t.Errorf("adding a book answers %+v at %q", book, a.Header.Get("Location"))
 	}
 	tag := a.Header.Get("ETag")
-	if got := d.get("/books/"+emma, a.token()...); got.Header.Get("ETag") != tag || got.Body != a.Body {
+	if got := d.get("/books/"+emma, a.Token()...); got.Header.Get("ETag") != tag || got.Body != a.Body {
 		t.Errorf("the read service shows %s %s; the write service answered %s %s", got.Header.Get("ETag"), got.Body, tag, a.Body)
 	}
-	if p := d.send("/books", `{"isbn": "`+emma+`", "title": "Emma", "author": "Jane Austen", "copies": 1}`).isProblem(t, httpapi.Refused); p.Rule != "added-once" {
+	if p := d.send("/books", `{"isbn": "`+emma+`", "title": "Emma", "author": "Jane Austen", "copies": 1}`).IsProblem(t, httpapi.Refused); p.Rule != "added-once" {
 		t.Errorf("adding it again is refused by %q", p.Rule)
 	}
-	if book := read[library.Book](t, d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag), http.StatusOK); book.Copies != 2 {
+	if book := sitetest.Read[library.Book](t, d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag), http.StatusOK); book.Copies != 2 {
 		t.Errorf("with one more copy it is %+v", book)
 	}
-	d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
+	d.send("/books/"+emma+"/copies", `{"copies": 1}`, "If-Match", tag).IsProblem(t, httpapi.Preconditions)
 	loan := d.send("/loans", `{"isbn": "`+emma+`", "reader": "Ada"}`)
-	if book := read[library.Book](t, loan, http.StatusOK); len(book.Loans) != 1 || book.Loans[0].Reader != "ada" || book.Loans[0].Due != today.Plus(library.UsualDays) {
+	if book := sitetest.Read[library.Book](t, loan, http.StatusOK); len(book.Loans) != 1 || book.Loans[0].Reader != "ada" || book.Loans[0].Due != today.Plus(library.UsualDays) {
 		t.Errorf("lent, it is %+v", book)
 	}
 	for body, rule := range map[string]string{
 		`{"isbn": "` + emma + `", "reader": "ada"}`:                        "one-copy-each",
 		`{"isbn": "` + emma + `", "reader": "grace", "due": "2026-11-22"}`: "due-in-time",
 	} {
-		if p := d.send("/loans", body).isProblem(t, httpapi.Refused); p.Rule != rule || p.Position == 0 {
+		if p := d.send("/loans", body).IsProblem(t, httpapi.Refused); p.Rule != rule || p.Position == 0 {
 			t.Errorf("%s is refused by %q at %d, want %q", body, p.Rule, p.Position, rule)
 		}
 	}
-	if p := d.send("/loans", `{"isbn": "`+jane+`", "reader": "ada"}`).isProblem(t, httpapi.NotFound); p.Rule != "book-exists" {
+	if p := d.send("/loans", `{"isbn": "`+jane+`", "reader": "ada"}`).IsProblem(t, httpapi.NotFound); p.Rule != "book-exists" {
 		t.Errorf("a book that is not there is refused by %q", p.Rule)
 	}
-	if p := d.send("/books/"+emma+"/remove", `{}`).isProblem(t, httpapi.Refused); p.Rule != "returned-before-removed" {
+	if p := d.send("/books/"+emma+"/remove", `{}`).IsProblem(t, httpapi.Refused); p.Rule != "returned-before-removed" {
 		t.Errorf("removing what is lent is refused by %q", p.Rule)
 	}
-	if p := d.send("/returns", `{"isbn": "`+emma+`", "reader": "grace"}`).isProblem(t, httpapi.Refused); p.Rule != "borrowed-before-returned" {
+	if p := d.send("/returns", `{"isbn": "`+emma+`", "reader": "grace"}`).IsProblem(t, httpapi.Refused); p.Rule != "borrowed-before-returned" {
 		t.Errorf("returning what one does not have is refused by %q", p.Rule)
 	}
-	read[library.Book](t, d.send("/returns", `{"isbn": "`+emma+`", "reader": "ada"}`), http.StatusOK)
+	sitetest.Read[library.Book](t, d.send("/returns", `{"isbn": "`+emma+`", "reader": "ada"}`), http.StatusOK)
 	gone := d.send("/books/"+emma+"/remove", ``)
-	if book := read[library.Book](t, gone, http.StatusOK); !book.Removed {
+	if book := sitetest.Read[library.Book](t, gone, http.StatusOK); !book.Removed {
 		t.Errorf("removed, it is %+v", book)
 	}
-	if history := read[historyAnswer](t, d.get("/books/"+emma+"/history", gone.token()...), http.StatusOK); len(history.Events) != 5 {
+	if history := sitetest.Read[historyAnswer](t, d.get("/books/"+emma+"/history", gone.Token()...), http.StatusOK); len(history.Events) != 5 {
 		t.Errorf("a book that was removed has %d events", len(history.Events))
 	}
 }
@@ -222,13 +160,13 @@ func TestWhatCannotBeRead(t *testing.T) {
 		`{"isbn": "` + emma + `", "reader": "ada"} x`:                                           httpapi.Malformed,
 		`{"isbn": "` + emma + `", "reader": "` + strings.Repeat("x", httpapi.MaxCommand) + `"}`: httpapi.TooLarge,
 	} {
-		if p := d.send("/loans", body).isProblem(t, kind); p.Detail == "" {
+		if p := d.send("/loans", body).IsProblem(t, kind); p.Detail == "" {
 			t.Errorf("%.60s is a problem without a detail", body)
 		}
 	}
-	ask(t, "POST", d.url+"/loans", "x", "Content-Type", "text/plain").isProblem(t, httpapi.WrongMediaType)
-	ask(t, "POST", d.url+"/desk", "").isProblem(t, httpapi.WrongMethod)
-	d.send("/books/"+emma+"/copies", `{"isbn": "`+jane+`", "copies": 1}`).isProblem(t, httpapi.Malformed)
+	sitetest.Ask(t, "POST", d.url+"/loans", "x", "Content-Type", "text/plain").IsProblem(t, httpapi.WrongMediaType)
+	sitetest.Ask(t, "POST", d.url+"/desk", "").IsProblem(t, httpapi.WrongMethod)
+	d.send("/books/"+emma+"/copies", `{"isbn": "`+jane+`", "copies": 1}`).IsProblem(t, httpapi.Malformed)
 	for path, kind := range map[string]httpapi.Kind{
 		"/books/9780141439588": httpapi.NotFound, "/books/" + emma: httpapi.NotFound, "/books/" + emma + "/history": httpapi.NotFound,
 		"/readers/nobody": httpapi.NotFound, "/readers/a%20b": httpapi.NotFound, "/readers/nobody/history": httpapi.NotFound,
@@ -236,7 +174,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		"/loans?overdue=maybe": httpapi.Malformed, "/loans?after=x": httpapi.Malformed, "/books?as_of=then": httpapi.Malformed, "/nothing": httpapi.NotFound,
 		"/desk": httpapi.NotAcceptable,
 	} {
-		d.get(path).isProblem(t, kind)
+		d.get(path).IsProblem(t, kind)
 	}
 }
 
@@ -250,33 +188,33 @@ func TestIdempotencyKeys(t *testing.T) {
 	defer other.Close()
 	body := `{"isbn": "` + emma + `", "reader": "grace"}`
 	first := d.send("/loans", body, "Idempotency-Key", "k1")
-	again := ask(t, "POST", other.URL+"/loans", body, "Content-Type", "application/json", "Idempotency-Key", "k1")
+	again := sitetest.Ask(t, "POST", other.URL+"/loans", body, "Content-Type", "application/json", "Idempotency-Key", "k1")
 	if first.Body != again.Body || again.Header.Get("Daybook-Repeated") != "true" || first.Header.Get("ETag") != again.Header.Get("ETag") {
 		t.Errorf("sent again it answers %v %s, at first %s", again.Header, again.Body, first.Body)
 	}
-	d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`, "Idempotency-Key", "k1").isProblem(t, httpapi.KeyReused)
+	d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`, "Idempotency-Key", "k1").IsProblem(t, httpapi.KeyReused)
 }
 
 func TestQueries(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
 	d.begun()
 	page := d.get("/books?limit=1")
-	if got := read[library.Page](t, page, http.StatusOK); got.Matching != 2 || got.Next != emma || !strings.Contains(page.Header.Get("Link"), "after="+emma) {
+	if got := sitetest.Read[library.Page](t, page, http.StatusOK); got.Matching != 2 || got.Next != emma || !strings.Contains(page.Header.Get("Link"), "after="+emma) {
 		t.Errorf("the first page is %+v with %q", got, page.Header.Get("Link"))
 	}
 	for _, path := range []string{"/books", "/books/" + emma, "/books/" + emma + "/history", "/loans", "/loans?overdue=true", "/readers/ada", "/readers/ada/history", "/books?as_of=2026-11-22T12:00:00Z"} {
 		a := d.get(path)
-		read[any](t, a, http.StatusOK)
+		sitetest.Read[any](t, a, http.StatusOK)
 		if same := d.get(path, "If-None-Match", a.Header.Get("ETag")); same.StatusCode != http.StatusNotModified || same.Body != "" {
 			t.Errorf("%s with its own ETag answers %d %s", path, same.StatusCode, same.Body)
 		}
 	}
 	before := d.get("/readers/ada").Header.Get("ETag")
 	a := d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`)
-	if after := d.get("/readers/ada", a.token()...).Header.Get("ETag"); after != before {
+	if after := d.get("/readers/ada", a.Token()...).Header.Get("ETag"); after != before {
 		t.Error("the tag of a reader changes with what others do")
 	}
-	if got := read[library.Page](t, d.get("/books?as_of=2026-11-22T11:59:59Z"), http.StatusOK); got.Matching != 0 {
+	if got := sitetest.Read[library.Page](t, d.get("/books?as_of=2026-11-22T11:59:59Z"), http.StatusOK); got.Matching != 0 {
 		t.Errorf("before anything was there, there were %d books", got.Matching)
 	}
 }
@@ -289,16 +227,16 @@ func TestAReaderThatIsBehind(t *testing.T) {
 	d.inventory.Close() // it shows what it did, and no more
 	a := d.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`)
 	for _, path := range []string{"/books", "/books/" + jane, "/loans", "/readers/ada", "/readers/grace/history"} {
-		p := d.get(path, a.token()...).isProblem(t, httpapi.Lagging)
+		p := d.get(path, a.Token()...).IsProblem(t, httpapi.Lagging)
 		if p.Lag != 1 {
 			t.Errorf("%s lags by %d", path, p.Lag)
 		}
 	}
-	read[library.Page](t, d.get("/books"), http.StatusOK)
+	sitetest.Read[library.Page](t, d.get("/books"), http.StatusOK)
 	foreign := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
 	foreign.begun()
-	token := foreign.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`).token()
-	d.get("/books", token...).isProblem(t, httpapi.ForeignToken)
+	token := foreign.send("/loans", `{"isbn": "`+jane+`", "reader": "grace"}`).Token()
+	d.get("/books", token...).IsProblem(t, httpapi.ForeignToken)
 }
 
 // A write service whose node of the log is behind what a client was told elsewhere waits
@@ -313,8 +251,8 @@ func TestACommandWithAToken(t *testing.T) {
 	}
 	lend := `{"isbn": "` + jane + `", "reader": "grace"}`
 	next := info.Head.At(info.Head.Position + 1)
-	d.send("/loans", lend, httpapi.TokenHeader, next.String()).isProblem(t, httpapi.Lagging)
-	told := make(chan answer)
+	d.send("/loans", lend, httpapi.TokenHeader, next.String()).IsProblem(t, httpapi.Lagging)
+	told := make(chan sitetest.Answer)
 	go func() { told <- d.send("/loans", lend, httpapi.TokenHeader, next.String()) }()
 	if _, err := store.Append(t.Context(), []daybook.Event{{Type: "Noted"}}, nil); err != nil {
 		t.Fatal(err)
@@ -323,7 +261,7 @@ func TestACommandWithAToken(t *testing.T) {
 		t.Errorf("once it had come, the answer was %d: %s", a.StatusCode, a.Body)
 	}
 	foreign := daybook.Point{Log: info.Head.Incarnation, Incarnation: info.Head.Log, Position: 1}
-	d.send("/loans", lend, httpapi.TokenHeader, foreign.String()).isProblem(t, httpapi.ForeignToken)
+	d.send("/loans", lend, httpapi.TokenHeader, foreign.String()).IsProblem(t, httpapi.ForeignToken)
 }
 
 // Pages work without JavaScript: forms lead on, and one that is refused is shown again.
@@ -397,12 +335,12 @@ func TestTheWriteServiceIsAway(t *testing.T) {
 	for to, kind := range map[*url.URL]httpapi.Kind{nobody: httpapi.Unavailable, cutURL: httpapi.UnknownOutcome} {
 		alone := httptest.NewServer(NewReadSite(d.inventory, &ReadOptions{Options: httpapi.Options{Logger: quiet}, Write: to}))
 		defer alone.Close()
-		ask(t, "POST", alone.URL+"/loans", `{}`, "Content-Type", "application/json").isProblem(t, kind)
-		read[library.Page](t, ask(t, "GET", alone.URL+"/books", ""), http.StatusOK)
+		sitetest.Ask(t, "POST", alone.URL+"/loans", `{}`, "Content-Type", "application/json").IsProblem(t, kind)
+		sitetest.Read[library.Page](t, sitetest.Ask(t, "GET", alone.URL+"/books", ""), http.StatusOK)
 	}
 	without := httptest.NewServer(NewReadSite(d.inventory, &ReadOptions{Options: httpapi.Options{Logger: quiet}}))
 	defer without.Close()
-	ask(t, "POST", without.URL+"/loans", `{}`).isProblem(t, httpapi.WrongMethod)
+	sitetest.Ask(t, "POST", without.URL+"/loans", `{}`).IsProblem(t, httpapi.WrongMethod)
 }
 
 func TestHealthAndMetrics(t *testing.T) {
@@ -410,18 +348,18 @@ func TestHealthAndMetrics(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{Options: httpapi.Options{Metrics: metered}, Commands: command.Options{Around: metered.Command}}, ReadOptions{})
 	d.begun()
 	for _, service := range []struct{ url, name string }{{d.url, "read"}, {d.writeURL, "write"}} {
-		if got := read[readiness](t, ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || *got.Head != 3 || *got.Lag != 0 {
+		if got := sitetest.Read[readiness](t, sitetest.Ask(t, "GET", service.url+"/readyz", ""), http.StatusOK); !got.Ready || got.Service != service.name || *got.Head != 3 || *got.Lag != 0 {
 			t.Errorf("%s is %+v", service.name, got)
 		}
-		read[any](t, ask(t, "GET", service.url+"/healthz", ""), http.StatusOK)
+		sitetest.Read[any](t, sitetest.Ask(t, "GET", service.url+"/healthz", ""), http.StatusOK)
 	}
 	for url, want := range map[string]string{d.url: `daybook_projection_position{edition="",projection="inventory",version="1"} 3`, d.writeURL: `daybook_commands_total{command="BorrowBook",outcome="recorded"} 1`} {
-		if got := ask(t, "GET", url+"/metrics", ""); !strings.Contains(got.Body, want) {
+		if got := sitetest.Ask(t, "GET", url+"/metrics", ""); !strings.Contains(got.Body, want) {
 			t.Errorf("the metrics do not have %s", want)
 		}
 	}
 	d.reading.Close()
-	if got := read[readiness](t, d.get("/readyz"), http.StatusServiceUnavailable); got.Ready || got.Stuck == "" {
+	if got := sitetest.Read[readiness](t, d.get("/readyz"), http.StatusServiceUnavailable); got.Ready || got.Stuck == "" {
 		t.Errorf("a read service that is closing is %+v", got)
 	}
 }
@@ -429,8 +367,8 @@ func TestHealthAndMetrics(t *testing.T) {
 func TestAVersionThatABookNeverHadIsNotThere(t *testing.T) {
 	d := openDesk(t, memstore.New(), WriteOptions{}, ReadOptions{})
 	d.begun()
-	isbn := read[library.Page](t, d.get("/books"), http.StatusOK).Books[0].ISBN
-	if p := d.get("/books/"+string(isbn)+"?version=99").isProblem(t, httpapi.NotFound); p.Detail != "The library has no version 99 of this book" {
+	isbn := sitetest.Read[library.Page](t, d.get("/books"), http.StatusOK).Books[0].ISBN
+	if p := d.get("/books/"+string(isbn)+"?version=99").IsProblem(t, httpapi.NotFound); p.Detail != "The library has no version 99 of this book" {
 		t.Errorf("it says %q", p.Detail)
 	}
 }
@@ -445,7 +383,7 @@ func TestReadinessKnowsNoHeadWhereTheLogIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, service := range []string{d.url, d.writeURL} {
-		if got := read[readiness](t, ask(t, "GET", service+"/readyz", ""), http.StatusServiceUnavailable); got.Ready || got.Head != nil || got.Lag != nil || got.Stuck == "" {
+		if got := sitetest.Read[readiness](t, sitetest.Ask(t, "GET", service+"/readyz", ""), http.StatusServiceUnavailable); got.Ready || got.Head != nil || got.Lag != nil || got.Stuck == "" {
 			t.Errorf("without its log it is %+v", got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/daybook-es/daybook/apps/internal/browser"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -40,7 +41,7 @@ func (v *visitor) order() orders.Details {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return read[orders.Details](v.t, v.get(at, v.now()...), http.StatusOK)
+	return sitetest.Read[orders.Details](v.t, v.get(at, v.now()...), http.StatusOK)
 }
 
 func TestAVisitorWithAMouse(t *testing.T) {

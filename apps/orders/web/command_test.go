@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -23,14 +24,14 @@ import (
 func TestPlacingAnOrderAnswersWithIt(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	a := f.send("/orders", `{"total": 100}`)
-	order := read[orders.Details](t, a, http.StatusCreated)
+	order := sitetest.Read[orders.Details](t, a, http.StatusCreated)
 	if order.ID == "" || order.Total != 100 || order.Status != orders.Placed || order.Version != 1 {
 		t.Errorf("placed %+v", order)
 	}
 	if got, want := a.Header.Get("Location"), "/orders/"+order.ID; got != want {
 		t.Errorf("Location is %q, want %q", got, want)
 	}
-	there := read[orders.Details](t, f.get(a.Header.Get("Location"), a.token()...), http.StatusOK)
+	there := sitetest.Read[orders.Details](t, f.get(a.Header.Get("Location"), a.Token()...), http.StatusOK)
 	if diff := cmp.Diff(order, there); diff != "" {
 		t.Errorf("what was answered, and what is there (-, +):\n%s", diff)
 	}
@@ -40,7 +41,7 @@ func TestAnOrdersWholeLife(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	a := f.send("/orders", `{"customer": {"id": "ada", "city": "Porto", "state": "RS"}, "lines": [
 		{"product": "lamp", "quantity": 2, "unit_price": 1999, "freight": 300}, {"product": "bulb", "quantity": 1, "unit_price": 500}]}`)
-	id := read[orders.Details](t, a, http.StatusCreated).ID
+	id := sitetest.Read[orders.Details](t, a, http.StatusCreated).ID
 	for _, step := range []struct {
 		act, body string
 		status    orders.Status
@@ -53,7 +54,7 @@ func TestAnOrdersWholeLife(t *testing.T) {
 		{"refund", `{}`, orders.Refunded, 7},
 	} {
 		a = f.send("/orders/"+id+"/"+step.act, step.body)
-		order := read[orders.Details](t, a, http.StatusOK)
+		order := sitetest.Read[orders.Details](t, a, http.StatusOK)
 		if order.Status != step.status || order.Version != step.version {
 			t.Errorf("after %s it is %s in version %d, want %s in %d", step.act, order.Status, order.Version, step.status, step.version)
 		}
@@ -61,13 +62,13 @@ func TestAnOrdersWholeLife(t *testing.T) {
 			t.Errorf("after %s the ETag is %s", step.act, a.Header.Get("ETag"))
 		}
 	}
-	order := read[orders.Details](t, f.get("/orders/"+id, a.token()...), http.StatusOK)
+	order := sitetest.Read[orders.Details](t, f.get("/orders/"+id, a.Token()...), http.StatusOK)
 	if order.Refunded != 4798 || order.Reason != "too bright" || order.Tracking != "BR1" || len(order.Stages) != 6 {
 		t.Errorf("in the end it is %+v", order)
 	}
 
 	id = f.placed()
-	cancelled := read[orders.Details](t, f.send("/orders/"+id+"/cancel", `{"reason": "changed my mind"}`), http.StatusOK)
+	cancelled := sitetest.Read[orders.Details](t, f.send("/orders/"+id+"/cancel", `{"reason": "changed my mind"}`), http.StatusOK)
 	if cancelled.Status != orders.Cancelled || cancelled.Reason != "changed my mind" {
 		t.Errorf("cancelled, it is %+v", cancelled)
 	}
@@ -95,16 +96,16 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{"a query in the address", "/orders?total=100", `{}`, "total"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := f.on(t).send(c.path, c.body).isProblem(t, httpapi.Malformed)
+			p := f.on(t).send(c.path, c.body).IsProblem(t, httpapi.Malformed)
 			if !strings.Contains(p.Detail, c.says) {
 				t.Errorf("it says %q, and should name %q", p.Detail, c.says)
 			}
 		})
 	}
 	for _, key := range []string{"", strings.Repeat("k", 256), "schl\u00fcssel"} {
-		f.send("/orders", `{"total": 100}`, "Idempotency-Key", key).isProblem(t, httpapi.Malformed)
+		f.send("/orders", `{"total": 100}`, "Idempotency-Key", key).IsProblem(t, httpapi.Malformed)
 	}
-	if page := read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 {
+	if page := sitetest.Read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("there are %d orders now, want the 1 from the beginning", page.Matching)
 	}
 }
@@ -121,56 +122,56 @@ func TestEveryProblemOfACommand(t *testing.T) {
 	f := openFront(t, store, nil)
 	id := f.placed()
 
-	f.send("/orders/none/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, httpapi.NotFound)
-	f.send("/orders/%01/pay", `{"amount": 1, "method": "cash"}`).isProblem(t, httpapi.NotFound)
-	f.send("/nowhere", `{}`).isProblem(t, httpapi.NotFound)
+	f.send("/orders/none/pay", `{"amount": 1, "method": "cash"}`).IsProblem(t, httpapi.NotFound)
+	f.send("/orders/%01/pay", `{"amount": 1, "method": "cash"}`).IsProblem(t, httpapi.NotFound)
+	f.send("/nowhere", `{}`).IsProblem(t, httpapi.NotFound)
 
 	a := f.ask("PUT", "/orders", `{}`)
-	if a.isProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "GET, HEAD, POST" {
+	if a.IsProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("PUT /orders: Allow is %q", a.Header.Get("Allow"))
 	}
 	a = f.get("/orders/" + id + "/pay")
-	if a.isProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "POST" {
+	if a.IsProblem(t, httpapi.WrongMethod); a.Header.Get("Allow") != "POST" {
 		t.Errorf("GET pay: Allow is %q", a.Header.Get("Allow"))
 	}
 
-	f.ask("POST", "/orders", `{"total": 100}`).isProblem(t, httpapi.WrongMediaType)
-	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "text/plain").isProblem(t, httpapi.WrongMediaType)
-	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "application/json; charset=latin1").isProblem(t, httpapi.WrongMediaType)
-	f.send("/orders", `{"currency": "`+strings.Repeat("x", httpapi.MaxCommand)+`"}`).isProblem(t, httpapi.TooLarge)
-	f.ask("POST", "/orders", "city="+strings.Repeat("x", httpapi.MaxCommand), "Content-Type", httpapi.FormBody).isProblem(t, httpapi.TooLarge)
+	f.ask("POST", "/orders", `{"total": 100}`).IsProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "text/plain").IsProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/orders", `{"total": 100}`, "Content-Type", "application/json; charset=latin1").IsProblem(t, httpapi.WrongMediaType)
+	f.send("/orders", `{"currency": "`+strings.Repeat("x", httpapi.MaxCommand)+`"}`).IsProblem(t, httpapi.TooLarge)
+	f.ask("POST", "/orders", "city="+strings.Repeat("x", httpapi.MaxCommand), "Content-Type", httpapi.FormBody).IsProblem(t, httpapi.TooLarge)
 
-	p := f.send("/orders/"+id+"/ship", `{"carrier": "Correios"}`).isProblem(t, httpapi.Refused)
+	p := f.send("/orders/"+id+"/ship", `{"carrier": "Correios"}`).IsProblem(t, httpapi.Refused)
 	if p.Rule != "paid-before-shipped" || p.Detail != "Nothing ships unpaid" || p.Position != 1 {
 		t.Errorf("shipping unpaid is refused as %+v", p)
 	}
-	p = f.send("/orders", `{"total": 1, "currency": "EUR"}`).isProblem(t, httpapi.Refused)
+	p = f.send("/orders", `{"total": 1, "currency": "EUR"}`).IsProblem(t, httpapi.Refused)
 	if p.Rule != "one-currency" {
 		t.Errorf("another currency is refused by %q", p.Rule)
 	}
-	p = f.send("/orders", `{"total": -1}`).isProblem(t, httpapi.Invalid)
+	p = f.send("/orders", `{"total": -1}`).IsProblem(t, httpapi.Invalid)
 	if !strings.Contains(p.Detail, "total") {
 		t.Errorf("a negative total is invalid because %q", p.Detail)
 	}
-	f.send("/orders/"+id+"/cancel", `{}`).isProblem(t, httpapi.Invalid)
+	f.send("/orders/"+id+"/cancel", `{}`).IsProblem(t, httpapi.Invalid)
 
 	// A store that never lets the decision through, without saying that anything is
 	// recorded.
 	conflicted := &daybook.ConflictError{Failures: []daybook.Failure{{Clause: daybook.New("order-" + id)[0], Position: 1}}}
 	store.fails(conflicted)
-	f.send("/orders/"+id+"/cancel", `{"reason": "late"}`).isProblem(t, httpapi.Conflict)
+	f.send("/orders/"+id+"/cancel", `{"reason": "late"}`).IsProblem(t, httpapi.Conflict)
 	store.fails(&daybook.UnavailableError{Doing: "append", Err: errDisk})
-	if p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Unavailable); strings.Contains(p.Detail, "fire") {
+	if p := f.send("/orders", `{"total": 100}`).IsProblem(t, httpapi.Unavailable); strings.Contains(p.Detail, "fire") {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 	store.fails(daybook.ErrClosed)
-	f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Unavailable)
+	f.send("/orders", `{"total": 100}`).IsProblem(t, httpapi.Unavailable)
 	store.fails(&daybook.CorruptError{Where: "segment 1", Err: errDisk})
-	if p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Internal); p.Detail != "" {
+	if p := f.send("/orders", `{"total": 100}`).IsProblem(t, httpapi.Internal); p.Detail != "" {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 	store.append.Store(nil)
-	if page := read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 || page.Orders[0].Status != orders.Placed {
+	if page := sitetest.Read[orders.Page](t, f.get("/orders", f.now()...), http.StatusOK); page.Matching != 1 || page.Orders[0].Status != orders.Placed {
 		t.Errorf("after all of these the orders are %+v, want the one placed", page)
 	}
 }
@@ -189,7 +190,7 @@ func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 		return daybook.Receipt{}, &daybook.UnknownError{IDs: ids, Err: errDisk}
 	}
 	store.append.Store(&lose)
-	p := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k").isProblem(t, httpapi.UnknownOutcome)
+	p := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k").IsProblem(t, httpapi.UnknownOutcome)
 	if !strings.Contains(p.Advice, "same Idempotency-Key") {
 		t.Errorf("it advises %q", p.Advice)
 	}
@@ -202,7 +203,7 @@ func TestAnOutcomeThatNobodyKnows(t *testing.T) {
 	}
 	store.append.Store(&recorded)
 	a := f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
-	if order := read[orders.Details](t, a, http.StatusCreated); order.Version != 1 {
+	if order := sitetest.Read[orders.Details](t, a, http.StatusCreated); order.Version != 1 {
 		t.Errorf("recorded, with its answer lost, it is answered with %+v", order)
 	}
 	store.append.Store(nil)
@@ -219,17 +220,17 @@ func TestAKeyIsForOneCommand(t *testing.T) {
 	if same.StatusCode != http.StatusCreated || same.Body != first.Body || same.Header.Get("Daybook-Repeated") != "true" {
 		t.Errorf("the same command again: %d %s", same.StatusCode, same.Body)
 	}
-	f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, httpapi.KeyReused)
+	f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "ada").IsProblem(t, httpapi.KeyReused)
 	other := f.send("/orders", `{"total": 200}`, "Idempotency-Key", "k", "X-Principal", "bob")
-	if read[orders.Details](t, other, http.StatusCreated).ID == read[orders.Details](t, first, http.StatusCreated).ID {
+	if sitetest.Read[orders.Details](t, other, http.StatusCreated).ID == sitetest.Read[orders.Details](t, first, http.StatusCreated).ID {
 		t.Error("two principals with one key placed one order")
 	}
-	id := read[orders.Details](t, first, http.StatusCreated).ID
+	id := sitetest.Read[orders.Details](t, first, http.StatusCreated).ID
 	if a := f.send("/orders/"+id+"/pay", `{"amount": 100, "method": "cash"}`, "Idempotency-Key", "k", "X-Principal", "ada"); a.StatusCode != http.StatusOK {
 		t.Errorf("the key of another type of command: %d %s", a.StatusCode, a.Body)
 	}
-	f.send("/orders/"+read[orders.Details](t, other, http.StatusCreated).ID+"/pay", `{"amount": 100, "method": "cash"}`,
-		"Idempotency-Key", "k", "X-Principal", "ada").isProblem(t, httpapi.KeyReused)
+	f.send("/orders/"+sitetest.Read[orders.Details](t, other, http.StatusCreated).ID+"/pay", `{"amount": 100, "method": "cash"}`,
+		"Idempotency-Key", "k", "X-Principal", "ada").IsProblem(t, httpapi.KeyReused)
 }
 
 func TestIfMatch(t *testing.T) {
@@ -237,25 +238,25 @@ func TestIfMatch(t *testing.T) {
 	placed := f.send("/orders", `{"total": 100}`)
 	path, tag := placed.Header.Get("Location"), placed.Header.Get("ETag")
 
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"1.other.v1"`).isProblem(t, httpapi.Preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", strings.Replace(tag, "1.", "2.", 1)).isProblem(t, httpapi.Preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"x"`).isProblem(t, httpapi.Preconditions)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `W/`+tag).isProblem(t, httpapi.Malformed)
-	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag+", "+tag).isProblem(t, httpapi.Malformed)
-	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
-	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", "*").isProblem(t, httpapi.NotFound)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"1.other.v1"`).IsProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", strings.Replace(tag, "1.", "2.", 1)).IsProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `"x"`).IsProblem(t, httpapi.Preconditions)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", `W/`+tag).IsProblem(t, httpapi.Malformed)
+	f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag+", "+tag).IsProblem(t, httpapi.Malformed)
+	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", tag).IsProblem(t, httpapi.Preconditions)
+	f.send("/orders/none/cancel", `{"reason": "r"}`, "If-Match", "*").IsProblem(t, httpapi.NotFound)
 
 	pay := []string{"If-Match", tag, "Idempotency-Key", "k"}
 	paid := f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, pay...)
 	if paid.StatusCode != http.StatusOK {
 		t.Fatalf("paying with the ETag of the order as it is: %d %s", paid.StatusCode, paid.Body)
 	}
-	p := f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
+	p := f.send(path+"/cancel", `{"reason": "r"}`, "If-Match", tag).IsProblem(t, httpapi.Preconditions)
 	if p.Position != 3 {
 		t.Errorf("it names position %d as what has changed, want 3", p.Position)
 	}
 	// A condition is checked where there is nothing to be recorded, too.
-	f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, "If-Match", tag).isProblem(t, httpapi.Preconditions)
+	f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, "If-Match", tag).IsProblem(t, httpapi.Preconditions)
 	// And a command that was recorded is answered as it was, though its condition holds no more.
 	if again := f.send(path+"/pay", `{"amount": 100, "method": "cash"}`, pay...); again.StatusCode != http.StatusOK || again.Body != paid.Body {
 		t.Errorf("the same command again: %d %s", again.StatusCode, again.Body)
@@ -268,8 +269,8 @@ func TestIfMatch(t *testing.T) {
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	form := []string{"Content-Type", httpapi.FormBody, "Accept", "application/json"}
-	f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "cross-site")...).isProblem(t, httpapi.CrossOrigin)
-	f.ask("POST", "/orders", "total=1.00", append(form, "Origin", "https://elsewhere.example")...).isProblem(t, httpapi.CrossOrigin)
+	f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "cross-site")...).IsProblem(t, httpapi.CrossOrigin)
+	f.ask("POST", "/orders", "total=1.00", append(form, "Origin", "https://elsewhere.example")...).IsProblem(t, httpapi.CrossOrigin)
 	if a := f.ask("POST", "/orders", "total=1.00", append(form, "Sec-Fetch-Site", "same-origin", "Origin", f.url)...); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("its own form is answered with %d %s", a.StatusCode, a.Body)
 	}
@@ -319,7 +320,7 @@ func TestCorrelation(t *testing.T) {
 		t.Errorf("the answer's correlation is %q", got)
 	}
 	type history struct{ Events []orders.Occurrence }
-	h := read[history](t, f.get(a.Header.Get("Location")+"/history"), http.StatusOK)
+	h := sitetest.Read[history](t, f.get(a.Header.Get("Location")+"/history"), http.StatusOK)
 	if got := h.Events[0].Trace; got.Correlation != "basket-7" || got.Actor != "ada" || got.Causation == "" {
 		t.Errorf("the event's trace is %+v", got)
 	}
@@ -332,7 +333,7 @@ func TestCorrelation(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
-	send := func(path string, form url.Values) answer {
+	send := func(path string, form url.Values) sitetest.Answer {
 		t.Helper()
 		return f.ask("POST", path, form.Encode(), "Content-Type", httpapi.FormBody, "Accept", "text/html")
 	}

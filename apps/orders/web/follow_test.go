@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -111,7 +112,7 @@ func TestAnOrderIsFollowedFromItsRequestToItsParcel(t *testing.T) {
 	const client, parent = "0af7651916cd43dd8448eb211c80319c", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	placed := front.send("/orders", `{"fulfil": true, "method": "`+orders.CardOnFile+`", "lines": [{"product": "lamp", "quantity": 2, "unit_price": 3000}]}`,
 		"X-Correlation-ID", "basket-7", "Traceparent", parent)
-	id := read[orders.Details](t, placed, 201).ID
+	id := sitetest.Read[orders.Details](t, placed, 201).ID
 	(&busyFront{shopfront: front}).until("/orders/"+id, `"shipped"`)
 	// Something that nobody can read, of the same customer.
 	poison := daybook.Event{Stream: "order-poison", Type: "PaymentReceived", Data: []byte(`"much"`), Metadata: daybook.Trace{Correlation: "basket-8", Parent: parent}.Metadata()}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -144,7 +145,7 @@ func TestTheLiveStream(t *testing.T) {
 	if c := again.next().change(t); c.Type != "OrderCancelled" {
 		t.Errorf("then came %+v", c)
 	}
-	if order := read[orders.Details](t, f.get("/orders/"+id), http.StatusOK); order.Status != orders.Cancelled {
+	if order := sitetest.Read[orders.Details](t, f.get("/orders/"+id), http.StatusOK); order.Status != orders.Cancelled {
 		t.Errorf("told of its end, the order is still shown as %s", order.Status)
 	}
 }
@@ -180,9 +181,9 @@ func TestTheLiveStreamOfAnotherLog(t *testing.T) {
 	if c := l.next().change(t); c.Order != id {
 		t.Errorf("after the reset comes %+v, want order %s", c, id)
 	}
-	f.get("/events/live?after=x").isProblem(t, httpapi.Malformed)
-	f.get("/events/live?each=x").isProblem(t, httpapi.Malformed)
-	f.get("/events/live?x=x").isProblem(t, httpapi.Malformed)
+	f.get("/events/live?after=x").IsProblem(t, httpapi.Malformed)
+	f.get("/events/live?each=x").IsProblem(t, httpapi.Malformed)
+	f.get("/events/live?x=x").IsProblem(t, httpapi.Malformed)
 }
 
 // A stream with nothing to tell shows that it is alive, and ends with the site.
@@ -198,7 +199,7 @@ func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
 	for range l.messages {
 		// until it is closed
 	}
-	if ready := read[readiness](t, f.get("/readyz"), http.StatusServiceUnavailable); ready.Ready {
+	if ready := sitetest.Read[readiness](t, f.get("/readyz"), http.StatusServiceUnavailable); ready.Ready {
 		t.Errorf("closing, the shop is %+v", ready)
 	}
 }
@@ -207,7 +208,7 @@ func TestTheLiveStreamBeatsAndEnds(t *testing.T) {
 func TestTheLiveStreamsAreCounted(t *testing.T) {
 	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Limits: httpapi.Limits{Streams: 1}, Heartbeat: time.Millisecond}})
 	first := f.listen("")
-	f.get("/events/live").isProblem(t, httpapi.Unavailable)
+	f.get("/events/live").IsProblem(t, httpapi.Unavailable)
 	first.end()
 	for f.site.LiveStreams() > 0 {
 		time.Sleep(time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -72,9 +73,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	history := "/processes/fulfilment/" + order + "/history"
 	busy.until(history, `"status": "done"`)
 	busy.ordered("boleto")
-	described := func(schema, path string, a answer, status int) {
+	described := func(schema, path string, a sitetest.Answer, status int) {
 		t.Helper()
-		value := read[any](t, a, status)
+		value := sitetest.Read[any](t, a, status)
 		known := doc.Components.Schemas[schema].Value
 		// A field that is answered and not described is a mistake in the description.
 		closed := *known
@@ -91,6 +92,6 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		"/stock": "StockPage", "/stock/lamp": "Article", "/stock/lamp/history": "ArticleHistory",
 		"/dashboard": "Dashboard", "/readyz": "Readiness", "/orders/none": "Problem",
 	} {
-		described(schema, path, f.get(path, last.token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
+		described(schema, path, f.get(path, last.Token()...), map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[schema == "Problem"])
 	}
 }

@@ -94,7 +94,7 @@ func TestPagesAreWhole(t *testing.T) {
 	}
 	ids, _ := f.sold()
 	last := f.send("/stock", `{"sku": "lamp", "quantity": 10}`)
-	f.get("/orders", last.token()...)
+	f.get("/orders", last.Token()...)
 	for path, wants := range map[string][]string{
 		"/orders":                                    {"3 orders", "<details class=\"sheet\" id=\"place\">", "/customers/zoe", "delivered"},
 		"/orders?limit=1":                            {"Next page"},

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/browser"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/command"
@@ -62,11 +63,11 @@ func openBusyFront(t *testing.T) *busyFront {
 func (f *busyFront) ordered(method string) string {
 	f.t.Helper()
 	a := f.send("/orders", fmt.Sprintf(`{"fulfil": true, "method": %q, "lines": [{"product": "lamp", "quantity": 2, "unit_price": 3000}]}`, method))
-	return read[orders.Details](f.t, a, http.StatusCreated).ID
+	return sitetest.Read[orders.Details](f.t, a, http.StatusCreated).ID
 }
 
 // until asks for an address until the answer has certain words in it, and returns it.
-func (f *busyFront) until(path string, words string, header ...string) answer {
+func (f *busyFront) until(path string, words string, header ...string) sitetest.Answer {
 	f.t.Helper()
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		a := f.get(path, header...)
@@ -88,7 +89,7 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 	// The two are fulfilled side by side: the other one's pieces may be kept later.
 	f.until("/stock/lamp", `"reserved": 4`)
 
-	under := read[processesAnswer](t, f.get("/processes", f.now()...), http.StatusOK)
+	under := sitetest.Read[processesAnswer](t, f.get("/processes", f.now()...), http.StatusOK)
 	if len(under.Processes) != 1 || under.Processes[0].Live != 2 || under.Processes[0].Deadlines != 1 || under.Matching != 2 {
 		t.Errorf("under way are %+v", under)
 	}
@@ -96,27 +97,27 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 	if i < 0 || under.Fulfilments[i].PayBy.IsZero() || under.Fulfilments[i].Kept != 2 {
 		t.Errorf("the one that waits for its payment is %+v", under.Fulfilments)
 	}
-	first := read[processesAnswer](t, f.get("/processes?limit=1"), http.StatusOK)
-	second := read[processesAnswer](t, f.get("/processes?limit=1&cursor="+first.Next), http.StatusOK)
+	first := sitetest.Read[processesAnswer](t, f.get("/processes?limit=1"), http.StatusOK)
+	second := sitetest.Read[processesAnswer](t, f.get("/processes?limit=1&cursor="+first.Next), http.StatusOK)
 	if first.Fulfilments[0].Order == second.Fulfilments[0].Order || second.Next != "" {
 		t.Errorf("the pages are %+v and %+v", first, second)
 	}
 	f.let <- struct{}{}
 	f.until("/orders/"+order, `"shipped"`)
 	f.until("/stock/lamp", `"on_hand": 8`)
-	ended := read[processesAnswer](t, f.get("/processes?ended=true", f.now()...), http.StatusOK)
+	ended := sitetest.Read[processesAnswer](t, f.get("/processes?ended=true", f.now()...), http.StatusOK)
 	if ended.Matching != 1 || ended.Fulfilments[0].Order != order {
 		t.Errorf("shipped are %+v", ended)
 	}
-	details := read[orders.Details](t, f.get("/orders/"+waiting), http.StatusOK)
+	details := sitetest.Read[orders.Details](t, f.get("/orders/"+waiting), http.StatusOK)
 	if details.Fulfilment == nil || details.Fulfilment.Method != "boleto" || details.Fulfilment.PayBy.IsZero() {
 		t.Errorf("the order is %+v", details)
 	}
-	past := read[orders.Details](t, f.get("/orders/"+waiting+"?version=2"), http.StatusOK)
+	past := sitetest.Read[orders.Details](t, f.get("/orders/"+waiting+"?version=2"), http.StatusOK)
 	if diff := cmp.Diff(details.Fulfilment, past.Fulfilment); diff != "" {
 		t.Errorf("in the past it is another (-now +then):\n%s", diff)
 	}
-	d := read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
+	d := sitetest.Read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
 	if want := (orders.FulfilmentFigures{Asked: 2, Unpaid: 1, Shipped: 1}); d.Fulfilment != want {
 		t.Errorf("the dashboard counts %+v, want %+v", d.Fulfilment, want)
 	}
@@ -128,9 +129,9 @@ func TestFulfilmentOverHTTP(t *testing.T) {
 		}
 	}
 
-	f.get("/processes?ended=x").isProblem(t, httpapi.Malformed)
-	f.get("/processes?cursor=x").isProblem(t, httpapi.Malformed)
-	f.send("/orders", `{"total": 100, "method": "boleto"}`).isProblem(t, httpapi.Invalid)
+	f.get("/processes?ended=x").IsProblem(t, httpapi.Malformed)
+	f.get("/processes?cursor=x").IsProblem(t, httpapi.Malformed)
+	f.send("/orders", `{"total": 100, "method": "boleto"}`).IsProblem(t, httpapi.Invalid)
 }
 
 // The history of a fulfilment is to be had for programs, as text, and as a picture.
@@ -140,7 +141,7 @@ func TestTheHistoryOfAFulfilment(t *testing.T) {
 	order := f.ordered(orders.CardOnFile)
 	at := "/processes/fulfilment/" + order + "/history"
 	a := f.until(at, `"status": "done"`)
-	h := read[pastAnswer](t, a, http.StatusOK)
+	h := sitetest.Read[pastAnswer](t, a, http.StatusOK)
 	if h.Instance != order || h.Version != 1 || h.Entries[0].What != "FulfilmentRequested" || h.Entries[0].Side != "inbox" {
 		t.Errorf("the history is %+v", h)
 	}
@@ -162,15 +163,15 @@ func TestTheHistoryOfAFulfilment(t *testing.T) {
 			t.Fatalf("the picture is not well formed: %v", err)
 		}
 	}
-	f.get("/processes/fulfilment/none/history").isProblem(t, httpapi.NotFound)
-	f.get("/processes/other/"+order+"/history").isProblem(t, httpapi.NotFound)
-	f.get(at+"?x=1").isProblem(t, httpapi.Malformed)
+	f.get("/processes/fulfilment/none/history").IsProblem(t, httpapi.NotFound)
+	f.get("/processes/other/"+order+"/history").IsProblem(t, httpapi.NotFound)
+	f.get(at+"?x=1").IsProblem(t, httpapi.Malformed)
 }
 
 // A visitor can have a provider fail, and only so that it can be.
 func TestProvidersAreToldToFail(t *testing.T) {
 	f := openBusyFront(t)
-	told := read[provider](t, f.send("/providers/carrier", `{"mood": "silent", "times": 3, "behaviour": {"decline": 0.25, "delay_ms": 1000}}`), http.StatusOK)
+	told := sitetest.Read[provider](t, f.send("/providers/carrier", `{"mood": "silent", "times": 3, "behaviour": {"decline": 0.25, "delay_ms": 1000}}`), http.StatusOK)
 	want := provider{Name: "carrier", Behaviour: simulated.Behaviour{Decline: 0.25, DelayMillis: 1000}, Next: []simulated.Mood{"silent", "silent", "silent"}}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
@@ -181,16 +182,16 @@ func TestProvidersAreToldToFail(t *testing.T) {
 			t.Errorf("the form of %s leads to %d %s", path, a.StatusCode, a.Header.Get("Location"))
 		}
 	}
-	all := read[[]provider](t, f.get("/providers"), http.StatusOK)
+	all := sitetest.Read[[]provider](t, f.get("/providers"), http.StatusOK)
 	if len(all) != 2 || !slices.Equal(all[0].Next, []simulated.Mood{"decline", "decline"}) ||
 		all[1].Behaviour != (simulated.Behaviour{Slow: 0.1, Decline: 0.05, Unreachable: 0.025, DelayMillis: 1500}) {
 		t.Errorf("they were told %+v", all)
 	}
-	f.send("/providers/carrier", `{"mood": "angry"}`).isProblem(t, httpapi.Invalid)
-	f.send("/providers/carrier", `{"mood": "slow", "times": 1001}`).isProblem(t, httpapi.Invalid)
-	f.send("/providers/carrier", `{"behaviour": {"decline": 2}}`).isProblem(t, httpapi.Invalid)
-	f.send("/providers/nobody", `{}`).isProblem(t, httpapi.NotFound)
-	openFront(t, memstore.New(), nil).send("/providers/carrier", `{}`).isProblem(t, httpapi.NotFound)
+	f.send("/providers/carrier", `{"mood": "angry"}`).IsProblem(t, httpapi.Invalid)
+	f.send("/providers/carrier", `{"mood": "slow", "times": 1001}`).IsProblem(t, httpapi.Invalid)
+	f.send("/providers/carrier", `{"behaviour": {"decline": 2}}`).IsProblem(t, httpapi.Invalid)
+	f.send("/providers/nobody", `{}`).IsProblem(t, httpapi.NotFound)
+	openFront(t, memstore.New(), nil).send("/providers/carrier", `{}`).IsProblem(t, httpapi.NotFound)
 }
 
 // What is set aside is named, tried again and skipped; what is not, is not.
@@ -199,11 +200,11 @@ func TestWhatIsNotSetAsideIsLeftAlone(t *testing.T) {
 	order := f.ordered("boleto")
 	at := "/processes/fulfilment/" + order
 	f.until(at+"/history", "ReserveStock accepted")
-	f.send(at+"/retry", ``).isProblem(t, httpapi.Conflict)
-	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11", "reason": "why not"}`).isProblem(t, httpapi.Conflict)
-	f.send(at+"/skip", `{"input": "x", "reason": "why not"}`).isProblem(t, httpapi.Invalid)
-	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11"}`).isProblem(t, httpapi.Invalid)
-	f.send("/processes/other/1/retry", ``).isProblem(t, httpapi.NotFound)
+	f.send(at+"/retry", ``).IsProblem(t, httpapi.Conflict)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11", "reason": "why not"}`).IsProblem(t, httpapi.Conflict)
+	f.send(at+"/skip", `{"input": "x", "reason": "why not"}`).IsProblem(t, httpapi.Invalid)
+	f.send(at+"/skip", `{"input": "0b6e7f0e-5a3f-4c8a-9d57-0d9f2f6f1a11"}`).IsProblem(t, httpapi.Invalid)
+	f.send("/processes/other/1/retry", ``).IsProblem(t, httpapi.NotFound)
 }
 
 // A visitor places an order and watches how the shop sees to it, without ever loading the
@@ -281,7 +282,7 @@ func TestWhatIsSetAsideGoesOn(t *testing.T) {
 		f.until("/processes", `"instance": "`+order)
 		f.until("/orders/"+order, "the warehouse is closed", page...)
 	}
-	standing := read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0]
+	standing := sitetest.Read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0]
 	i := slices.IndexFunc(standing.SetAside, func(a aside) bool { return a.Instance == skipped })
 	if i < 0 || !standing.SetAside[i].Step || !strings.Contains(standing.SetAside[i].Cause, "the warehouse is closed") {
 		t.Fatalf("set aside are %+v", standing.SetAside)
@@ -312,7 +313,7 @@ func TestWhatIsSetAsideGoesOn(t *testing.T) {
 func TestTheLiveStreamOfAFulfilment(t *testing.T) {
 	f := openBusyFront(t)
 	a := f.send("/orders", `{"fulfil": true, "method": "card_on_file", "total": 6000}`)
-	order := read[orders.Details](t, a, http.StatusCreated).ID
+	order := sitetest.Read[orders.Details](t, a, http.StatusCreated).ID
 	f.ordered("boleto") // another one, of which nothing is told
 	f.let <- struct{}{}
 	told := make(map[string]int)
@@ -352,7 +353,7 @@ func TestAnEventWithoutAnInstanceIsTriedAgainAndSkipped(t *testing.T) {
 	}
 	var left []aside
 	for len(left) < 2 {
-		left = read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0].SetAside
+		left = sitetest.Read[processesAnswer](t, f.get("/processes"), http.StatusOK).Processes[0].SetAside
 	}
 	page := []string{"Accept", "text/html"}
 	list := f.get("/processes", page...).Body
@@ -365,7 +366,7 @@ func TestAnEventWithoutAnInstanceIsTriedAgainAndSkipped(t *testing.T) {
 		t.Error("the page of the processes leads to an order without a name")
 	}
 
-	f.send("/processes/fulfilment/retry", ``).isProblem(t, httpapi.StillAside)
+	f.send("/processes/fulfilment/retry", ``).IsProblem(t, httpapi.StillAside)
 	if a := f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "typed by hand"}`); a.StatusCode != http.StatusNoContent {
 		t.Errorf("skipping answers %d %s", a.StatusCode, a.Body)
 	}
@@ -375,7 +376,7 @@ func TestAnEventWithoutAnInstanceIsTriedAgainAndSkipped(t *testing.T) {
 		t.Errorf("skipping by the form answers %d %s", a.StatusCode, a.Body)
 	}
 	f.until("/processes", `"set_aside": []`)
-	f.send("/processes/fulfilment/retry", ``).isProblem(t, httpapi.Conflict)
-	f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "twice"}`).isProblem(t, httpapi.Conflict)
-	f.send("/processes/other/retry", ``).isProblem(t, httpapi.NotFound)
+	f.send("/processes/fulfilment/retry", ``).IsProblem(t, httpapi.Conflict)
+	f.send("/processes/fulfilment/skip", `{"input": "`+left[0].Input.String()+`", "reason": "twice"}`).IsProblem(t, httpapi.Conflict)
+	f.send("/processes/other/retry", ``).IsProblem(t, httpapi.NotFound)
 }

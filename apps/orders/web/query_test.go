@@ -12,17 +12,18 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
 // sold fills a shop with a few orders and returns their ids: one delivered, one paid,
 // one placed.
-func (f *shopfront) sold() (ids []string, last answer) {
+func (f *shopfront) sold() (ids []string, last sitetest.Answer) {
 	f.t.Helper()
 	for i, who := range []string{"zoe", "zoe", "bob"} {
 		a := f.send("/orders", fmt.Sprintf(`{"total": %d, "customer": {"id": %q, "city": "Porto", "state": "RS"}}`, 100*(i+1), who))
-		ids = append(ids, read[orders.Details](f.t, a, http.StatusCreated).ID)
+		ids = append(ids, sitetest.Read[orders.Details](f.t, a, http.StatusCreated).ID)
 		last = a
 	}
 	for _, step := range []string{"0/pay", "0/ship", "0/deliver", "1/pay"} {
@@ -30,7 +31,7 @@ func (f *shopfront) sold() (ids []string, last answer) {
 		n := int(i[0] - '0')
 		body := map[string]string{"pay": fmt.Sprintf(`{"amount": %d, "method": "boleto"}`, 100*(n+1)), "ship": `{"carrier": "Correios"}`, "deliver": ``}[act]
 		last = f.send("/orders/"+ids[n]+"/"+act, body)
-		read[orders.Details](f.t, last, http.StatusOK)
+		sitetest.Read[orders.Details](f.t, last, http.StatusOK)
 	}
 	return ids, last
 }
@@ -56,7 +57,7 @@ func TestTheListOfOrders(t *testing.T) {
 		{"from=2001-01-01&to=2002-01-01", nil},
 		{"from=2001-01-01T00:00", []int{2, 1, 0}},
 	} {
-		page := read[orders.Page](t, f.get("/orders?"+c.query, last.token()...), http.StatusOK)
+		page := sitetest.Read[orders.Page](t, f.get("/orders?"+c.query, last.Token()...), http.StatusOK)
 		var got, want []string
 		for _, o := range page.Orders {
 			got = append(got, o.ID)
@@ -73,7 +74,7 @@ func TestTheListOfOrders(t *testing.T) {
 	at := "/orders?limit=1&sort=oldest"
 	for at != "" {
 		a := f.get(at)
-		page := read[orders.Page](t, a, http.StatusOK)
+		page := sitetest.Read[orders.Page](t, a, http.StatusOK)
 		paged = append(paged, page.Orders[0].ID)
 		at = ""
 		if link := a.Header.Get("Link"); link != "" {
@@ -86,7 +87,7 @@ func TestTheListOfOrders(t *testing.T) {
 
 	for _, bad := range []string{"stauts=paid", "status=lost", "sort=best", "limit=0", "limit=501", "limit=x", "from=yesterday", "cursor=x",
 		"status=paid&status=placed", "search=" + strings.Repeat("x", 201), "%zz"} {
-		f.get("/orders?"+bad).isProblem(t, httpapi.Malformed)
+		f.get("/orders?"+bad).IsProblem(t, httpapi.Malformed)
 	}
 }
 
@@ -100,18 +101,18 @@ func TestAnOrdersPast(t *testing.T) {
 		if version == 0 {
 			continue
 		}
-		order := read[orders.Details](t, f.get(fmt.Sprintf("%s?version=%d", path, version)), http.StatusOK)
+		order := sitetest.Read[orders.Details](t, f.get(fmt.Sprintf("%s?version=%d", path, version)), http.StatusOK)
 		if order.Status != want || order.Version != daybook.Version(version) {
 			t.Errorf("after event %d it was %s in version %d, want %s", version, order.Status, order.Version, want)
 		}
 	}
-	f.get(path+"?version=6").isProblem(t, httpapi.NotFound)
-	f.get(path+"?version=0").isProblem(t, httpapi.Malformed)
-	f.get(path+"?version=-1").isProblem(t, httpapi.Malformed)
-	f.get("/orders/none").isProblem(t, httpapi.NotFound)
-	f.get("/orders/none/history").isProblem(t, httpapi.NotFound)
+	f.get(path+"?version=6").IsProblem(t, httpapi.NotFound)
+	f.get(path+"?version=0").IsProblem(t, httpapi.Malformed)
+	f.get(path+"?version=-1").IsProblem(t, httpapi.Malformed)
+	f.get("/orders/none").IsProblem(t, httpapi.NotFound)
+	f.get("/orders/none/history").IsProblem(t, httpapi.NotFound)
 
-	history := read[historyAnswer](t, f.get(path+"/history"), http.StatusOK)
+	history := sitetest.Read[historyAnswer](t, f.get(path+"/history"), http.StatusOK)
 	if len(history.Events) != 5 {
 		t.Fatalf("its history has %d events, want 5", len(history.Events))
 	}
@@ -119,21 +120,21 @@ func TestAnOrdersPast(t *testing.T) {
 		then := func(at time.Time) string {
 			return path + "?" + name + "=" + url.QueryEscape(at.Format(time.RFC3339Nano))
 		}
-		f.get(then(before.Add(-time.Second))).isProblem(t, httpapi.NotFound)
+		f.get(then(before.Add(-time.Second))).IsProblem(t, httpapi.NotFound)
 		shipped := history.Events[3]
 		at := shipped.HappenedAt
 		if name == "known_at" {
 			at = shipped.RecordedAt
 		}
 		a := f.get(then(at))
-		if order := read[orders.Details](t, a, http.StatusOK); order.Status != orders.Shipped {
+		if order := sitetest.Read[orders.Details](t, a, http.StatusOK); order.Status != orders.Shipped {
 			t.Errorf("%s of the shipment: it was %s", name, order.Status)
 		}
 		if name == "known_at" && !strings.HasPrefix(a.Header.Get(httpapi.TokenHeader), fmt.Sprintf("%d.", shipped.Position)) {
 			t.Errorf("known_at the shipment means %s, want position %d", a.Header.Get(httpapi.TokenHeader), shipped.Position)
 		}
 	}
-	if order := read[orders.Details](t, f.get(path, last.token()...), http.StatusOK); order.Status != orders.Delivered {
+	if order := sitetest.Read[orders.Details](t, f.get(path, last.Token()...), http.StatusOK); order.Status != orders.Delivered {
 		t.Errorf("now it is %s", order.Status)
 	}
 }
@@ -141,32 +142,32 @@ func TestAnOrdersPast(t *testing.T) {
 func TestCustomerDashboardAndReport(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	_, last := f.sold()
-	buyer := read[orders.Buyer](t, f.get("/customers/zoe", last.token()...), http.StatusOK)
+	buyer := sitetest.Read[orders.Buyer](t, f.get("/customers/zoe", last.Token()...), http.StatusOK)
 	if buyer.ID != "zoe" || buyer.Orders != 2 || buyer.Paid != 300 || len(buyer.Recent) != 2 {
 		t.Errorf("zoe is %+v", buyer)
 	}
-	f.get("/customers/nobody").isProblem(t, httpapi.NotFound)
-	figures := read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
+	f.get("/customers/nobody").IsProblem(t, httpapi.NotFound)
+	figures := sitetest.Read[orders.Dashboard](t, f.get("/dashboard"), http.StatusOK)
 	if figures.Orders != 3 || figures.Paid != 300 || len(figures.PerDay) == 0 {
 		t.Errorf("the dashboard shows %+v", figures)
 	}
-	if past := read[orders.Dashboard](t, f.get("/dashboard?as_of=2001-01-01"), http.StatusOK); past.Orders != 0 {
+	if past := sitetest.Read[orders.Dashboard](t, f.get("/dashboard?as_of=2001-01-01"), http.StatusOK); past.Orders != 0 {
 		t.Errorf("in 2001 the dashboard shows %d orders", past.Orders)
 	}
-	if other := read[orders.Dashboard](t, f.get("/dashboard?month=2001-01"), http.StatusOK); other.Orders != 3 || len(other.PerDay) != 0 {
+	if other := sitetest.Read[orders.Dashboard](t, f.get("/dashboard?month=2001-01"), http.StatusOK); other.Orders != 3 || len(other.PerDay) != 0 {
 		t.Errorf("for the days of 2001-01 the dashboard shows %+v", other.PerDay)
 	}
 	for _, wrong := range []string{"x", "9999-12-31", "0001-01-01"} {
-		f.get("/dashboard?as_of="+wrong).isProblem(t, httpapi.Malformed)
-		f.get("/orders?to="+wrong).isProblem(t, httpapi.Malformed)
+		f.get("/dashboard?as_of="+wrong).IsProblem(t, httpapi.Malformed)
+		f.get("/orders?to="+wrong).IsProblem(t, httpapi.Malformed)
 	}
-	f.get("/dashboard?month=x").isProblem(t, httpapi.Malformed)
-	report := read[orders.Report](t, f.get("/report"), http.StatusOK)
+	f.get("/dashboard?month=x").IsProblem(t, httpapi.Malformed)
+	report := sitetest.Read[orders.Report](t, f.get("/report"), http.StatusOK)
 	if report.OrdersPerStatus["delivered"] != 1 || report.TotalsCents.Paid != 300 {
 		t.Errorf("the report says %+v", report)
 	}
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format("2006-01-02 15:04:05")
-	if past := read[orders.ReportAsOf](t, f.get("/report?as_of="+url.QueryEscape(tomorrow)), http.StatusOK); past.Purchased != 3 || past.Highest.Delivered != 1 {
+	if past := sitetest.Read[orders.ReportAsOf](t, f.get("/report?as_of="+url.QueryEscape(tomorrow)), http.StatusOK); past.Purchased != 3 || past.Highest.Delivered != 1 {
 		t.Errorf("the report as of tomorrow says %+v", past)
 	}
 }
@@ -179,7 +180,7 @@ func TestETags(t *testing.T) {
 	paths := []string{"/orders", "/orders/" + ids[2], "/orders/" + ids[2] + "/history", "/customers/bob", "/dashboard", "/report", "/openapi.json", "/static/style.css"}
 	tags := make(map[string]string)
 	for _, path := range paths {
-		a := f.get(path, last.token()...)
+		a := f.get(path, last.Token()...)
 		tags[path] = a.Header.Get("ETag")
 		if a.StatusCode != http.StatusOK || tags[path] == "" || a.Header.Get("Cache-Control") == "" {
 			t.Fatalf("%s answered %d with ETag %q and Cache-Control %q", path, a.StatusCode, tags[path], a.Header.Get("Cache-Control"))
@@ -190,7 +191,7 @@ func TestETags(t *testing.T) {
 			}
 		}
 	}
-	moves := func(after answer, moving ...string) {
+	moves := func(after sitetest.Answer, moving ...string) {
 		t.Helper()
 		for _, path := range paths {
 			want := http.StatusNotModified
@@ -199,7 +200,7 @@ func TestETags(t *testing.T) {
 					want = http.StatusOK
 				}
 			}
-			a := f.get(path, append(after.token(), "If-None-Match", tags[path])...)
+			a := f.get(path, append(after.Token(), "If-None-Match", tags[path])...)
 			if a.StatusCode != want {
 				t.Errorf("%s answered %d, want %d", path, a.StatusCode, want)
 			}
@@ -219,7 +220,7 @@ func TestETagsOutliveWhatDoesNotConcernThem(t *testing.T) {
 	ids, last := f.sold()
 	tags := make(map[string]string)
 	for _, path := range []string{"/orders", "/orders/" + ids[0], "/orders/" + ids[0] + "/history", "/customers/zoe", "/dashboard", "/report"} {
-		tags[path] = f.get(path, last.token()...).Header.Get("ETag")
+		tags[path] = f.get(path, last.Token()...).Header.Get("ETag")
 	}
 	receipt, err := store.Append(t.Context(), []daybook.Event{{Stream: "other-1", Type: "SomethingElse"}}, nil)
 	if err != nil {
@@ -243,7 +244,7 @@ func TestTokens(t *testing.T) {
 	store := newTroubled()
 	f := openFront(t, store, &Options{Options: httpapi.Options{Patience: 30 * time.Millisecond}})
 	first := f.send("/orders", `{"total": 100}`)
-	if page := read[orders.Page](t, f.get("/orders", first.token()...), http.StatusOK); page.Matching != 1 {
+	if page := sitetest.Read[orders.Page](t, f.get("/orders", first.Token()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("with the token of the first order there are %d", page.Matching)
 	}
 
@@ -252,26 +253,26 @@ func TestTokens(t *testing.T) {
 	store.still.Store(true)
 	second := f.send("/orders", `{"total": 200}`)
 	for _, path := range []string{"/orders", "/orders/x", "/dashboard", "/report", "/customers/x", "/orders/x/history"} {
-		p := f.get(path, second.token()...).isProblem(t, httpapi.Lagging)
+		p := f.get(path, second.Token()...).IsProblem(t, httpapi.Lagging)
 		if p.Lag != 1 || !strings.Contains(p.Detail, "position 1,") {
 			t.Errorf("%s lags by %d and says %q", path, p.Lag, p.Detail)
 		}
 	}
-	if page := read[orders.Page](t, f.get("/orders", first.token()...), http.StatusOK); page.Matching != 1 {
+	if page := sitetest.Read[orders.Page](t, f.get("/orders", first.Token()...), http.StatusOK); page.Matching != 1 {
 		t.Errorf("with the token of the first order there are still %d", page.Matching)
 	}
-	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || *ready.Lag != 1 || *ready.Head != 2 || ready.Shown != 1 {
+	if ready := sitetest.Read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || *ready.Lag != 1 || *ready.Head != 2 || ready.Shown != 1 {
 		t.Errorf("lagging, the shop is %+v", ready)
 	}
 
-	f.get("/orders", httpapi.TokenHeader, "x").isProblem(t, httpapi.Malformed)
+	f.get("/orders", httpapi.TokenHeader, "x").IsProblem(t, httpapi.Malformed)
 	foreign := openFront(t, memstore.New(), nil)
-	f.get("/orders", foreign.send("/orders", `{"total": 100}`).token()...).isProblem(t, httpapi.ForeignToken)
+	f.get("/orders", foreign.send("/orders", `{"total": 100}`).Token()...).IsProblem(t, httpapi.ForeignToken)
 	point, err := daybook.ParsePoint(second.Header.Get(httpapi.TokenHeader))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.get("/orders", httpapi.TokenHeader, point.At(99).String()).isProblem(t, httpapi.Lagging)
+	f.get("/orders", httpapi.TokenHeader, point.At(99).String()).IsProblem(t, httpapi.Lagging)
 
 	// A page's token is in a cookie, and one that has nothing to do with this log is
 	// forgotten rather than complained about.
@@ -294,7 +295,7 @@ func TestAnswersComeInTheFormThatIsWanted(t *testing.T) {
 			t.Errorf("a program that asks for %s gets %d %s", path, a.StatusCode, a.Header.Get("Content-Type"))
 		}
 	}
-	f.get("/orders", "Accept", "image/png").isProblem(t, httpapi.NotAcceptable)
+	f.get("/orders", "Accept", "image/png").IsProblem(t, httpapi.NotAcceptable)
 	a := f.get("/orders/none", "Accept", "text/html")
 	if a.StatusCode != http.StatusNotFound || !strings.Contains(a.Body, "<h1>There is nothing here</h1>") {
 		t.Errorf("a browser that asks for what is not there gets %d %s", a.StatusCode, a.Body)
@@ -308,7 +309,7 @@ func TestAnswersComeInTheFormThatIsWanted(t *testing.T) {
 	if a := f.get("/"); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/orders" {
 		t.Errorf("/ leads to %d %s", a.StatusCode, a.Header.Get("Location"))
 	}
-	f.get("/static/none.css").isProblem(t, httpapi.NotFound)
+	f.get("/static/none.css").IsProblem(t, httpapi.NotFound)
 	for _, header := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "X-Correlation-ID"} {
 		for _, path := range []string{"/orders", "/nowhere", "/static/live.js", "/metrics"} {
 			if f.get(path).Header.Get(header) == "" {
@@ -325,20 +326,20 @@ func TestImport(t *testing.T) {
 `
 	jsonl := []string{"Content-Type", "application/jsonl"}
 	a := f.ask("POST", "/import", lines, jsonl...)
-	if got, want := read[orders.Kept](t, a, http.StatusOK), (orders.Kept{Added: 2, Events: 3}); !cmp.Equal(got, want) {
+	if got, want := sitetest.Read[orders.Kept](t, a, http.StatusOK), (orders.Kept{Added: 2, Events: 3}); !cmp.Equal(got, want) {
 		t.Errorf("imported %+v, want %+v", got, want)
 	}
-	if got, want := read[orders.Kept](t, f.ask("POST", "/import", lines, jsonl...), http.StatusOK), (orders.Kept{Repeated: 2}); !cmp.Equal(got, want) {
+	if got, want := sitetest.Read[orders.Kept](t, f.ask("POST", "/import", lines, jsonl...), http.StatusOK), (orders.Kept{Repeated: 2}); !cmp.Equal(got, want) {
 		t.Errorf("imported again %+v, want %+v", got, want)
 	}
-	if order := read[orders.Details](t, f.get("/orders/1", a.token()...), http.StatusOK); order.Status != orders.Cancelled {
+	if order := sitetest.Read[orders.Details](t, f.get("/orders/1", a.Token()...), http.StatusOK); order.Status != orders.Cancelled {
 		t.Errorf("the imported order is %+v", order)
 	}
-	f.ask("POST", "/import", `{"order": "3", "facts": []}`, jsonl...).isProblem(t, httpapi.Invalid)
-	p := f.ask("POST", "/import", lines+"{}x\n", jsonl...).isProblem(t, httpapi.Malformed)
+	f.ask("POST", "/import", `{"order": "3", "facts": []}`, jsonl...).IsProblem(t, httpapi.Invalid)
+	p := f.ask("POST", "/import", lines+"{}x\n", jsonl...).IsProblem(t, httpapi.Malformed)
 	if !strings.Contains(strings.ToLower(p.Detail), "line 3") {
 		t.Errorf("a bad line is told as %q", p.Detail)
 	}
-	f.ask("POST", "/import", lines, "Content-Type", "text/csv").isProblem(t, httpapi.WrongMediaType)
-	f.ask("POST", "/import?x=1", lines, jsonl...).isProblem(t, httpapi.Malformed)
+	f.ask("POST", "/import", lines, "Content-Type", "text/csv").IsProblem(t, httpapi.WrongMediaType)
+	f.ask("POST", "/import?x=1", lines, jsonl...).IsProblem(t, httpapi.Malformed)
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
 // standing asks where the read models stand.
 func (f *shopfront) standing(headers ...string) []readModel {
 	f.t.Helper()
-	return read[readModelsAnswer](f.t, f.get("/readmodels", headers...), http.StatusOK).ReadModels
+	return sitetest.Read[readModelsAnswer](f.t, f.get("/readmodels", headers...), http.StatusOK).ReadModels
 }
 
 // until waits until the read models stand so.
@@ -36,10 +37,10 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	_, last := f.sold()
 	f.until("the first answers", func(m []readModel) bool { return len(m) == 1 && m[0].Answers && m[0].Lag == 0 })
-	before := f.get("/orders", last.token()...)
+	before := f.get("/orders", last.Token()...)
 
 	a := f.send("/readmodels", `{}`)
-	if built := read[map[string]int](t, a, http.StatusAccepted); built["edition"] != 2 || a.Header.Get("Location") != "/readmodels" {
+	if built := sitetest.Read[map[string]int](t, a, http.StatusAccepted); built["edition"] != 2 || a.Header.Get("Location") != "/readmodels" {
 		t.Errorf("began to build %v, at %s", built, a.Header.Get("Location"))
 	}
 	if again := f.send("/readmodels", `{}`); again.StatusCode != http.StatusConflict {
@@ -49,7 +50,7 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 	if models[1].Answers || !models[0].Answers || models[1].Events != models[0].Events || models[1].Progress != 1 {
 		t.Errorf("they stand at %+v", models)
 	}
-	compared := read[readModelsAnswer](t, f.send("/readmodels/2/compare", ``), http.StatusOK).Compared
+	compared := sitetest.Read[readModelsAnswer](t, f.send("/readmodels/2/compare", ``), http.StatusOK).Compared
 	if compared == nil || !compared.Same || len(compared.Rows) != 0 || len(compared.Tables) < 5 {
 		t.Errorf("compared: %+v", compared)
 	}
@@ -65,7 +66,7 @@ func TestTheReadModelIsBuiltAgainWhileItAnswers(t *testing.T) {
 	if a := f.send("/readmodels/1/remove", ``); a.StatusCode != http.StatusNoContent {
 		t.Errorf("removed: %d %s", a.StatusCode, a.Body)
 	}
-	after := f.get("/orders", last.token()...)
+	after := f.get("/orders", last.Token()...)
 	if string(after.Body) != string(before.Body) || after.Header.Get("ETag") == before.Header.Get("ETag") {
 		t.Errorf("the list was %s under %s, and is %s under %s", before.Body, before.Header.Get("ETag"), after.Body, after.Header.Get("ETag"))
 	}
@@ -94,10 +95,10 @@ func TestAnEventThatCannotBeAppliedIsSetAsideAndShown(t *testing.T) {
 	if event.Position != receipt.Position || event.Cause == "" || event.Keys[0] != "order-strange" || models[0].Stuck != "" {
 		t.Errorf("set aside: %+v", event)
 	}
-	if a := f.get("/orders", last.token()...); a.StatusCode != http.StatusOK {
+	if a := f.get("/orders", last.Token()...); a.StatusCode != http.StatusOK {
 		t.Errorf("the list answers %d", a.StatusCode)
 	}
-	if p := f.get("/orders/strange", httpapi.TokenHeader, receipt.Point.String()).isProblem(t, httpapi.SetAside); !strings.Contains(p.Detail, "OrderPlaced") {
+	if p := f.get("/orders/strange", httpapi.TokenHeader, receipt.Point.String()).IsProblem(t, httpapi.SetAside); !strings.Contains(p.Detail, "OrderPlaced") {
 		t.Errorf("who waits for it is told %q", p.Detail)
 	}
 	page := f.get("/readmodels", "Accept", "text/html")

@@ -21,6 +21,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/logstore"
 )
@@ -143,7 +144,7 @@ func (p *server) end() {
 // head returns the newest position of the log.
 func (p *server) head() daybook.Position {
 	p.t.Helper()
-	return *read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
+	return *sitetest.Read[readiness](p.t, p.get("/readyz"), http.StatusOK).Head
 }
 
 // said is what a retry must say again.

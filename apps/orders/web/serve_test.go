@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -54,11 +55,11 @@ func TestServeEndsCleanly(t *testing.T) {
 func TestReadinessTellsOfTheStore(t *testing.T) {
 	var trouble error
 	f := openFront(t, memstore.New(), &Options{Options: httpapi.Options{Health: func() error { return trouble }}})
-	if ready := read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || ready.Stuck != "" {
+	if ready := sitetest.Read[readiness](t, f.get("/readyz"), http.StatusOK); !ready.Ready || ready.Stuck != "" {
 		t.Errorf("%+v, want it to be ready", ready)
 	}
 	trouble = errDisk
-	if ready := read[readiness](t, f.get("/readyz"), http.StatusServiceUnavailable); ready.Ready || ready.Stuck != errDisk.Error() {
+	if ready := sitetest.Read[readiness](t, f.get("/readyz"), http.StatusServiceUnavailable); ready.Ready || ready.Stuck != errDisk.Error() {
 		t.Errorf("%+v, want it to say what is wrong", ready)
 	}
 }
@@ -92,7 +93,7 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 	f.send("/orders", `{"total": 100}`, "Idempotency-Key", "k")
 	f.send(a.Header.Get("Location")+"/ship", `{"carrier": "x"}`)
 	store.fails(errDisk)
-	p := f.send("/orders", `{"total": 100}`).isProblem(t, httpapi.Internal)
+	p := f.send("/orders", `{"total": 100}`).IsProblem(t, httpapi.Internal)
 
 	for _, want := range []string{
 		"msg=command correlation=basket-7 command=PlaceOrder",
@@ -107,7 +108,7 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 			t.Errorf("the log does not have %s:\n%s", want, log)
 		}
 	}
-	f.get("/orders", a.token()...)
+	f.get("/orders", a.Token()...)
 	f.get("/nowhere")
 	metrics := f.get("/metrics").Body
 	for _, want := range []string{
@@ -137,7 +138,7 @@ func TestWhatIsLoggedAndCounted(t *testing.T) {
 func TestAPanicIsAProblem(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	f.site.Route([]httpapi.Route{{Method: "GET", Path: "/boom", Right: httpapi.Open, Handle: func(http.ResponseWriter, *http.Request) error { panic("boom") }}})
-	if p := f.get("/boom").isProblem(t, httpapi.Internal); strings.Contains(p.Detail, "boom") {
+	if p := f.get("/boom").IsProblem(t, httpapi.Internal); strings.Contains(p.Detail, "boom") {
 		t.Errorf("what went on inside is told outside: %q", p.Detail)
 	}
 }

@@ -3,9 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +16,7 @@ import (
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -83,46 +82,21 @@ func fromHere(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}))
 }
 
-// An answer is what came of a request.
-type answer struct {
-	*http.Response
-	Body string
-}
-
-// noRedirects shows a test where it is led to.
-var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
 // ask sends a request. The header is given as names and values by turns.
-func (f *shopfront) ask(method, path, body string, header ...string) answer {
+func (f *shopfront) ask(method, path, body string, header ...string) sitetest.Answer {
 	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.t.Context(), method, f.url+path, strings.NewReader(body))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	response, err := noRedirects.Do(r)
-	if err != nil {
-		f.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer response.Body.Close()
-	read, err := io.ReadAll(response.Body)
-	if err != nil {
-		f.t.Fatalf("%s %s: read the answer: %v", method, path, err)
-	}
-	return answer{response, string(read)}
+	return sitetest.Ask(f.t, method, f.url+path, body, header...)
 }
 
-func (f *shopfront) get(path string, header ...string) answer {
+func (f *shopfront) get(path string, header ...string) sitetest.Answer {
 	f.t.Helper()
 	return f.ask("GET", path, "", header...)
 }
 
 // send sends a command as JSON.
-func (f *shopfront) send(path, body string, header ...string) answer {
+func (f *shopfront) send(path, body string, header ...string) sitetest.Answer {
 	f.t.Helper()
-	return f.ask("POST", path, body, append([]string{"Content-Type", "application/json"}, header...)...)
+	return sitetest.Send(f.t, f.url+path, body, header...)
 }
 
 // placed places an order of a real and returns its id, when the views show it.
@@ -132,13 +106,8 @@ func (f *shopfront) placed() string {
 	if a.StatusCode != http.StatusCreated {
 		f.t.Fatalf("placing an order: %d %s", a.StatusCode, a.Body)
 	}
-	read[orders.Details](f.t, f.get(a.Header.Get("Location"), a.token()...), http.StatusOK)
+	sitetest.Read[orders.Details](f.t, f.get(a.Header.Get("Location"), a.Token()...), http.StatusOK)
 	return strings.TrimPrefix(a.Header.Get("Location"), "/orders/")
-}
-
-// token returns the header with which a query shows what a command did.
-func (a answer) token() []string {
-	return []string{httpapi.TokenHeader, a.Header.Get(httpapi.TokenHeader)}
 }
 
 // now returns the header with which a query shows everything that is recorded.
@@ -149,47 +118,6 @@ func (f *shopfront) now() []string {
 		f.t.Fatal(err)
 	}
 	return []string{httpapi.TokenHeader, now.String()}
-}
-
-// problem returns the problem that an answer is.
-func (a answer) problem(t *testing.T) httpapi.Problem {
-	t.Helper()
-	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
-		t.Fatalf("answered %d as %s: %s", a.StatusCode, got, a.Body)
-	}
-	var p httpapi.Problem
-	decoder := json.NewDecoder(strings.NewReader(a.Body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&p); err != nil {
-		t.Fatalf("read the problem %s: %v", a.Body, err)
-	}
-	return p
-}
-
-// isProblem checks that an answer is a problem of a kind, told in full.
-func (a answer) isProblem(t *testing.T, k httpapi.Kind) httpapi.Problem {
-	t.Helper()
-	p := a.problem(t)
-	if a.StatusCode != k.Status || p.Status != k.Status || p.Type != "/problems#"+k.Name || p.Title != k.Title || p.Advice == "" || p.Instance == "" {
-		t.Errorf("answered %d %+v, want the problem %s with status %d", a.StatusCode, p, k.Name, k.Status)
-	}
-	if k.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
-		t.Errorf("the problem %s does not say when to try again", k.Name)
-	}
-	return p
-}
-
-// read decodes an answer.
-func read[T any](t *testing.T, a answer, status int) T {
-	t.Helper()
-	var value T
-	if a.StatusCode != status {
-		t.Fatalf("answered %d, want %d: %s", a.StatusCode, status, a.Body)
-	}
-	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
-		t.Fatalf("read %s: %v", a.Body, err)
-	}
-	return value
 }
 
 // A troubled store does what the test says instead of what it should.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/store/memstore"
@@ -19,7 +20,7 @@ import (
 func TestStockOverHTTP(t *testing.T) {
 	f := openFront(t, memstore.New(), nil)
 	a := f.send("/stock", `{"sku": "lamp/shade", "quantity": 10, "supplier": "Lux"}`)
-	made := read[orders.ArticleDetails](t, a, http.StatusCreated)
+	made := sitetest.Read[orders.ArticleDetails](t, a, http.StatusCreated)
 	if made.SKU != "lamp/shade" || made.OnHand != 10 || made.Free != 10 || made.Version != 1 {
 		t.Errorf("received %+v", made)
 	}
@@ -36,25 +37,25 @@ func TestStockOverHTTP(t *testing.T) {
 		{"level", `{"level": 20}`, 12, 20},
 	} {
 		a = f.send(at+"/"+step.act, step.body)
-		article := read[orders.ArticleDetails](t, a, http.StatusOK)
+		article := sitetest.Read[orders.ArticleDetails](t, a, http.StatusOK)
 		if article.Free != step.free || article.Level != step.level || article.Low != (step.level > 0) {
 			t.Errorf("after %s it is %+v", step.act, article)
 		}
 		if want := fmt.Sprintf(`"%d.`, article.Version); !strings.HasPrefix(a.Header.Get("ETag"), want) {
 			t.Errorf("after %s the ETag is %s, want that it begins with %s", step.act, a.Header.Get("ETag"), want)
 		}
-		there := f.get(at, a.token()...)
-		if diff := cmp.Diff(article, read[orders.ArticleDetails](t, there, http.StatusOK)); diff != "" || there.Header.Get("ETag") != a.Header.Get("ETag") {
+		there := f.get(at, a.Token()...)
+		if diff := cmp.Diff(article, sitetest.Read[orders.ArticleDetails](t, there, http.StatusOK)); diff != "" || there.Header.Get("ETag") != a.Header.Get("ETag") {
 			t.Errorf("after %s: what was answered, and what is there (-, +):\n%s", step.act, diff)
 		}
 	}
-	if again := f.get(at, append(a.token(), "If-None-Match", a.Header.Get("ETag"))...); again.StatusCode != http.StatusNotModified {
+	if again := f.get(at, append(a.Token(), "If-None-Match", a.Header.Get("ETag"))...); again.StatusCode != http.StatusNotModified {
 		t.Errorf("asked for again it answers %d", again.StatusCode)
 	}
-	if past := read[orders.ArticleDetails](t, f.get(at+"?version=2"), http.StatusOK); past.OnHand != 15 {
+	if past := sitetest.Read[orders.ArticleDetails](t, f.get(at+"?version=2"), http.StatusOK); past.OnHand != 15 {
 		t.Errorf("after its second event it was %+v", past)
 	}
-	history := read[articleHistoryAnswer](t, f.get(at+"/history"), http.StatusOK)
+	history := sitetest.Read[articleHistoryAnswer](t, f.get(at+"/history"), http.StatusOK)
 	var types []string
 	for _, e := range history.Events {
 		types = append(types, e.Type)
@@ -63,16 +64,16 @@ func TestStockOverHTTP(t *testing.T) {
 		t.Errorf("its history is %+v", history)
 	}
 	f.send("/stock", `{"sku": "bulb", "quantity": 1}`)
-	page := read[orders.StockPage](t, f.get("/stock?low=true", f.now()...), http.StatusOK)
+	page := sitetest.Read[orders.StockPage](t, f.get("/stock?low=true", f.now()...), http.StatusOK)
 	if len(page.Articles) != 1 || page.Articles[0].SKU != "lamp/shade" {
 		t.Errorf("low in stock are %+v", page)
 	}
 	first := f.get("/stock?limit=1")
-	next := read[orders.StockPage](t, first, http.StatusOK).Next
+	next := sitetest.Read[orders.StockPage](t, first, http.StatusOK).Next
 	if link := first.Header.Get("Link"); !strings.Contains(link, "cursor="+url.QueryEscape(next)) {
 		t.Errorf("the first page leads to %s", link)
 	}
-	if page := read[orders.StockPage](t, f.get("/stock?limit=1&cursor="+url.QueryEscape(next)), http.StatusOK); len(page.Articles) != 1 || page.Articles[0].SKU != "lamp/shade" || page.Next != "" {
+	if page := sitetest.Read[orders.StockPage](t, f.get("/stock?limit=1&cursor="+url.QueryEscape(next)), http.StatusOK); len(page.Articles) != 1 || page.Articles[0].SKU != "lamp/shade" || page.Next != "" {
 		t.Errorf("the second page is %+v", page)
 	}
 }
@@ -87,27 +88,27 @@ func TestCommandsAboutStockAreLikeTheOthers(t *testing.T) {
 	if first.Body != again.Body || again.Header.Get("Daybook-Repeated") != "true" {
 		t.Errorf("sent twice it answers %s, then %s", first.Body, again.Body)
 	}
-	f.send("/stock/lamp/receive", `{"quantity": 11}`, key...).isProblem(t, httpapi.KeyReused)
+	f.send("/stock/lamp/receive", `{"quantity": 11}`, key...).IsProblem(t, httpapi.KeyReused)
 	f.send("/stock/lamp/receive", `{"quantity": 1}`)
-	f.send("/stock/lamp/count", `{"counted": 10}`, "If-Match", first.Header.Get("ETag")).isProblem(t, httpapi.Preconditions)
+	f.send("/stock/lamp/count", `{"counted": 10}`, "If-Match", first.Header.Get("ETag")).IsProblem(t, httpapi.Preconditions)
 	if _, err := f.shop.Bus().Do(t.Context(), command.Envelope{}, orders.ReserveStock{Order: "1", Wanted: []orders.Wanted{{SKU: "lamp", Quantity: 4}}}); err != nil {
 		t.Fatal(err)
 	}
-	p := f.send("/stock/lamp/count", `{"counted": 3}`).isProblem(t, httpapi.Refused)
+	p := f.send("/stock/lamp/count", `{"counted": 3}`).IsProblem(t, httpapi.Refused)
 	if p.Rule != orders.ErrCountedTooFew.Name() {
 		t.Errorf("counting too few breaks the rule %q", p.Rule)
 	}
-	f.send("/stock/portrait/count", `{"counted": 3}`).isProblem(t, httpapi.NotFound)
-	f.get("/stock/portrait").isProblem(t, httpapi.NotFound)
-	f.get("/stock/portrait/history").isProblem(t, httpapi.NotFound)
-	f.get("/stock/lamp?version=9").isProblem(t, httpapi.NotFound)
-	f.send("/stock/lamp/count", `{}`).isProblem(t, httpapi.Invalid)
-	f.send("/stock/lamp/level", `{"level": -1}`).isProblem(t, httpapi.Invalid)
-	f.send("/stock/lamp/count", `{"sku": "bulb", "counted": 3}`).isProblem(t, httpapi.Malformed)
-	f.send("/stock", `{"quantity": 3}`).isProblem(t, httpapi.Invalid)
-	f.send("/stock", `{"sku": "..", "quantity": 3}`).isProblem(t, httpapi.Invalid)
-	f.get("/stock?low=maybe").isProblem(t, httpapi.Malformed)
-	f.get("/stock?cursor=x").isProblem(t, httpapi.Malformed)
+	f.send("/stock/portrait/count", `{"counted": 3}`).IsProblem(t, httpapi.NotFound)
+	f.get("/stock/portrait").IsProblem(t, httpapi.NotFound)
+	f.get("/stock/portrait/history").IsProblem(t, httpapi.NotFound)
+	f.get("/stock/lamp?version=9").IsProblem(t, httpapi.NotFound)
+	f.send("/stock/lamp/count", `{}`).IsProblem(t, httpapi.Invalid)
+	f.send("/stock/lamp/level", `{"level": -1}`).IsProblem(t, httpapi.Invalid)
+	f.send("/stock/lamp/count", `{"sku": "bulb", "counted": 3}`).IsProblem(t, httpapi.Malformed)
+	f.send("/stock", `{"quantity": 3}`).IsProblem(t, httpapi.Invalid)
+	f.send("/stock", `{"sku": "..", "quantity": 3}`).IsProblem(t, httpapi.Invalid)
+	f.get("/stock?low=maybe").IsProblem(t, httpapi.Malformed)
+	f.get("/stock?cursor=x").IsProblem(t, httpapi.Malformed)
 }
 
 // The pages of the stock take what people write, and show it again where it cannot be.

@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-es/daybook/access"
 	"github.com/daybook-es/daybook/apps/internal/accesstest"
 	"github.com/daybook-es/daybook/apps/internal/httpapi"
+	"github.com/daybook-es/daybook/apps/internal/sitetest"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -29,14 +30,14 @@ func TestWhatMayNotBeReadIsNotToldByQuestionsEither(t *testing.T) {
 		Authenticator: named, Guard: access.NewGuard(access.MustParsePolicy([]byte(document)), nil),
 	}})
 	placed := f.send("/orders", `{"total": 100}`)
-	id := read[orders.Details](t, placed, http.StatusCreated).ID
+	id := sitetest.Read[orders.Details](t, placed, http.StatusCreated).ID
 	paid := f.send("/orders/"+id+"/pay", `{"amount": 100, "method": "cash"}`, "X-Principal", "eve")
 	if paid.StatusCode != http.StatusOK {
 		t.Errorf("who sends a command is answered %d: %s", paid.StatusCode, paid.Body)
 	}
 	for path, status := range map[string]int{"": http.StatusOK, "/history": http.StatusForbidden, "?as_of=2030-01-01T00:00:00Z": http.StatusForbidden} {
 		for principal, want := range map[string]int{"eve": status, "ada": http.StatusOK} {
-			if a := f.get("/orders/"+id+path, append(paid.token(), "X-Principal", principal)...); a.StatusCode != want {
+			if a := f.get("/orders/"+id+path, append(paid.Token(), "X-Principal", principal)...); a.StatusCode != want {
 				t.Errorf("%s asks for the order's %q and is answered %d: %s", principal, path, a.StatusCode, a.Body)
 			}
 		}
