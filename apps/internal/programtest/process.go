@@ -78,6 +78,18 @@ func (p *Process) Wait() error {
 	return p.Command.Wait()
 }
 
+// Kill kills the process, as kill -9 does, and waits until it is gone. The test fails if it had
+// ended before.
+func (p *Process) Kill(t *testing.T) {
+	t.Helper()
+	if err := p.Command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err == nil {
+		t.Error("it ended before it was killed")
+	}
+}
+
 // Ready waits until /readyz answers with a status.
 func (p *Process) Ready(t *testing.T, status int) {
 	t.Helper()

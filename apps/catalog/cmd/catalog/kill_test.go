@@ -13,7 +13,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -120,47 +119,7 @@ func (p published) importAll(t *testing.T, dir string) string {
 // some, or late, when it has read nearly all.
 func (p published) kill(t *testing.T, dir string, rows []string, late bool) {
 	t.Helper()
-	if err := syscall.Mkfifo(p.table(), 0o600); err != nil {
-		t.Skipf("there are no pipes with names here: %v", err)
-	}
-	pipe, err := os.OpenFile(p.table(), os.O_RDWR, 0) // for reading too, so that it waits for nobody
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := make(chan struct{})
-	go func() {
-		// It ends when the pipe is closed, if nobody has read it all.
-		_, _ = pipe.WriteString(p.rows[0] + strings.Join(rows, ""))
-		close(written)
-	}()
-	command := exec.Command("catalog", "import", "--data", dir, p.dir)
-	told, err := command.StderrPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(told).ReadString('\n')
-	if err != nil || !strings.Contains(line, " products, ") {
-		t.Errorf("it told %q, %v; want its progress", line, err)
-	}
-	if late {
-		<-written
-	}
-	if err := command.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	if err := command.Wait(); err == nil {
-		t.Error("the import was through before it was killed")
-	}
-	if err := pipe.Close(); err != nil {
-		t.Error(err)
-	}
-	<-written
-	if err := os.Remove(p.table()); err != nil {
-		t.Fatal(err)
-	}
+	programtest.KillReading(t, p.table(), p.rows[0]+strings.Join(rows, ""), " products, ", late, "catalog", "import", "--data", dir, p.dir)
 }
 
 // A digest stands for the products of a catalogue: for everything that was recorded of each,
@@ -365,10 +324,7 @@ func resumesBulk(t *testing.T, p published, untilShown bool) {
 			t.Fatalf("nothing is shown\n%s", server.Told())
 		}
 	}
-	if err := server.Command.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = server.Wait() // it was killed
+	server.Kill(t)
 	sends.CloseWithError(io.ErrClosedPipe)
 	if err := <-answered; err == nil {
 		t.Error("it was answered before it was killed")

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +13,7 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook/access/audit"
+	"github.com/daybook-es/daybook/apps/internal/programtest"
 )
 
 // must runs the program, and returns what it printed.
@@ -149,27 +147,13 @@ func TestNothingIsAdministeredWithoutAnEntryWhenTheProgramIsKilled(t *testing.T)
 	kept := filepath.Join(dir, "kept")
 	root := must(t, "access", "issue", "--access", kept, "--role", "admin", "root")
 	for range 3 {
-		command := exec.Command("orders", "serve", "--data", filepath.Join(dir, "shop"), "--access", kept, "--addr", "127.0.0.1:0")
-		var logged bytes.Buffer
-		command.Stderr = &logged
-		printed, err := command.StdoutPipe()
-		if err == nil {
-			err = command.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		address, err := bufio.NewReader(printed).ReadString('\n')
-		if err != nil {
-			t.Fatalf("it printed no address: %v\n%s", err, &logged)
-		}
-		address = strings.TrimSpace(address)
+		server := programtest.Start(t, nil, "orders", "serve", "--data", filepath.Join(dir, "shop"), "--access", kept, "--addr", "127.0.0.1:0")
 		issued := make(chan struct{}, 1000)
 		var asking sync.WaitGroup
 		for range 4 {
 			asking.Go(func() {
 				for {
-					r, err := http.NewRequest(http.MethodPost, address+"/access/keys", strings.NewReader(`{"name": "ada", "roles": ["reader"]}`))
+					r, err := http.NewRequest(http.MethodPost, server.Address+"/access/keys", strings.NewReader(`{"name": "ada", "roles": ["reader"]}`))
 					if err != nil {
 						return
 					}
@@ -195,16 +179,11 @@ func TestNothingIsAdministeredWithoutAnEntryWhenTheProgramIsKilled(t *testing.T)
 			select {
 			case <-issued:
 			case <-time.After(time.Minute):
-				t.Fatalf("no keys are issued\n%s", &logged)
+				t.Fatalf("no keys are issued\n%s", server.Told())
 			}
 		}
-		if err := command.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
+		server.Kill(t)
 		asking.Wait()
-		if err := command.Wait(); err == nil {
-			t.Error("it ended before it was killed")
-		}
 	}
 	if mark, err := audit.ParseMark(must(t, "access", "verify", "--access", kept)); err != nil || mark.Entries < 61 {
 		t.Errorf("the mark is %v, %v", mark, err)

@@ -3,39 +3,17 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/daybook-es/daybook/apps/internal/programtest"
 	"github.com/daybook-es/daybook/apps/orders"
 )
-
-// serveProcess starts the real program, and returns it with its address.
-func serveProcess(t *testing.T, args ...string) (*exec.Cmd, string) {
-	t.Helper()
-	command := exec.Command("orders", append([]string{"serve", "--addr", "127.0.0.1:0", "--log-level", "error"}, args...)...)
-	var logged bytes.Buffer
-	command.Stderr = &logged
-	printed, err := command.StdoutPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, err := bufio.NewReader(printed).ReadString('\n')
-	if err != nil {
-		t.Fatalf("it printed no address: %v\n%s", err, &logged)
-	}
-	return command, strings.TrimSpace(address)
-}
 
 // A server that is killed while it fulfils orders takes them up where they were when it is
 // started again, and everything is as it must be.
@@ -54,17 +32,12 @@ func TestFulfilmentSurvivesAKill(t *testing.T) {
 	}
 	const kills, each = 3, 8
 	for range kills {
-		command, address := serveProcess(t, "--data", dir, "--slow", "0.5", "--delay", "50ms", "--decline", "0.05", "--silent", "0.2", "--chance", "3")
-		post(address+"/stock", `{"sku": "lamp", "quantity": 10}`)
+		server := programtest.Start(t, nil, "orders", "serve", "--addr", "127.0.0.1:0", "--log-level", "error", "--data", dir, "--slow", "0.5", "--delay", "50ms", "--decline", "0.05", "--silent", "0.2", "--chance", "3")
+		post(server.Address+"/stock", `{"sku": "lamp", "quantity": 10}`)
 		for i := range each {
-			post(address+"/orders", fmt.Sprintf(`{"fulfil": true, "method": "card_on_file", "lines": [{"product": "lamp", "quantity": %d, "unit_price": 1000}]}`, 1+i%3))
+			post(server.Address+"/orders", fmt.Sprintf(`{"fulfil": true, "method": "card_on_file", "lines": [{"product": "lamp", "quantity": %d, "unit_price": 1000}]}`, 1+i%3))
 		}
-		if err := command.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		if err := command.Wait(); err == nil {
-			t.Error("it ended before it was killed")
-		}
+		server.Kill(t)
 	}
 
 	address := serve(t, "--data", dir, "--addr", "127.0.0.1:0")

@@ -3,19 +3,17 @@
 package main
 
 import (
-	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/programtest"
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
@@ -89,42 +87,7 @@ func killImport(t *testing.T, dir, olist, table string) {
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(from, "olist_orders_dataset.csv")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Skipf("there are no pipes with names here: %v", err)
-	}
-	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // for reading too, so that it waits for nobody
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := make(chan struct{})
-	go func() {
-		// It ends when the pipe is closed, if nobody has read it all.
-		_, _ = pipe.WriteString(table)
-		close(written)
-	}()
-	command := exec.Command("orders", "import", "--data", dir, from)
-	told, err := command.StderrPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(told).ReadString('\n')
-	if err != nil || !strings.Contains(line, " orders, ") {
-		t.Errorf("it told %q, %v; want its progress", line, err)
-	}
-	if err := command.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	if err := command.Wait(); err == nil {
-		t.Error("the import was through before it was killed")
-	}
-	if err := pipe.Close(); err != nil {
-		t.Error(err)
-	}
-	<-written
+	programtest.KillReading(t, filepath.Join(from, "olist_orders_dataset.csv"), table, " orders, ", false, "orders", "import", "--data", dir, from)
 }
 
 // eventsIn returns how many events are recorded in a directory that nobody has open.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/daybook-es/daybook/apps/internal/programtest"
 )
 
 func TestMain(m *testing.M) {
@@ -159,21 +160,8 @@ func TestServeTakesAFreePort(t *testing.T) {
 func TestStopsCleanly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		command := exec.Command("orders", "--data", dir, "--addr", "127.0.0.1:0")
-		var logged bytes.Buffer
-		command.Stderr = &logged
-		printed, err := command.StdoutPipe()
-		if err == nil {
-			err = command.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		address, err := bufio.NewReader(printed).ReadString('\n')
-		if err != nil {
-			t.Fatalf("it printed no address: %v\n%s", err, &logged)
-		}
-		answer, err := http.Post(strings.TrimSpace(address)+"/orders", "application/json", strings.NewReader(`{"total": 100}`))
+		p := programtest.Start(t, nil, "orders", "--data", dir, "--addr", "127.0.0.1:0")
+		answer, err := http.Post(p.Address+"/orders", "application/json", strings.NewReader(`{"total": 100}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,11 +169,11 @@ func TestStopsCleanly(t *testing.T) {
 		if answer.StatusCode != http.StatusCreated {
 			t.Errorf("placing an order answers %s", answer.Status)
 		}
-		if err := command.Process.Signal(signal); err != nil {
+		if err := p.Command.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		if err := command.Wait(); err != nil {
-			t.Errorf("after %v: %v\n%s", signal, err, &logged)
+		if err := p.Wait(); err != nil {
+			t.Errorf("after %v: %v\n%s", signal, err, p.Told())
 		}
 	}
 	out, errs, code := run(t.Context(), "report", "--data", dir, "--json")
