@@ -4,7 +4,7 @@
 //	go run ./internal/testsum [-mode split|race|plain] [-beside DIR] [-- go test flags] [packages]
 //
 // With -beside, the tests of the module in DIR are run too, in a pass of their
-// own without the race detector, and counted with the others.
+// own without the race detector, beside others, and counted with them.
 //
 // What counts is a leaf: a test, example or fuzz target without subtests, or a
 // subtest without subtests of its own. A parent counts only when it fails by
@@ -29,6 +29,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 )
 
 func main() {
@@ -53,22 +54,55 @@ func run(mode, beside string, args []string, out, progress io.Writer) (green boo
 	if err != nil {
 		return false, err
 	}
-	passes, err := passesOf(mode, packages)
+	first, lanes, err := passesOf(mode, packages)
 	if err != nil {
 		return false, err
 	}
-
 	if beside != "" {
-		passes = append(passes, pass{name: beside, dir: beside, packages: []string{"./..."}})
+		lanes[1] = append(lanes[1], pass{name: beside, dir: beside, packages: []string{"./..."}})
 	}
 
 	tally := NewTally(strings.TrimSpace(module), out)
-	for _, p := range passes {
+	for _, p := range first {
 		if err := p.run(flags, tally, progress); err != nil {
 			return false, err
 		}
 	}
+	// Each lane has a tally of its own, for one goroutine; what they print is whole lines.
+	var others [len(lanes)]*Tally
+	var errs [len(lanes)]error
+	both := &lockedWriter{w: out}
+	var running sync.WaitGroup
+	for n, lane := range lanes {
+		others[n] = NewTally(strings.TrimSpace(module), both)
+		running.Go(func() {
+			for _, p := range lane {
+				if errs[n] = p.run(flags, others[n], progress); errs[n] != nil {
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	for n, other := range others {
+		if errs[n] != nil {
+			return false, errs[n]
+		}
+		tally.Add(other)
+	}
 	return tally.Summarize(), nil
+}
+
+// A lockedWriter is a writer for several goroutines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 // run runs one pass and feeds what it prints to the tally.

@@ -25,52 +25,54 @@ type pass struct {
 // and the code that it would check is not ours.
 const slowUnderRace = "modernc.org/sqlite"
 
-// passesOf says what to run. Mode split runs each test once, in one of these:
+// passesOf says what to run: the first passes one after the other, and then two
+// lanes of passes at the same time, so that what runs alone at the end of one
+// does not have the machine to itself. Mode split runs each test once, in one of
+// these:
 //
 //   - race: every package whose tests do not reach SQLite, with -race;
 //   - plain: those that do;
-//   - plain again, for each package of the first: the tests that only the build
+//   - beside that, for each package of the first, the tests that only the build
 //     without -race contains. A test that is too slow under the race detector (a
 //     hundred thousand simulated power cuts, say) lies in a file with the line
 //     "//go:build !race", and nobody has to list it.
-func passesOf(mode string, packages []string) ([]pass, error) {
+func passesOf(mode string, packages []string) (first []pass, lanes [2][]pass, err error) {
 	switch mode {
 	case "race":
-		return []pass{{name: "race", flags: []string{"-race"}, packages: packages}}, nil
+		return []pass{{name: "race", flags: []string{"-race"}, packages: packages}}, lanes, nil
 	case "plain":
-		return []pass{{name: "plain", packages: packages}}, nil
+		return []pass{{name: "plain", packages: packages}}, lanes, nil
 	case "split":
 	default:
-		return nil, fmt.Errorf("unknown mode %q: split, race or plain", mode)
+		return nil, lanes, fmt.Errorf("unknown mode %q: split, race or plain", mode)
 	}
 
 	plainList, err := listed(append([]string{"-test"}, packages...))
 	if err != nil {
-		return nil, err
+		return nil, lanes, err
 	}
 	raceList, err := listed(append([]string{"-race"}, packages...))
 	if err != nil {
-		return nil, err
+		return nil, lanes, err
 	}
 	race, plain, rest := divide(plainList, raceList)
 
-	var passes []pass
 	if len(race) > 0 {
-		passes = append(passes, pass{name: "race", flags: []string{"-race"}, packages: race})
+		first = append(first, pass{name: "race", flags: []string{"-race"}, packages: race})
 	}
 	if len(plain) > 0 {
-		passes = append(passes, pass{name: "plain", packages: plain})
+		lanes[0] = append(lanes[0], pass{name: "plain", packages: plain})
 	}
 	for _, l := range rest {
 		tests, err := testsIn(l)
 		if err != nil {
-			return nil, err
+			return nil, lanes, err
 		}
 		if len(tests) > 0 {
-			passes = append(passes, pass{name: "plain", flags: []string{"-run=^(" + strings.Join(tests, "|") + ")$"}, packages: []string{l.ImportPath}})
+			lanes[1] = append(lanes[1], pass{name: "plain", flags: []string{"-run=^(" + strings.Join(tests, "|") + ")$"}, packages: []string{l.ImportPath}})
 		}
 	}
-	return passes, nil
+	return first, lanes, nil
 }
 
 // testFunc is the line with which a test, an example or a fuzz target begins.

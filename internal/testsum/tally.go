@@ -103,6 +103,13 @@ func (t *Tally) End(pass string, err error) {
 	}
 }
 
+// Add counts what another tally has counted, of which all passes have ended.
+func (t *Tally) Add(other *Tally) {
+	for n, r := range other.results {
+		t.add(n, r)
+	}
+}
+
 // take counts one event.
 func (t *Tally) take(pass string, e event) {
 	switch {
@@ -148,11 +155,11 @@ func (t *Tally) endPackage(pass string, e event, reason string) {
 		n[failed]++
 	}
 
+	var said strings.Builder // written at once, so that nothing else comes in between
 	if n[failed] > 0 {
-		t.print(t.builds[e.FailedBuild])
-		t.print(run.failures())
+		said.WriteString(strings.Join(slices.Concat(t.builds[e.FailedBuild], run.failures()), ""))
 		if len(leaves) == 0 || len(run.failures()) == 0 {
-			t.print(run.output)
+			said.WriteString(strings.Join(run.output, ""))
 		}
 	}
 	if n != [failed + 1]int{} {
@@ -160,8 +167,9 @@ func (t *Tally) endPackage(pass string, e event, reason string) {
 		if n[failed] > 0 {
 			word = "FAIL"
 		}
-		fmt.Fprintf(t.out, "%-4s %-5s %-32s %s  %.1f s\n", word, pass, t.short(e.Package), counts(n), e.Elapsed)
+		fmt.Fprintf(&said, "%-4s %-5s %-32s %s  %.1f s\n", word, pass, t.short(e.Package), counts(n), e.Elapsed)
 	}
+	io.WriteString(t.out, said.String())
 }
 
 // add enters one result, unless a worse one for the same test is there.
@@ -219,13 +227,6 @@ func (t *Tally) short(pkg string) string {
 		return "."
 	}
 	return strings.TrimPrefix(pkg, t.module+"/")
-}
-
-// print prints lines that have their own ends.
-func (t *Tally) print(lines []string) {
-	for _, l := range lines {
-		io.WriteString(t.out, l)
-	}
 }
 
 // counts is the middle of a progress line.

@@ -152,3 +152,25 @@ func TestTally(t *testing.T) {
 		})
 	}
 }
+
+func TestTheTalliesOfTwoLanesAreAdded(t *testing.T) {
+	var all strings.Builder
+	sum := NewTally("example.com/m", &all)
+	for _, name := range []string{"leaves", "green"} {
+		f, err := os.Open("testdata/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		lane := NewTally("example.com/m", &all)
+		if err := lane.Read("plain", f); err != nil {
+			t.Fatal(err)
+		}
+		lane.End("plain", nil)
+		sum.Add(lane)
+	}
+	green := sum.Summarize()
+	if last := "\n7 passed, 2 failed, 3 skipped\n"; green || !strings.HasSuffix(all.String(), last) {
+		t.Errorf("green is %v, and the last line is not %q:\n%s", green, last, &all)
+	}
+}
