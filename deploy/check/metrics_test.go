@@ -30,7 +30,7 @@ func parsed(t *testing.T, where, expr string) parser.Expr {
 	return e
 }
 
-// A series is what a program tells under one name, with the labels that it has.
+// A metric is what a program tells under one name, with the labels that it has.
 type metric struct {
 	name   string
 	labels []string
@@ -39,7 +39,7 @@ type metric struct {
 // told is what programs tell, by name.
 type told map[string]metric
 
-// series is a line of a metric, as Prometheus reads it.
+// series is a line of one, as Prometheus reads it.
 var series = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? \S+$`)
 
 // add takes note of what a program tells.
