@@ -84,7 +84,7 @@ func main() {
 	flag.IntVar(&s.peerEvents, "peer-events", 0, "events in Pebble's and the bare log, at most")
 	flag.IntVar(&s.slowEvents, "slow-events", 0, "events in the others', at most; half of it in bbolt's, a twentieth in JetStream's")
 	flag.DurationVar(&s.fillTime, "fill-time", 0, "how long to fill a store at most")
-	flag.Float64Var(&s.minutes, "minutes", 1, "how long steady goes on for each application")
+	flag.Float64Var(&s.minutes, "minutes", 1, "how long steady goes on")
 	child := flag.String("child", "", "internal: what to do for the process that started this one")
 	render := flag.Bool("render", false, "measure nothing; write the tables and plots again")
 	flag.Parse()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -13,24 +14,38 @@ const steadySamples = 10
 // asking is how many queries there are to a command.
 const asking = 4
 
-// steadyWork has each application answer commands and queries at half of its ceiling for as long
-// as was asked for, and looks at what it holds as time goes by.
+// steadyWork has all applications, beside each other, answer commands and queries for as long as
+// was asked for, and looks at what each holds as time goes by. Together they are asked for about
+// half of what the machine can do.
 func steadyWork(h *harness, part *Part) error {
-	for _, t := range trading {
-		if err := h.steady(part, t); err != nil {
-			part.note(peerName(t.key) + " failed: " + err.Error())
-			fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, peerName(t.key), err)
+	ceilings := make([]float64, len(trading))
+	for n, t := range trading {
+		var err error
+		if ceilings[n], err = h.ceiling(t, t.key); err != nil {
+			return err
 		}
 	}
-	part.note(fmt.Sprintf("Each ran for %.3g minutes (-minutes). A request in %d is a command, the others are for one of those that were made before it began, and they arrive by chance.", h.minutes, asking+1))
+	own := make([]Part, len(trading))
+	var all sync.WaitGroup
+	for n, t := range trading {
+		all.Go(func() {
+			own[n].Work = part.Work
+			if err := h.steady(&own[n], t, ceilings[n]/float64(2*len(trading))); err != nil {
+				own[n].note(peerName(t.key) + " failed: " + err.Error())
+				fmt.Fprintf(os.Stderr, "bench: %s: %s: %v\n", part.Work, peerName(t.key), err)
+			}
+		})
+	}
+	all.Wait()
+	for _, p := range own {
+		part.Figures, part.Notes = append(part.Figures, p.Figures...), append(part.Notes, p.Notes...)
+	}
+	part.note(fmt.Sprintf("They ran beside each other for %.3g minutes (-minutes), each at a part of its own ceiling. A request in %d is a command, the others are for one of those that were made before it began, and they arrive by chance.", h.minutes, asking+1))
 	return nil
 }
 
-func (h *harness) steady(part *Part, t trade) (err error) {
-	ceiling, err := h.ceiling(t, t.key)
-	if err != nil {
-		return err
-	}
+// steady puts one application under so many requests a second.
+func (h *harness) steady(part *Part, t trade, offered float64) (err error) {
 	v, err := h.serve(t.key)
 	if err != nil {
 		return err
@@ -55,7 +70,7 @@ func (h *harness) steady(part *Part, t trade) (err error) {
 	}
 	every := time.Duration(h.minutes * float64(time.Minute) / steadySamples)
 	for sample := 1; sample <= steadySamples; sample++ {
-		out, err := v.open(ceiling/2, every, mixed)
+		out, err := v.open(offered, every, mixed)
 		if err != nil {
 			return err
 		}
@@ -70,6 +85,6 @@ func (h *harness) steady(part *Part, t trade) (err error) {
 	if err != nil {
 		return err
 	}
-	part.note(fmt.Sprintf("%s: at the end its read model was %.1f s behind, with %s requests answered a second.", t.key, behind.Seconds(), number(ceiling/2)))
+	part.note(fmt.Sprintf("%s: at the end its read model was %.1f s behind, with %s requests answered a second.", t.key, behind.Seconds(), number(offered)))
 	return nil
 }
