@@ -395,11 +395,21 @@ type VersionStatus[V View] struct {
 }
 
 // Status says where all versions stand, from the oldest to the newest. It returns the
-// first error together with what is known all the same.
+// first error together with what is known all the same. A version that is removed while
+// it is asked is left out.
 func (v *Versions[V]) Status(ctx context.Context) ([]VersionStatus[V], error) {
-	var all []VersionStatus[V]
-	var failed error
-	current := v.current()
+	for {
+		current := v.current()
+		all, err := v.status(ctx, current)
+		if err == nil || ctx.Err() != nil || v.current() == current {
+			return all, err
+		}
+		// Another answers now, and what others were compared with may have been removed.
+	}
+}
+
+// status says where all versions stand while one of them answers.
+func (v *Versions[V]) status(ctx context.Context, current *version[V]) (all []VersionStatus[V], failed error) {
 	for _, one := range v.versions() {
 		s := VersionStatus[V]{View: one.view, Answers: one == current}
 		var err error
@@ -408,6 +418,9 @@ func (v *Versions[V]) Status(ctx context.Context) ([]VersionStatus[V], error) {
 		}
 		if err == nil && !s.Answers {
 			s.Unready, err = v.unready(ctx, one, current)
+		}
+		if err != nil && !slices.Contains(v.versions(), one) {
+			continue
 		}
 		if failed == nil {
 			failed = err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,17 @@ type model struct {
 	*shelf
 	version int
 	removed bool
+	// asked, if set, is called when somebody wants to know where it stands.
+	asked func() error
+}
+
+func (m *model) Stand(ctx context.Context, part int) (projection.Stand, error) {
+	if m.asked != nil {
+		if err := m.asked(); err != nil {
+			return projection.Stand{}, err
+		}
+	}
+	return m.shelf.Stand(ctx, part)
 }
 
 func (m *model) Version() int { return m.version }
@@ -485,4 +497,72 @@ func TestWhatAnswersInAnotherProcessIsNotRemoved(t *testing.T) {
 	if err := there.Remove(t.Context(), first); err != nil || !first.removed {
 		t.Errorf("removed what answers nobody: %v", err)
 	}
+}
+
+// Whoever asks where the versions stand is not told that one cannot be asked because it was
+// removed meanwhile. Of any other the error is returned.
+func TestAVersionThatIsRemovedWhileItIsAskedIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a")
+		first, second := newModel(1), newModel(2)
+		v := versions(store, false, first, second)
+		stop := runAll(t, v)
+		time.Sleep(time.Second)
+		answers(t, v, 2)
+		stop()
+		closed := errors.New("it is closed")
+		first.asked = func() error { return closed }
+		if status, err := v.Status(t.Context()); !errors.Is(err, closed) || len(status) != 2 {
+			t.Errorf("status %+v, %v; want both, and that the first is closed", status, err)
+		}
+		first.asked = func() error {
+			first.asked = nil
+			if err := v.Remove(t.Context(), first); err != nil {
+				t.Error(err)
+			}
+			return closed
+		}
+		status, err := v.Status(t.Context())
+		if err != nil || len(status) != 1 || status[0].View != second || !status[0].Answers {
+			t.Errorf("status %+v, %v; want the second alone", status, err)
+		}
+	})
+}
+
+// Nor is it told that the version cannot be asked that answered when it began to ask.
+func TestAVersionThatIsSwitchedAndRemovedWhileAnotherIsAskedIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, _ := shelved(t, "a")
+		first, second := newModel(1), newModel(2)
+		v := versions(store, true, first)
+		asks := t.Context()
+		var armed, closed atomic.Bool
+		first.asked = func() error {
+			if closed.Load() {
+				return errors.New("it is closed")
+			}
+			return nil
+		}
+		second.asked = func() error {
+			if !armed.CompareAndSwap(true, false) {
+				return nil
+			}
+			err := errors.Join(v.Switch(asks, second), v.Remove(asks, first))
+			closed.Store(true)
+			return err
+		}
+		stop := runAll(t, v)
+		defer stop()
+		time.Sleep(time.Second)
+		if err := v.Add(second); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		answers(t, v, 1)
+		armed.Store(true)
+		status, err := v.Status(asks)
+		if err != nil || len(status) != 1 || status[0].View != second || !status[0].Answers {
+			t.Errorf("status %+v, %v; want the second alone", status, err)
+		}
+	})
 }

@@ -25,11 +25,16 @@ type Edition struct {
 // Editions returns where the editions stand, from the oldest to the newest. While nothing
 // is open the error is an [*AwayError].
 func (k *Keeper) Editions(ctx context.Context) ([]Edition, error) {
-	open, away, _ := k.state()
-	if open == nil {
-		return nil, away
+	for {
+		open, away, _ := k.state()
+		if open == nil {
+			return nil, away
+		}
+		editions, err := EditionsOf(ctx, open)
+		if err == nil || ctx.Err() != nil || k.has(open) {
+			return editions, err
+		}
 	}
-	return EditionsOf(ctx, open)
 }
 
 // EditionsOf returns where editions stand, from the oldest to the newest.
@@ -38,19 +43,20 @@ func EditionsOf(ctx context.Context, open *projection.Versions[*sqlview.View]) (
 	if err != nil {
 		return nil, err
 	}
-	editions := make([]Edition, len(all))
-	for i, v := range all {
-		editions[i] = Edition{Status: v.Status, Number: v.View.Edition(), Answers: v.Answers, Unready: v.Unready}
-		if v.Aside == 0 {
-			continue
-		}
+	editions := make([]Edition, 0, len(all))
+	for _, v := range all {
+		e := Edition{Status: v.Status, Number: v.View.Edition(), Answers: v.Answers, Unready: v.Unready}
 		runner := open.Runner(v.View)
-		if runner == nil {
+		if runner != nil && v.Aside > 0 {
+			e.SetAside, err = runner.SetAside(ctx)
+		}
+		if open.Runner(v.View) == nil {
 			continue // it was removed meanwhile
 		}
-		if editions[i].SetAside, err = runner.SetAside(ctx); err != nil {
+		if err != nil {
 			return nil, err
 		}
+		editions = append(editions, e)
 	}
 	return editions, nil
 }

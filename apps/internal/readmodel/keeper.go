@@ -286,6 +286,12 @@ func (k *Keeper) state() (open *opened, away *AwayError, changed <-chan struct{}
 	return k.open, k.away, k.changed
 }
 
+// has reports whether editions are still those that are open.
+func (k *Keeper) has(open *opened) bool {
+	now, _, _ := k.state()
+	return now == open
+}
+
 // isAway returns why nothing can be asked.
 func (k *Keeper) isAway() error {
 	if _, away, _ := k.state(); away != nil {

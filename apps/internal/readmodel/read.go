@@ -161,7 +161,7 @@ func (k *Keeper) missing(ctx context.Context, view *sqlview.View) *AwayError {
 
 // lost notes that the read model is away, before it is looked next.
 func (k *Keeper) lost(open *opened, away *AwayError) {
-	if now, _, _ := k.state(); now == open {
+	if k.has(open) {
 		k.set(open, away)
 	}
 }
@@ -193,6 +193,9 @@ func (k *Keeper) Wait(ctx context.Context, token daybook.Point) error {
 		if err == nil || ctx.Err() != nil || errors.As(err, &foreign) || errors.As(err, &aside) {
 			return err
 		}
+		if now, still := open.Answering(); !still || now != view {
+			continue // another answers, and this one may have been removed
+		}
 		if missing := k.missing(ctx, view); missing != nil {
 			k.lost(open, missing)
 			return missing
@@ -204,15 +207,24 @@ func (k *Keeper) Wait(ctx context.Context, token daybook.Point) error {
 // Status says where the read model stands that answers, or will. While nothing is open the
 // error is an [*AwayError].
 func (k *Keeper) Status(ctx context.Context) (projection.Status, error) {
-	open, away, _ := k.state()
-	if open == nil {
-		return projection.Status{}, away
+	for {
+		open, away, _ := k.state()
+		if open == nil {
+			return projection.Status{}, away
+		}
+		view, answers := open.Answering()
+		if !answers {
+			view = open.Views()[0]
+		}
+		runner := open.Runner(view)
+		if runner == nil {
+			continue // it was removed meanwhile, and another answers
+		}
+		status, err := runner.Status(ctx)
+		if err == nil || ctx.Err() != nil || k.has(open) && open.Runner(view) != nil {
+			return status, err
+		}
 	}
-	view, answers := open.Answering()
-	if !answers {
-		view = open.Views()[0]
-	}
-	return open.Runner(view).Status(ctx)
 }
 
 // Standing returns how far the read model has come that answers. It was so at a moment
