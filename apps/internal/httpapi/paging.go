@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // With returns an address with some of its query changed, given as names and values by
@@ -14,9 +15,10 @@ func With(path string, asked url.Values, changes ...string) string {
 			q[name] = values
 		}
 	}
-	for i := 0; i < len(changes); i += 2 {
-		if q.Del(changes[i]); changes[i+1] != "" {
-			q.Set(changes[i], changes[i+1])
+	for change := range slices.Chunk(changes, 2) {
+		name, value := change[0], change[1]
+		if q.Del(name); value != "" {
+			q.Set(name, value)
 		}
 	}
 	return (&url.URL{Path: path, RawQuery: q.Encode()}).String()
