@@ -26,7 +26,7 @@ STATICCHECK := $(TOOL) staticcheck
 #   G304  a file that a variable names: no request does, only whoever runs the program
 # And what only tests and those who build Daybook run is left out.
 GOSEC_RULES := G104,G115,G304
-GOSEC_DIRS := bench deploy/check daybooktest store/storetest apps/internal/browser apps/internal/hostile apps/internal/programtest apps/internal/sitetest \
+GOSEC_DIRS := bench deploy/check daybooktest store/storetest apps/internal/browser apps/internal/hostile apps/internal/programtest apps/internal/realdata apps/internal/sitetest \
 	apps/internal/accesstest apps/library/internal/crowd internal/history internal/natstest internal/pgtest internal/release \
 	internal/soak internal/testsum internal/tidy internal/vfs/crashfs internal/vfs/errorfs internal/vfs/vfstest
 

@@ -3,7 +3,6 @@ package catalog
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/importing"
+	"github.com/daybook-es/daybook/apps/internal/realdata"
 	"github.com/daybook-es/daybook/decider"
 	"github.com/daybook-es/daybook/store/memstore"
 )
@@ -282,24 +282,10 @@ func TestAProductOfManyPricesIsRecordedWhole(t *testing.T) {
 	}
 }
 
-// dataDir returns where the real data is, or skips the test.
-func dataDir(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("DAYBOOK_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	dir = filepath.Join(dir, name)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("there is no %s; see DAYBOOK_DATA", dir)
-	}
-	return dir
-}
-
 func TestImportNorthwind(t *testing.T) {
 	store := memstore.New()
 	for i, want := range []Import{{Products: 77, Added: 77, Events: 159}, {Products: 77, Repeated: 77}} {
-		sum, err := imports(t, store, dataDir(t, "northwind"))
+		sum, err := imports(t, store, realdata.Dir(t, "northwind", "products.csv"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,21 +11,6 @@ import (
 	"github.com/daybook-es/daybook/store/memstore"
 )
 
-// olistData returns the directory of Olist's tables, and skips the test where they are
-// not: beside the project, or where DAYBOOK_DATA says.
-func olistData(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("DAYBOOK_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	dir := filepath.Join(root, "olist")
-	if _, err := os.Stat(filepath.Join(dir, "answers.json")); err != nil {
-		t.Skipf("there is no data to import: %v; see DAYBOOK_DATA", err)
-	}
-	return dir
-}
-
 // importAll imports tables into a new shop in memory, and waits until it shows them.
 func importAll(t *testing.T, from string) *Shop {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/realdata"
 	"github.com/daybook-es/daybook/command"
 )
 
@@ -409,7 +410,7 @@ func TestImportedOrdersGoOn(t *testing.T) {
 
 // The whole sample gives the answers that others computed from the tables.
 func TestReportIsWhatOthersComputed(t *testing.T) {
-	dir := olistData(t)
+	dir := realdata.Dir(t, "olist", "answers.json")
 	s := importAll(t, dir)
 	var answers struct {
 		Sample map[string]json.RawMessage `json:"sample8000"`
@@ -457,7 +458,7 @@ func TestReportIsWhatOthersComputed(t *testing.T) {
 
 // Importing half of the orders and then all of them adds only the rest.
 func TestImportOfHalfThenAll(t *testing.T) {
-	dir := olistData(t)
+	dir := realdata.Dir(t, "olist", "answers.json")
 	half := t.TempDir()
 	var kept int
 	for _, table := range []string{
@@ -552,7 +553,7 @@ func must[V any](v V, err error) V {
 
 // A page shows what the order's events say, now and right after each of them.
 func TestPagesAgreeWithEvents(t *testing.T) {
-	s := importAll(t, olistData(t))
+	s := importAll(t, realdata.Dir(t, "olist", "answers.json"))
 	checked := 0
 	for filter := (Filter{Limit: MaxLimit}); ; {
 		page, _, err := s.Orders(t.Context(), filter)

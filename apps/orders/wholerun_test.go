@@ -19,27 +19,13 @@ import (
 	"time"
 
 	"github.com/daybook-es/daybook"
+	"github.com/daybook-es/daybook/apps/internal/realdata"
 	"github.com/daybook-es/daybook/apps/orders"
 	"github.com/daybook-es/daybook/apps/orders/simulated"
 	"github.com/daybook-es/daybook/command"
 	"github.com/daybook-es/daybook/process"
 	"github.com/daybook-es/daybook/store/logstore"
 )
-
-// data returns a directory of public data, and skips the test where it is not: beside the
-// project, or where DAYBOOK_DATA says.
-func data(t *testing.T, name, file string) string {
-	t.Helper()
-	root := os.Getenv("DAYBOOK_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	dir := filepath.Join(root, name)
-	if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
-		t.Skipf("there is no data to run: %v; see DAYBOOK_DATA", err)
-	}
-	return dir
-}
 
 // A cutStore is a store whose connection to one program can be cut: nothing that the
 // program does comes through any more, whatever it was about to record.
@@ -306,7 +292,7 @@ func (r *wholeRun) providersAgree() {
 // Northwind, a trader of food, kept its stock and its orders in tables. Its 830 orders want
 // more than it ever had at once: deliveries come in while they are placed.
 func TestNorthwindIsFulfilled(t *testing.T) {
-	dir := data(t, "northwind", "orders.csv")
+	dir := realdata.Dir(t, "northwind", "orders.csv")
 	r := newWholeRun(t, openLog(t), 11)
 	lines := make(map[string][]orders.Line)
 	for row := range rows(t, filepath.Join(dir, "order_details.csv")) {
@@ -356,7 +342,7 @@ func TestOlistIsFulfilled(t *testing.T) {
 	}
 	found := make(map[string]orders.OrderPlaced)
 	var mu sync.Mutex // histories are handed over by several goroutines
-	_, err := orders.ImportOlist(t.Context(), data(t, "olist", "answers.json"), recorderFunc(func(histories []orders.History) {
+	_, err := orders.ImportOlist(t.Context(), realdata.Dir(t, "olist", "answers.json"), recorderFunc(func(histories []orders.History) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, h := range histories {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/programtest"
+	"github.com/daybook-es/daybook/apps/internal/realdata"
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
@@ -54,16 +55,13 @@ func generated(t *testing.T, products int) published {
 }
 
 // realOnes returns the tables that Olist published, and skips the test where they are not:
-// beside the project, or where DAYBOOK_DATA says.
+// see [realdata.Dir].
 func realOnes(t *testing.T) published {
 	t.Helper()
-	root := os.Getenv("DAYBOOK_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "..", "..", "shared", "data")
-	}
+	dir := realdata.Dir(t, "olist", filepath.Join("reference", "olist_products_dataset.csv.gz"))
 	p := published{dir: t.TempDir()}
 	for _, part := range []string{"sample8000/olist_order_items_dataset.csv.gz", "sample8000/olist_orders_dataset.csv.gz", "reference/product_category_name_translation.csv.gz"} {
-		from, err := filepath.Abs(filepath.Join(root, "olist", part))
+		from, err := filepath.Abs(filepath.Join(dir, part))
 		if err == nil {
 			_, err = os.Stat(from)
 		}
@@ -74,7 +72,7 @@ func realOnes(t *testing.T) published {
 			t.Fatal(err)
 		}
 	}
-	file, err := os.Open(filepath.Join(root, "olist", "reference", "olist_products_dataset.csv.gz"))
+	file, err := os.Open(filepath.Join(dir, "reference", "olist_products_dataset.csv.gz"))
 	if err != nil {
 		t.Skipf("there is no data to import: %v; see DAYBOOK_DATA", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-es/daybook"
 	"github.com/daybook-es/daybook/apps/internal/programtest"
+	"github.com/daybook-es/daybook/apps/internal/realdata"
 	"github.com/daybook-es/daybook/store/logstore"
 )
 
@@ -23,7 +24,7 @@ import (
 // The orders' table is a pipe, which is never closed: so the killed imports cannot
 // have been through.
 func TestImportSurvivesAKill(t *testing.T) {
-	olist := olistData(t)
+	olist := realdata.Dir(t, "olist", "answers.json")
 	table := unzipped(t, filepath.Join(olist, "sample8000", "olist_orders_dataset.csv.gz"))
 	rows := strings.SplitAfter(table, "\n")
 	dir := filepath.Join(t.TempDir(), "shop")
@@ -110,21 +111,6 @@ func eventsIn(t *testing.T, dir string) int {
 		n++
 	}
 	return n
-}
-
-// olistData returns the directory of Olist's tables, and skips the test where they are
-// not: beside the project, or where DAYBOOK_DATA says.
-func olistData(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("DAYBOOK_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "..", "..", "shared", "data")
-	}
-	dir := filepath.Join(root, "olist")
-	if _, err := os.Stat(filepath.Join(dir, "answers.json")); err != nil {
-		t.Skipf("there is no data to import: %v; see DAYBOOK_DATA", err)
-	}
-	return dir
 }
 
 func unzipped(t *testing.T, path string) string {
