@@ -102,7 +102,7 @@ func Attack(t *testing.T, s Site) {
 	serve(plain)
 	secured := listen(t)
 	on.secured = secured.Addr().String()
-	certificate, known := selfSigned(t)
+	certificate, known := SelfSigned(t)
 	on.certificate = known
 	serve(tls.NewListener(secured, &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}))
 
@@ -293,14 +293,15 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// selfSigned returns a certificate for localhost, and the pool that knows it.
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
+// SelfSigned returns a certificate for localhost that lasts for a day, and the pool that knows
+// it.
+func SelfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(24 * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -206,22 +206,24 @@ func TestAnAnswerIsReadInTimeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// A live stream of which the client never writes again lives for as long as it is read.
-func TestAStreamOutlivesTheTimesOfARequest(t *testing.T) {
-	routes := []Route{{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
-		out := &liveWriter{w: w, control: http.NewResponseController(w), may: func() error { return nil }}
-		for {
-			select {
-			case <-r.Context().Done():
+// beating is the route of a stream that says every 20 seconds that it is alive.
+var beating = []Route{{Method: "GET", Path: "/stream", Right: Open, Long: true, Handle: func(w http.ResponseWriter, r *http.Request) error {
+	out := &liveWriter{w: w, control: http.NewResponseController(w), may: func() error { return nil }}
+	for {
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-time.After(20 * time.Second):
+			if err := out.comment("still here"); err != nil {
 				return nil
-			case <-time.After(20 * time.Second):
-				if err := out.comment("still here"); err != nil {
-					return nil
-				}
 			}
 		}
-	}}}
-	served(t, Options{}, routes, func(s *Server, on *pipeline) {
+	}
+}}}
+
+// A live stream of which the client never writes again lives for as long as it is read.
+func TestAStreamOutlivesTheTimesOfARequest(t *testing.T) {
+	served(t, Options{}, beating, func(s *Server, on *pipeline) {
 		conn := on.dial()
 		fmt.Fprint(conn, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
 		lines := bufio.NewScanner(conn)
